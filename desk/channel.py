@@ -1,0 +1,262 @@
+"""The channel protocol: how a mailbox, a chat room or a telephone becomes part of the desk.
+
+A channel is a module (or an installed package with an entry point in the group
+`deskhand.channels`) that has:
+
+- `Settings`: a dataclass, the schema of its `[channels.NAME]` table;
+- `open(name, settings) -> Channel`: the account, not yet connected;
+- `parse(raw) -> Inbound`: a pure function from bytes to a message, run in a worker
+  process; only where the channel hands out `Raw` items.
+
+A channel never touches the store. It hands out batches with an opaque cursor; the
+relay commits both together and says so with `confirm`. Every half is optional: an
+object is a `Poller` when it has `poll` and `confirm`, a `Stream` when it has `wait`,
+a `Sender` when it has `render` and `send`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from desk.blobs import Blob
+from desk.model import Attachment, Identity, Millis
+
+# -- what comes in ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One item as it came over the wire, to be parsed elsewhere.
+
+    `external_id` is unique within the account and names the same item for ever
+    (IMAP: folder/UIDVALIDITY/UID).
+    """
+
+    external_id: str
+    data: bytes
+    received_at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """One recipient of a bounce: enhanced status code (RFC 3463) where known, and whether it is final."""
+
+    address: str
+    status: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A report that something we sent did not arrive."""
+
+    recipients: tuple[Undelivered, ...]
+    original_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message from outside, understood as far as it could be.
+
+    `at` is what the sender's clock said (None if it said nothing usable),
+    `received_at` what ours did. Ids carry no angle brackets. `automatic` is None or
+    one of "auto-reply", "bounce", "list", "feedback". `problems` are sentences for a
+    person who debugs the channel. `blobs` holds the bytes that `raw` and
+    `attachments` name. `words` are the search tokens, computed beside the parser.
+    """
+
+    external_id: str
+    received_at: Millis
+    sender: Identity | None
+    text: str
+    visible: str = ""
+    subject: str = ""
+    at: Millis | None = None
+    to: tuple[Identity, ...] = ()
+    cc: tuple[Identity, ...] = ()
+    reply_to: tuple[Identity, ...] = ()
+    message_id: str | None = None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    conversation: str | None = None
+    html: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    automatic: str | None = None
+    bounce: Bounce | None = None
+    problems: tuple[str, ...] = ()
+    raw: str | None = None
+    blobs: tuple[Blob, ...] = ()
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items in the account's order and the cursor that stands behind them."""
+
+    items: tuple[Raw | Inbound, ...]
+    cursor: str
+
+
+# -- what goes out ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an account can carry; front ends read only this, never the channel."""
+
+    subject: bool = False
+    copies: bool = False
+    attachment_limit_bytes: int = 0
+    text_limit: int | None = None
+    markup: str = "plain"
+    may_start: bool = False
+    idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message of the desk, complete and ready to be rendered.
+
+    `text` is Markdown as the agent wrote it, signature included. `at` is when it was
+    posted, so that rendering twice gives the same bytes.
+    """
+
+    ticket: int
+    message_id: str
+    at: Millis
+    sender: Identity
+    to: tuple[Identity, ...]
+    text: str
+    subject: str = ""
+    cc: tuple[Identity, ...] = ()
+    bcc: tuple[Identity, ...] = ()
+    reply_to: Identity | None = None
+    references: tuple[str, ...] = ()
+    attachments: tuple[tuple[Attachment, bytes], ...] = ()
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rendered bytes for the addresses in `recipients`; what `send` puts on the wire."""
+
+    data: bytes
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The other side's answer for one recipient: its code, its words, and whether it is final."""
+
+    code: int
+    text: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A part was accepted, for all recipients but the refused ones."""
+
+    remote_id: str | None = None
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+
+
+Phase = Callable[[str], Awaitable[None]]
+"""Awaited by a sender with "data" immediately before a loss could mean that the message went out."""
+
+
+class ChannelError(Exception):
+    """Something went wrong between us and the other side; the message is for the agent."""
+
+
+class Retry(ChannelError):
+    """Try again, not before `after_s` seconds when the other side named a time. Nothing was accepted."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class RateLimited(Retry):
+    """The other side asks for patience."""
+
+
+class Permanent(ChannelError):
+    """It will never work as it is."""
+
+
+class AuthRequired(ChannelError):
+    """The credentials were refused: the account pauses until somebody mends them."""
+
+
+class WindowClosed(Permanent):
+    """The provider no longer lets us answer freely on this conversation."""
+
+
+class Unknown(ChannelError):
+    """It may or may not have gone out; only a person decides to send it again."""
+
+
+# -- the halves -------------------------------------------------------------
+
+
+class Channel(Protocol):
+    """One account. Opening it does nothing on the network."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can carry."""
+
+    @property
+    def addresses(self) -> Sequence[Identity]:
+        """Our own identities on it; the first is the one we write as."""
+
+    async def check(self) -> Sequence[str]:
+        """Try everything (connect, log in, folders, sending) and say what was found; raises ChannelError."""
+
+    async def close(self) -> None:
+        """Let go of every connection; never raises."""
+
+
+@runtime_checkable
+class Poller(Protocol):
+    """A channel that can be asked what is new."""
+
+    def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
+        """Everything after `cursor` (None: the account as it stands), in batches, then end."""
+
+    async def confirm(self, batch: Batch) -> None:
+        """`batch` is committed here: tell the other side (flag, move, acknowledge)."""
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """A channel that says when there is news."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something may be new, or after `seconds`."""
+
+
+@runtime_checkable
+class Sender(Protocol):
+    """A channel that can answer."""
+
+    def render(self, draft: Outgoing) -> Sequence[Part]:
+        """The bytes to send; the same draft gives the same bytes."""
+
+    async def send(self, part: Part, key: str, phase: Phase) -> Sent:
+        """Put `part` on the wire; `key` names this delivery for ever. Raises ChannelError."""
+
+    async def archive(self, part: Part) -> None:
+        """Keep a copy on the other side (a Sent folder). A failure never sends again."""
+
+
+class ChannelModule(Protocol):
+    """What a channel's module exports."""
+
+    Settings: type[Any]
+
+    def open(self, name: str, settings: Any) -> Channel:
+        """The account `name` with these settings."""

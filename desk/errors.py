@@ -1,0 +1,37 @@
+"""The few ways in which a request can fail; each is a decision for the caller.
+
+The message of an error is a sentence that names the next step, fit to be shown
+to a person as it stands.
+"""
+
+
+class DeskError(Exception):
+    """Something a person can read and act on."""
+
+
+class NotFound(DeskError):
+    """There is no such ticket, agent, account or file."""
+
+
+class Forbidden(DeskError):
+    """The agent's role does not allow this."""
+
+
+class Invalid(DeskError):
+    """The request cannot be understood, or makes no sense for this ticket."""
+
+
+class Conflict(DeskError):
+    """Somebody else changed the same thing first."""
+
+
+class ConfigError(DeskError):
+    """A configuration file holds something it should not."""
+
+
+class StoreError(DeskError):
+    """The store cannot be used as it is (place, owner, schema, disk)."""
+
+
+class Busy(StoreError):
+    """Another process holds the store for longer than we are willing to wait."""

@@ -1,0 +1,337 @@
+"""What a support desk is made of: plain frozen values, no behaviour that needs a store.
+
+Times are whole milliseconds since 1970 in UTC (`Millis`). A ticket's number is its
+`id`; people say it aloud. Collections are sorted tuples, so equal values compare equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+Millis = int
+"""A moment (UTC, since 1970) or a span of time, in milliseconds."""
+
+SECOND: Millis = 1_000
+MINUTE: Millis = 60 * SECOND
+HOUR: Millis = 60 * MINUTE
+DAY: Millis = 24 * HOUR
+
+
+class Status(StrEnum):
+    """Where a ticket stands; `pending` waits for the requester, `on-hold` for a third party."""
+
+    NEW = "new"
+    OPEN = "open"
+    PENDING = "pending"
+    ON_HOLD = "on-hold"
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+    @property
+    def live(self) -> bool:
+        """True while somebody still has to do something."""
+        return self not in (Status.SOLVED, Status.CLOSED)
+
+
+class Priority(IntEnum):
+    """How much a ticket matters; higher is more."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
+    URGENT = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, text: str) -> Priority:
+        """The priority called `text`; ValueError for any other word."""
+        try:
+            return cls[text.upper()]
+        except KeyError:
+            raise ValueError(text) from None
+
+
+class Bin(StrEnum):
+    """Out of sight: where a ticket lies when it is not in the queue at all."""
+
+    NONE = ""
+    SPAM = "spam"
+    TRASH = "trash"
+
+
+class Kind(StrEnum):
+    """What a message is; only `public` ones are seen by the customer."""
+
+    PUBLIC = "public"
+    NOTE = "note"
+    CALL = "call"
+    SYSTEM = "system"
+
+
+class Direction(StrEnum):
+    """`in` came from outside, `out` was written at the desk."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class State(StrEnum):
+    """How far a message got on its way out; states only advance."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    DEFERRED = "failed for now"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+
+
+class Role(StrEnum):
+    """What an agent may do; each role may do all that the ones before it may."""
+
+    READ_ONLY = "read-only"
+    AGENT = "agent"
+    LEAD = "lead"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """0 for read-only up to 3 for admin."""
+        return list(Role).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One address, number or handle by which a person reaches the desk.
+
+    `value` is normalised (a mail address in lower case); `display` is the name
+    that came with it, as written.
+    """
+
+    kind: str
+    value: str
+    display: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name if there is one, else the address."""
+        return self.display or self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A person who writes to the desk, by whatever channel."""
+
+    id: int
+    name: str
+    address: str
+    organisation: str | None = None
+    notes: str = ""
+    blocked: bool = False
+    created_at: Millis = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Somebody who works at the desk. `uid` is the kernel's number of that user on the shared host."""
+
+    name: str
+    display: str = ""
+    role: Role = Role.AGENT
+    uid: int | None = None
+    address: str | None = None
+    teams: tuple[str, ...] = ()
+    signature: str = ""
+    active: bool = True
+
+    @property
+    def label(self) -> str:
+        """The name customers and colleagues see."""
+        return self.display or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A group of agents that tickets can be given to."""
+
+    name: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message; its bytes are the blob with the key `sha256`."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    inline: bool = False
+    content_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A relation of one ticket to another: `related`, `parent`, `child`, `duplicate-of`, `follow-up`, ..."""
+
+    kind: str
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One matter of one customer, from the first message to its solution.
+
+    `waiting_since` is the time of the oldest customer message that nobody answered;
+    `heard_seq` is the log position of the newest message (what "unread" compares with);
+    `version` grows by one with every change.
+    """
+
+    id: int
+    subject: str
+    requester: int
+    created_at: Millis
+    updated_at: Millis
+    status: Status = Status.NEW
+    priority: Priority = Priority.NORMAL
+    type: str | None = None
+    team: str | None = None
+    assignee: str | None = None
+    cc: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    watchers: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    channel: str = ""
+    account: str = ""
+    bin: Bin = Bin.NONE
+    merged_into: int | None = None
+    snoozed_until: Millis | None = None
+    snoozed_for_reply: bool = False
+    waiting_since: Millis | None = None
+    first_reply_at: Millis | None = None
+    solved_at: Millis | None = None
+    due_at: Millis | None = None
+    due_kind: str | None = None
+    paused: bool = False
+    message_count: int = 0
+    heard_seq: int = 0
+    version: int = 0
+
+    @property
+    def visible(self) -> bool:
+        """False for spam, trash and what was merged into another ticket."""
+        return self.bin is Bin.NONE and self.merged_into is None
+
+    def snoozed(self, at: Millis) -> bool:
+        """True while the ticket sleeps: until a time, until a reply, or until either."""
+        if self.snoozed_until is None:
+            return self.snoozed_for_reply
+        return self.snoozed_until > at
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation.
+
+    `text` is all that is readable of it, `visible` the same without quotes and
+    signature. `message_id` is the id the outside world knows it by (no angle
+    brackets); `raw` the blob with the bytes as they came or went. `threaded_by`
+    names the rule that put it on its ticket.
+    """
+
+    id: int
+    ticket: int
+    kind: Kind
+    direction: Direction
+    at: Millis
+    author: str
+    text: str
+    visible: str = ""
+    channel: str = ""
+    account: str = ""
+    agent: str | None = None
+    customer: int | None = None
+    subject: str = ""
+    message_id: str | None = None
+    sender: Identity | None = None
+    to: tuple[Identity, ...] = ()
+    cc: tuple[Identity, ...] = ()
+    bcc: tuple[Identity, ...] = ()
+    html: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    raw: str | None = None
+    automatic: str | None = None
+    threaded_by: str | None = None
+    flags: tuple[str, ...] = ()
+    state: State | None = None
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One part of a message on its way to one group of recipients.
+
+    `not_before` is the end of the undo window or the time asked for; `phase` how far the
+    last attempt got: "" (not begun), "connect", "data" (from here on a loss is `unknown`), "done".
+    """
+
+    id: int
+    message: int
+    ticket: int
+    account: str
+    recipients: tuple[str, ...]
+    not_before: Millis
+    part: int = 0
+    state: State = State.QUEUED
+    phase: str = ""
+    attempts: int = 0
+    remote_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One mailbox, number or page of the desk, as the relay last described it for everybody."""
+
+    name: str
+    channel: str
+    address: str
+    display: str = ""
+    capabilities: dict[str, object] | None = None
+    health: str = ""
+    health_at: Millis = 0
+    paused: bool = False
+
+
+__all__ = [
+    "DAY",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+    "Account",
+    "Agent",
+    "Attachment",
+    "Bin",
+    "Customer",
+    "Delivery",
+    "Direction",
+    "Identity",
+    "Kind",
+    "Link",
+    "Message",
+    "Millis",
+    "Priority",
+    "Role",
+    "State",
+    "Status",
+    "Team",
+    "Ticket",
+]
