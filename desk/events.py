@@ -1,0 +1,332 @@
+"""What happened: the one record that audit, undo, rules and live screens all read.
+
+An event changes one row in one way. `evolve` says what it does to a ticket, `invert`
+what takes it back, `describe` how a person would put it. Sets are logged by the
+elements that went and came, so that two agents' tags never overwrite each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from desk.errors import Conflict
+from desk.model import Bin, Delivery, Direction, Kind, Link, Message, Millis, Priority, State, Status, Ticket
+
+#: Fields of a ticket that hold several values.
+SETS = frozenset({"tags", "cc", "watchers", "links"})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A ticket came to be."""
+
+    ticket: Ticket
+
+    @property
+    def about(self) -> int:
+        """The ticket's number."""
+        return self.ticket.id
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A field went from `removed` to `added` (for sets: the elements that went and came).
+
+    `entity` is "ticket", "customer", "agent", "team", "account" or "settings"; `about`
+    the number of a ticket or customer, the name of the others.
+    """
+
+    about: int | str
+    field: str
+    removed: Any
+    added: Any
+    entity: str = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message was added to a ticket, with the deliveries that carry it out."""
+
+    message: Message
+    deliveries: tuple[Delivery, ...] = ()
+    words: str | None = None
+    silent: bool = False
+
+    @property
+    def about(self) -> int:
+        """The ticket's number."""
+        return self.message.ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A message was taken back before it went out."""
+
+    about: int
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A message that had been taken back stands again; what was to go out waits until `not_before`."""
+
+    about: int
+    message: int
+    not_before: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Messages went over to another ticket."""
+
+    about: int
+    to: int
+    messages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A delivery reached a new state."""
+
+    about: int
+    message: int
+    delivery: int
+    state: State
+    detail: str = ""
+
+
+Event = Opened | Changed | Posted | Withdrawn | Restored | Moved | Delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the log: an event as it was written down, and who did it when.
+
+    `line` is the command line that caused it, `source` the rule, macro or channel that
+    asked for it; `undoes` the batch that this one took back.
+    """
+
+    seq: int
+    at: Millis
+    batch: str
+    entity: str
+    about: int | str
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+    agent: str | None = None
+    uid: int | None = None
+    host: str = ""
+    line: str = ""
+    source: str = ""
+    undoes: str | None = None
+
+
+def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
+    """(entity, about, plain data): how an event is written into the log."""
+    match event:
+        case Opened(ticket):
+            return "ticket", ticket.id, {"subject": ticket.subject, "requester": ticket.requester, "account": ticket.account}
+        case Changed(about, name, removed, added, entity):
+            return entity, about, {"field": name, "removed": _plain(removed), "added": _plain(added)}
+        case Posted(message):
+            return (
+                "ticket",
+                message.ticket,
+                {"message": message.id, "kind": message.kind.value, "direction": message.direction.value}
+                | ({"threaded_by": message.threaded_by} if message.threaded_by else {}),
+            )
+        case Withdrawn(about, message):
+            return "ticket", about, {"message": message}
+        case Restored(about, message):
+            return "ticket", about, {"message": message}
+        case Moved(about, to, messages):
+            return "ticket", about, {"to": to, "messages": list(messages)}
+        case Delivered(about, message, delivery, state, detail):
+            return "ticket", about, {"message": message, "delivery": delivery, "state": state.value} | ({"detail": detail} if detail else {})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, Link):
+        return [value.kind, value.ticket]
+    if isinstance(value, (Status, Bin, State)):
+        return value.value
+    return int(value) if isinstance(value, Priority) else value
+
+
+def typed(name: str, value: Any) -> Any:
+    """A logged value of the ticket field `name` as the model holds it."""
+    if value is None:
+        return None
+    match name:
+        case "links":
+            return tuple(Link(kind, ticket) for kind, ticket in value)
+        case "tags" | "cc" | "watchers":
+            return tuple(value)
+        case "status":
+            return Status(value)
+        case "priority":
+            return Priority(value)
+        case "bin":
+            return Bin(value)
+    return value
+
+
+# -- what an event does -----------------------------------------------------
+
+
+def change(ticket: Ticket, **fields: Any) -> list[Changed]:
+    """The events that give `ticket` these values; nothing for what it already has."""
+    events: list[Changed] = []
+    for name, value in fields.items():
+        before = getattr(ticket, name)
+        if before == value:
+            continue
+        if name in SETS:
+            removed, added = (tuple(v for v in a if v not in b) for a, b in ((before, value), (value, before)))
+            if removed or added:
+                events.append(Changed(ticket.id, name, removed, added))
+        else:
+            events.append(Changed(ticket.id, name, before, value))
+    return events
+
+
+def evolve(ticket: Ticket, event: Event, at: Millis) -> Ticket:
+    """`ticket` after `event`. What follows from messages alone is recounted by the store."""
+    match event:
+        case Changed(field=name, removed=removed, added=added):
+            if name in SETS:
+                kept = {v for v in getattr(ticket, name) if v not in removed}
+                value: Any = tuple(sorted(kept | set(added), key=_order))
+            else:
+                value = added
+            changes: dict[str, Any] = {name: value, "updated_at": max(at, ticket.updated_at)}
+            if name == "status":
+                changes["solved_at"] = None if value.live else ticket.solved_at or at
+            return replace(ticket, **changes)
+        case Posted(message):
+            return replace(ticket, **_heard(ticket, message))
+    return ticket
+
+
+def _order(value: Any) -> Any:
+    return (value.kind, value.ticket) if isinstance(value, Link) else value
+
+
+def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "message_count": ticket.message_count + 1,
+        "updated_at": max(message.at, ticket.updated_at),
+    }
+    if message.kind in (Kind.PUBLIC, Kind.CALL) and not message.automatic:
+        if message.direction is Direction.IN:
+            if ticket.waiting_since is None:
+                changes["waiting_since"] = message.at
+        else:
+            changes["waiting_since"] = None
+            if ticket.first_reply_at is None:
+                changes["first_reply_at"] = message.at
+    return changes
+
+
+# -- taking it back ---------------------------------------------------------
+
+
+def invert(record: Record, not_before: Millis) -> Event | None:
+    """The event that takes back what `record` logged; None where nothing can or need be."""
+    data = record.data
+    match record.kind:
+        case "Opened":
+            return Changed(record.about, "bin", Bin.NONE, Bin.TRASH)
+        case "Changed":
+            name = data["field"]
+            ticket = record.entity == "ticket"
+            removed, added = (typed(name, v) if ticket else v for v in (data["added"], data["removed"]))
+            return Changed(record.about, name, removed, added, record.entity)
+        case "Posted" | "Restored":
+            return Withdrawn(int(record.about), data["message"])
+        case "Withdrawn":
+            return Restored(int(record.about), data["message"], not_before)
+        case "Moved":
+            return Moved(data["to"], int(record.about), tuple(data["messages"]))
+    return None
+
+
+def guard(ticket: Ticket, event: Event) -> None:
+    """Raise Conflict when `event` would take back something that is no longer so."""
+    if not isinstance(event, Changed):
+        return
+    now = getattr(ticket, event.field)
+    if event.field in SETS:
+        gone = [v for v in event.removed if v not in now]
+        if not gone:
+            return
+    elif now == event.removed:
+        return
+    raise Conflict(f"#{ticket.id} {noun(event.field)} is {show(event.field, now)} by now")
+
+
+# -- telling it -------------------------------------------------------------
+
+_NOUNS = {
+    "bin": "place",
+    "cc": "copies",
+    "merged_into": "merged into",
+    "snoozed_until": "snoozed until",
+    "snoozed_for_reply": "snoozed until a reply",
+}
+
+
+def noun(name: str) -> str:
+    """The word people use for a field."""
+    return _NOUNS.get(name, name.replace("_", " "))
+
+
+def show(name: str, value: Any) -> str:
+    """A value of the field `name` in words."""
+    if value is None or value == "" or value == () or value == []:
+        return "queue" if name == "bin" else "none"
+    if name == "priority":
+        return str(Priority(value))
+    if name.endswith(("_until", "_at")) and isinstance(value, int):
+        from datetime import UTC, datetime
+
+        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if name == "links":
+        return ", ".join(f"{kind} #{ticket}" for kind, ticket in (_plain(v) for v in value))
+    if isinstance(value, (tuple, list)):
+        return ", ".join(str(v) for v in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def describe(record: Record) -> str:
+    """`record` as a short phrase: "status open → solved", "tag +vpn", "note 81"."""
+    data = record.data
+    match record.kind:
+        case "Opened":
+            return "opened"
+        case "Changed":
+            name, removed, added = data["field"], data["removed"], data["added"]
+            if name in SETS:
+                signs = [f"-{show(name, [v])}" for v in removed or ()] + [f"+{show(name, [v])}" for v in added or ()]
+                return f"{noun(name)} {' '.join(signs)}"
+            return f"{noun(name)} {show(name, removed)} → {show(name, added)}"
+        case "Posted":
+            if data["kind"] == "public":
+                word = "message in" if data["direction"] == "in" else "reply"
+            else:
+                word = data["kind"]
+            return f"{word} {data['message']}"
+        case "Withdrawn":
+            return f"message {data['message']} taken back"
+        case "Restored":
+            return f"message {data['message']} stands again"
+        case "Moved":
+            return f"{len(data['messages'])} messages to #{data['to']}"
+        case "Delivered":
+            return f"message {data['message']} {data['state']}" + (f": {data['detail']}" if data.get("detail") else "")
+    return record.kind

@@ -1,0 +1,141 @@
+"""Text that came from strangers: made safe to draw, and cut into words to search for.
+
+Both stores index exactly the tokens made here, and `desk.query.matches` compares the
+same tokens, so that a search means one thing everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# -- drawing ----------------------------------------------------------------
+
+_BIDI = {
+    0x061C: "alm",
+    0x200E: "lrm",
+    0x200F: "rlm",
+    0x202A: "lre",
+    0x202B: "rle",
+    0x202C: "pdf",
+    0x202D: "lro",
+    0x202E: "rlo",
+    0x2066: "lri",
+    0x2067: "rli",
+    0x2068: "fsi",
+    0x2069: "pdi",
+}
+_DRAWN: dict[int, str | None] = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)},
+    0x7F: "␡",
+    **{code: "�" for code in range(0x80, 0xA0)},
+    **{code: f"⟨{name}⟩" for code, name in _BIDI.items()},
+    **{code: "�" for code in range(0xD800, 0xE000)},
+    # Nothing to see, and each can hide or split a word.
+    **dict.fromkeys((0x00AD, 0x180E, 0x200B, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064, 0xFEFF), None),
+    **dict.fromkeys(range(0xFFF9, 0xFFFC), None),
+    **dict.fromkeys(range(0xE0000, 0xE0080), None),
+    0x2028: "\n",
+    0x2029: "\n",
+}
+_HARMLESS = re.compile(r"[\t\n -~\u00a1-\u00ac\u00ae-\u05ff\u3000-\u9fff]*")
+
+
+def clean(text: str) -> str:
+    """`text` as it may be written to a terminal: no control, escape or direction character survives.
+
+    Newlines and tabs stay. Controls become their pictures, direction marks become
+    words, invisible characters go.
+    """
+    if _HARMLESS.fullmatch(text):
+        return text
+    return text.replace("\r\n", "\n").translate(_DRAWN)
+
+
+def one_line(text: str) -> str:
+    """`text` cleaned and folded into a single line with single spaces."""
+    return " ".join(clean(text).split())
+
+
+def storable(text: str) -> str:
+    """`text` without what a database refuses (NUL and lone surrogates)."""
+    if "\x00" in text:
+        text = text.replace("\x00", "�")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "replace").decode()
+    return text
+
+
+# -- searching --------------------------------------------------------------
+
+TOKEN_LIMIT = 64
+"""Longest token kept, in characters: longer runs are machine noise, found by their beginning."""
+
+INDEXED_LIMIT = 1_000_000
+"""How much of one text is indexed, in characters."""
+
+#: Scripts written without spaces: a run of them is indexed as overlapping pairs.
+_DENSE = "\u0e00-\u0e7f\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
+_ASCII_RUN = re.compile(r"[a-z0-9]+")
+_RUN = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
+_IS_DENSE = re.compile(rf"[{_DENSE}]")
+
+
+def _fold(text: str) -> str:
+    """Lower case, compatibility forms unified, accents gone (ё = е, ü = u, Ａ = a)."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    if decomposed.isascii():
+        return decomposed
+    kept = [c for i, c in enumerate(decomposed) if not unicodedata.combining(c) or _is_letter(c, decomposed[i - 1])]
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _is_letter(mark: str, base: str) -> bool:
+    """True where a mark makes another letter of its base: й, and the voiced kana."""
+    return mark in "\u3099\u309a" or (mark == "\u0306" and base == "и")
+
+
+def tokens(text: str) -> list[str]:
+    """The words of `text` in order, as they are indexed.
+
+    Punctuation separates, so `ERR-4711` is `err 4711` and an address is its parts:
+    both are found whole (as a phrase) and in part. Chinese, Japanese, Korean and
+    Thai runs give overlapping pairs and their last character.
+    """
+    if text.isascii():
+        return [token[:TOKEN_LIMIT] for token in _ASCII_RUN.findall(text[:INDEXED_LIMIT].lower())]
+    found: list[str] = []
+    for run in _RUN.findall(_fold(text[:INDEXED_LIMIT])):
+        if _IS_DENSE.match(run):
+            found.extend([run[i : i + 2] for i in range(len(run) - 1)])
+            found.append(run[-1])
+        else:
+            found.append(run[:TOKEN_LIMIT])
+    return found
+
+
+def words(*texts: str) -> str:
+    """The tokens of all `texts` as one line, which is what the store indexes."""
+    return " ".join([token for text in texts for token in tokens(text)])
+
+
+def phrase(text: str, *, prefix: bool = False) -> tuple[str, bool]:
+    """What to look for when somebody types `text`: its tokens as one line, and whether the last is a prefix.
+
+    The end of a run without spaces may go on in the text looked through, so its last
+    character is not asked for; a single such character is asked for as a beginning.
+    """
+    found = tokens(text)
+    if found and _IS_DENSE.match(found[-1]) and len(found[-1]) == 1 and not prefix:
+        if len(found) > 1 and _IS_DENSE.match(found[-2]) and found[-2].endswith(found[-1]):
+            found.pop()
+        else:
+            prefix = True
+    return " ".join(found), prefix
+
+
+def contains(haystack: str, needle: str, prefix: bool) -> bool:
+    """Whether the token line `haystack` has the token line `needle` as a phrase."""
+    return f" {needle}" in f" {haystack} " if prefix else f" {needle} " in f" {haystack} "
