@@ -64,7 +64,8 @@ class Inbound:
     `received_at` what ours did. Ids carry no angle brackets. `automatic` is None or
     one of "auto-reply", "bounce", "list", "feedback". `problems` are sentences for a
     person who debugs the channel. `blobs` holds the bytes that `raw` and
-    `attachments` name. `words` are the search tokens, computed beside the parser.
+    `attachments` name. `words` (search tokens) and `digest` (what a twin of this
+    message has too) are filled in by `desk.intake.prepare`, beside the parser.
     """
 
     external_id: str
@@ -89,6 +90,7 @@ class Inbound:
     raw: str | None = None
     blobs: tuple[Blob, ...] = ()
     words: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

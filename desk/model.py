@@ -191,7 +191,7 @@ class Ticket:
     """One matter of one customer, from the first message to its solution.
 
     `waiting_since` is the time of the oldest customer message that nobody answered;
-    `heard_seq` is the log position of the newest message (what "unread" compares with);
+    `heard` is the id of the newest message that is news (what "unread" compares with);
     `version` grows by one with every change.
     """
 
@@ -222,7 +222,7 @@ class Ticket:
     due_kind: str | None = None
     paused: bool = False
     message_count: int = 0
-    heard_seq: int = 0
+    heard: int = 0
     version: int = 0
 
     @property
@@ -261,6 +261,7 @@ class Message:
     customer: int | None = None
     subject: str = ""
     message_id: str | None = None
+    conversation: str | None = None
     sender: Identity | None = None
     to: tuple[Identity, ...] = ()
     cc: tuple[Identity, ...] = ()

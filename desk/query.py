@@ -412,7 +412,7 @@ class _Reader:
         if name not in FIELDS:
             # Colons are common in what people look for ("Error: 12"); only a near miss is a mistake.
             near = difflib.get_close_matches(name, list(FIELDS), 1, 0.72)
-            if near or value is None:
+            if near:
                 self.fail(f'there is no field "{name}:"{suggest(name, list(FIELDS))}', term.start("name"))
             return word(term.group().strip())
         if value is None or value == "":
@@ -471,7 +471,7 @@ def matches(node: Node, case: Case) -> bool:
         case Snoozed(at):
             return case.ticket.snoozed(at)
         case Unread(agent):
-            return agent is not None and case.ticket.heard_seq > case.seen
+            return agent is not None and case.ticket.heard > case.seen
         case Attached():
             return case.attached
 

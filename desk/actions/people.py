@@ -1,0 +1,66 @@
+"""Who has to do with a ticket: assignee, team, requester, copies, watchers."""
+
+from __future__ import annotations
+
+from desk.actions import Context, action
+from desk.errors import Conflict
+from desk.events import Event, change
+from desk.model import Status, Ticket
+from desk.params import Address, Addresses, AgentRef, Flag, TeamRef
+
+
+@action(keys="a")
+def assign(ticket: Ticket, to: AgentRef, *, ctx: Context) -> list[Event]:
+    """Give the ticket to an agent."""
+    return [*change(ticket, assignee=to, **_looked_at(ticket, to is not None))]
+
+
+@action(keys="A")
+def take(ticket: Ticket, *, steal: Flag = False, ctx: Context) -> list[Event]:
+    """Take the ticket yourself; with --steal also from a colleague."""
+    if ticket.assignee not in (None, ctx.agent.name) and not steal:
+        raise Conflict(f"#{ticket.id} belongs to {ticket.assignee}; take --steal takes it all the same")
+    return [*change(ticket, assignee=ctx.agent.name, **_looked_at(ticket, True))]
+
+
+@action()
+def unassign(ticket: Ticket, *, ctx: Context) -> list[Event]:
+    """Give the ticket back to everybody."""
+    return [*change(ticket, assignee=None)]
+
+
+@action()
+def team(ticket: Ticket, to: TeamRef, *, ctx: Context) -> list[Event]:
+    """Give the ticket to a team."""
+    return [*change(ticket, team=to)]
+
+
+def _looked_at(ticket: Ticket, given: bool) -> dict[str, Status]:
+    return {"status": Status.OPEN} if given and ticket.status is Status.NEW else {}
+
+
+@action()
+def requester(ticket: Ticket, to: Address, *, ctx: Context) -> list[Event]:
+    """Say whose ticket it is."""
+    return [*change(ticket, requester=ctx.customer_for(to).id)]
+
+
+@action()
+def cc(ticket: Ticket, to: Addresses = (), *, remove: Flag = False, ctx: Context) -> list[Event]:
+    """Copy these addresses on every reply; with --remove no longer (nobody, when none is named)."""
+    named = {identity.value for identity in to}
+    if remove:
+        return [*change(ticket, cc=tuple(a for a in ticket.cc if named and a not in named))]
+    return [*change(ticket, cc=tuple(sorted({*ticket.cc, *named})))]
+
+
+@action()
+def watch(ticket: Ticket, who: AgentRef = "me", *, ctx: Context) -> list[Event]:
+    """Watch the ticket, or let a colleague watch it."""
+    return [*change(ticket, watchers=tuple(sorted({*ticket.watchers, who or ctx.agent.name})))]
+
+
+@action()
+def unwatch(ticket: Ticket, who: AgentRef = "me", *, ctx: Context) -> list[Event]:
+    """Stop watching the ticket."""
+    return [*change(ticket, watchers=tuple(w for w in ticket.watchers if w != (who or ctx.agent.name)))]

@@ -1,0 +1,184 @@
+"""What is said on a ticket: to the customer, to colleagues, to third parties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from desk.actions import Context, action
+from desk.errors import Invalid
+from desk.events import Event, Posted, change
+from desk.model import Account, Attachment, Delivery, Direction, Identity, Kind, Message, State, Status, Ticket
+from desk.params import Addresses, Body, Files, Flag, When, Word
+from desk.text import storable
+from desk.threads import FORWARD
+
+
+@action(keys="r")
+def reply(
+    ticket: Ticket,
+    body: Body,
+    *,
+    to: Addresses = (),
+    cc: Addresses = (),
+    bcc: Addresses = (),
+    all: Flag = False,
+    attach: Files = (),
+    at: When = None,
+    account: Word = None,
+    ctx: Context,
+) -> list[Event]:
+    """Answer the customer.
+
+    It goes to whoever wrote last (or the requester) and to the ticket's copies; --all
+    adds everybody that message was addressed to. --at sends it later.
+    """
+    if ticket.merged_into:
+        raise Invalid(f"#{ticket.id} was merged into #{ticket.merged_into}; answer there")
+    last = last_inbound(ctx.thread(ticket))
+    people = to or _answered(ticket, last, ctx)
+    copies = (*cc, *(Identity("email", address) for address in ticket.cc))
+    if all and last:
+        copies = (*copies, *last.to, *last.cc)
+    posted = outbound(ticket, body, ctx, to=people, cc=copies, bcc=bcc, attach=attach, at=at, account=account, answers=last)
+    return [posted, *(change(ticket, status=Status.OPEN) if ticket.status is Status.NEW else ())]
+
+
+@action(keys="i")
+def note(ticket: Ticket, body: Body, *, attach: Files = (), ctx: Context) -> list[Event]:
+    """Leave an internal note that no customer ever sees."""
+    return [say(ticket, Kind.NOTE, body, ctx, attach)]
+
+
+@action()
+def forward(
+    ticket: Ticket, body: Body = "", *, to: Addresses, cc: Addresses = (), attach: Files = (), account: Word = None, ctx: Context
+) -> list[Event]:
+    """Send the conversation to a third party; what they answer becomes an internal note."""
+    if not to:
+        raise Invalid("forward needs --to: whom should it go to?")
+    thread = [m for m in ctx.thread(ticket) if m.kind is Kind.PUBLIC]
+    files = (*attach, *(a for m in thread[-1:] for a in m.attachments if not a.inline))
+    posted = outbound(
+        ticket, "\n\n".join(filter(None, (body, *map(_quoted, thread)))), ctx, to=to, cc=cc, attach=files, account=account,
+        kind=Kind.NOTE, flags=(FORWARD,), subject=f"Fwd: {ticket.subject}",
+    )  # fmt: skip
+    return [replace(posted, message=replace(posted.message, visible=body or posted.message.text))]
+
+
+def _quoted(message: Message) -> str:
+    return f"{message.author}:\n" + "\n".join(f"> {line}".rstrip() for line in message.visible.splitlines())
+
+
+# -- the parts they share ---------------------------------------------------
+
+
+def last_inbound(thread: Sequence[Message]) -> Message | None:
+    """The newest message that came from outside and can be answered."""
+    return next((m for m in reversed(thread) if m.direction is Direction.IN and m.kind is Kind.PUBLIC and m.sender), None)
+
+
+def say(ticket: Ticket, kind: Kind, body: str, ctx: Context, attach: tuple[Attachment, ...] = ()) -> Posted:
+    """A message that goes nowhere."""
+    text = storable(body.strip("\n"))
+    if not text.strip():
+        raise Invalid("there is nothing in it; write some words")
+    message = Message(
+        id=ctx.new_id("message"),
+        ticket=ticket.id,
+        kind=kind,
+        direction=Direction.OUT,
+        at=ctx.at,
+        author=ctx.agent.label,
+        text=text,
+        visible=text,
+        agent=ctx.agent.name,
+        attachments=attach,
+    )
+    return Posted(message)
+
+
+def outbound(
+    ticket: Ticket,
+    body: str,
+    ctx: Context,
+    *,
+    to: tuple[Identity, ...],
+    cc: Iterable[Identity] = (),
+    bcc: Iterable[Identity] = (),
+    attach: tuple[Attachment, ...] = (),
+    at: int | None = None,
+    account: str | None = None,
+    answers: Message | None = None,
+    kind: Kind = Kind.PUBLIC,
+    flags: tuple[str, ...] = (),
+    subject: str | None = None,
+) -> Posted:
+    """A message with the delivery that carries it out, after the undo window or at the time asked for."""
+    via = _account(ticket, account, answers, ctx)
+    ours = {a.address for a in ctx.accounts.values()}
+    seen: set[str] = set(ours)
+    people = _unless(to, seen)
+    copies, blind = _unless(cc, seen), _unless(bcc, seen)
+    if not people:
+        raise Invalid(f"#{ticket.id} has nobody to write to but ourselves; name the recipients with --to")
+    if subject is None:
+        subject = ticket.subject if answers is None else _re(ticket.subject)
+    posted = say(ticket, kind, body, ctx, attach)
+    number = posted.message.id
+    domain = via.address.rpartition("@")[2] or "deskhand.invalid"
+    message = replace(
+        posted.message,
+        channel=via.channel,
+        account=via.name,
+        subject=subject,
+        sender=Identity("email", via.address, f"{ctx.agent.label} ({via.display})" if via.display else ctx.agent.label),
+        to=people,
+        cc=copies,
+        bcc=blind,
+        message_id=f"{ctx.sign(ticket.id)}.{number}@{domain}",
+        flags=flags,
+        state=State.QUEUED,
+    )
+    everybody = tuple(i.value for i in (*people, *copies, *blind))
+    delivery = Delivery(
+        id=ctx.new_id("delivery"),
+        message=number,
+        ticket=ticket.id,
+        account=via.name,
+        recipients=everybody,
+        not_before=max(at or 0, ctx.at + ctx.config.undo),
+    )
+    return Posted(message, (delivery,))
+
+
+def _re(subject: str) -> str:
+    return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+
+
+def _unless(people: Iterable[Identity], seen: set[str]) -> tuple[Identity, ...]:
+    kept = []
+    for person in people:
+        if person.value not in seen and person.kind == "email":
+            seen.add(person.value)
+            kept.append(person)
+    return tuple(kept)
+
+
+def _answered(ticket: Ticket, last: Message | None, ctx: Context) -> tuple[Identity, ...]:
+    if last and last.sender and last.customer == ticket.requester:
+        return (last.sender,)
+    customer = ctx.customer(ticket.requester)
+    return (Identity("email", customer.address, customer.name),) if "@" in customer.address else ()
+
+
+def _account(ticket: Ticket, asked: str | None, answers: Message | None, ctx: Context) -> Account:
+    for name in (asked, answers.account if answers else None, ticket.account, ctx.config.default_account):
+        if name and name in ctx.accounts:
+            return ctx.accounts[name]
+        if name and name == asked:
+            raise Invalid(f'there is no account "{name}"; there are: {", ".join(ctx.accounts) or "none yet"}')
+    able = [a for a in ctx.accounts.values() if (a.capabilities or {}).get("may_start")]
+    if not able:
+        raise Invalid("no account can send yet; add one with: deskhand init, then start: deskhand relay")
+    return able[0]

@@ -1,0 +1,205 @@
+"""Configuration: dataclasses that are the schema, and a TOML loader whose errors a person can mend.
+
+An error names file, table, line and the nearest valid key:
+`config.toml, [channels.support] line 14: unknown key "hots" (did you mean "host"?)`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from desk.errors import ConfigError
+from desk.model import DAY, HOUR, SECOND, Millis
+from desk.query import suggest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig:
+    """`[desk]`: how this desk works, the same for everybody who shares the store."""
+
+    name: str = "deskhand"
+    undo_s: int = 10
+    reply_target_h: int = 24
+    reopen_window_d: int = 0
+    default_account: str = ""
+
+    @property
+    def undo(self) -> Millis:
+        """How long a reply waits before it goes out."""
+        return self.undo_s * SECOND
+
+    @property
+    def reply_target(self) -> Millis:
+        """How long a customer may wait for an answer."""
+        return self.reply_target_h * HOUR
+
+    @property
+    def reopen_window(self) -> Millis:
+        """How long after closing a message still reopens the ticket instead of making a follow-up."""
+        return self.reopen_window_d * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """`[store]`: where the desk is kept."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenConfig:
+    """`[screen]`: how it looks, for this user."""
+
+    theme: str = "dark"
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """`[relay]`: the process that reads and sends."""
+
+    log: str = "-"
+    log_level: str = "info"
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole `config.toml`. `channels` holds each account's table as written; its channel knows the schema."""
+
+    store: StoreConfig = field(default_factory=StoreConfig)
+    desk: DeskConfig = field(default_factory=DeskConfig)
+    screen: ScreenConfig = field(default_factory=ScreenConfig)
+    relay: RelayConfig = field(default_factory=RelayConfig)
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text a table came from, to name the line of what is wrong in it."""
+
+    name: str
+    text: str
+
+    def line(self, path: tuple[str, ...]) -> int | None:
+        """The line of the key at `path`, counted from 1; None when it cannot be found."""
+        table: tuple[str, ...] = ()
+        fallback: int | None = None
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$", line)
+            if header:
+                table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+                if table == path:
+                    return number
+                if path[: len(table)] == table:
+                    fallback = number
+                continue
+            key = re.match(r"\s*([\w\"'.-]+)\s*=", line)
+            if key:
+                parts = tuple(part.strip("\"'") for part in key[1].split("."))
+                if table + parts == path or (table + parts == path[: len(table + parts)] and "{" in line):
+                    return number
+        return fallback
+
+    def error(self, path: tuple[str, ...], message: str) -> ConfigError:
+        """The error `message` about the key at `path`, with its place."""
+        number = self.line(path)
+        table = ".".join(path[:-1])
+        place = f"{self.name}, " + (f"[{table}] " if table else "") + (f"line {number}: " if number else "")
+        return ConfigError(place + message)
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file at `path`; ConfigError tells what is wrong and where."""
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "config.toml") -> Config:
+    """The configuration written in `text`; `name` is the file's in messages."""
+    import tomllib
+
+    source = Source(name, text)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    channels = tables.pop("channels", {})
+    if not isinstance(channels, dict) or not all(isinstance(table, dict) for table in channels.values()):
+        raise source.error(("channels",), "channels are tables: [channels.support]")
+    for account, table in channels.items():
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", account):
+            raise source.error(("channels", account), f'"{account}" is no name for an account: small letters, digits, - and _')
+        if not isinstance(table.get("kind"), str):
+            raise source.error(("channels", account), 'an account needs its kind, for example kind = "email"')
+    config = build(Config, tables, source, (), skip=("channels", "source"))
+    return dataclasses.replace(config, channels=channels, source=source)
+
+
+def build(schema: type[T], table: dict[str, Any], source: Source, path: tuple[str, ...], skip: tuple[str, ...] = ()) -> T:
+    """`table` as the dataclass `schema`: unknown keys, wrong types and missing values are ConfigErrors.
+
+    `skip` names keys of the dataclass that are not read from the table, and keys of the
+    table that are not the dataclass's business.
+    """
+    hints = typing.get_type_hints(schema)
+    fields = {f.name: f for f in dataclasses.fields(schema) if f.name not in skip}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key in skip:
+            continue
+        if key not in fields:
+            raise source.error((*path, key), f'unknown key "{key}"{suggest(key, list(fields))}')
+        values[key] = _typed(hints[key], value, source, (*path, key))
+    for name, f in fields.items():
+        if name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise source.error((*path, name), f'the key "{name}" is missing')
+    try:
+        return schema(**values)
+    except ValueError as error:
+        # A schema checks in __post_init__ what its types cannot say.
+        raise source.error((*path, ""), str(error)) from error
+
+
+def _typed(hint: Any, value: Any, source: Source, path: tuple[str, ...]) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _typed(next(a for a in args if a is not type(None)), value, source, path)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise source.error(path, f"{path[-1]} is a table: [{'.'.join(path)}]")
+        return build(hint, value, source, path)
+    if origin is typing.Literal:
+        if value not in args:
+            names = [str(a) for a in args]
+            raise source.error(path, f'{path[-1]} cannot be "{value}"{suggest(str(value), names)}; it is one of {", ".join(names)}')
+        return value
+    if origin in (tuple, list):
+        if not isinstance(value, list):
+            raise source.error(path, f'{path[-1]} is a list: {path[-1]} = ["..."]')
+        items = [_typed(args[0], item, source, path) for item in value]
+        return tuple(items) if origin is tuple else items
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise source.error(path, f"{path[-1]} is a table: [{'.'.join(path)}]")
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (str, int, float, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        words = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
+        raise source.error(path, f"{path[-1]} must be {words[hint]}, not {value!r}")
+    return value

@@ -1,0 +1,260 @@
+"""The way in: messages from outside become customers, tickets and events.
+
+Everything for one batch happens in one transaction, cursor included, so a message is
+in the store exactly once whatever breaks off in the middle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from desk.channel import Inbound, Raw
+from desk.config import DeskConfig
+from desk.events import Delivered, Event, Opened, Posted, change
+from desk.model import Bin, Direction, Identity, Kind, Link, Message, Millis, State, Status, Ticket
+from desk.store import Batch, Held, Tx
+from desk.text import one_line, storable, words
+from desk.threads import FORWARD, Found, Signer, conversation_key, find
+
+NOBODY = Identity("unknown", "unknown", "unknown sender")
+_FUTURE: Millis = 5 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How messages of one account are taken in.
+
+    `own` are the desk's own addresses. A `silent` intake (an import) wakes nobody: its
+    messages are not news, tickets begin as `status`, and times are those of the sender.
+    """
+
+    account: str
+    channel: str
+    config: DeskConfig
+    signer: Signer
+    own: frozenset[str] = frozenset()
+    silent: bool = False
+    status: Status = Status.NEW
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a batch."""
+
+    messages: int = 0
+    tickets: int = 0
+    doubles: int = 0
+    touched: set[int] = field(default_factory=set)
+
+
+def prepare(item: Raw | Inbound, parse: Callable[[Raw], Inbound] | None = None) -> Inbound:
+    """`item` parsed, with search words and digest: the part of the work that needs no store."""
+    inbound = item if isinstance(item, Inbound) else _parsed(item, parse)
+    if inbound.words is None:
+        inbound = replace(inbound, words=words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments)))
+    return replace(inbound, digest=digest(inbound)) if inbound.digest is None else inbound
+
+
+def _parsed(item: Raw, parse: Callable[[Raw], Inbound] | None) -> Inbound:
+    assert parse is not None, "a channel that hands out Raw items has a parse function"
+    return parse(item)
+
+
+def digest(inbound: Inbound) -> str | None:
+    """What two copies of one message have in common, whatever way they came; None where copies are no mistake.
+
+    Copies of a mail differ in their trace headers, so the content counts when there is
+    a Message-ID beside it; without one only the very same bytes are the same message.
+    """
+    if inbound.message_id is None:
+        return inbound.raw
+    sender = inbound.sender.value if inbound.sender else ""
+    content = (sender, inbound.subject, inbound.text, *(a.sha256 for a in inbound.attachments))
+    return hashlib.sha256("\x00".join(content).encode("utf-8", "replace")).hexdigest()
+
+
+def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor: str | None = None) -> Taken:
+    """Put `items` into the store, in order, and the cursor with them; what came before is left out."""
+    taken = Taken()
+    known = tx.known(how.account, [item.external_id for item in items])
+    for item in items:
+        if item.external_id in known:
+            taken.doubles += 1
+            continue
+        known.add(item.external_id)
+        double = _twin(tx, item)
+        if double is not None:
+            tx.remember(how.account, item.external_id, double.message)
+            taken.doubles += 1
+            continue
+        _take(tx, how, item, batch, taken)
+    if cursor is not None:
+        tx.set_cursor(how.account, cursor)
+    return taken
+
+
+def _twin(tx: Tx, item: Inbound) -> Held | None:
+    if item.message_id and item.message_id.startswith("deskhand."):
+        # What we sent comes back by way of a copy to ourselves or a Sent folder.
+        echo = [h for h in tx.held((item.message_id,)) if h.message_id == item.message_id]
+        if echo:
+            return echo[0]
+    return tx.twin(item.message_id, item.digest) if item.digest else None
+
+
+def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> None:
+    tx.put_blobs(item.blobs)
+    found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, lambda n, a: _on_ticket(tx, n, a))
+    ours = item.sender is not None and item.sender.value in how.own
+    person = next(iter(item.to), NOBODY) if ours else item.sender or NOBODY
+    customer = tx.customer_for(person, batch.at)
+    at = _moment(item, how, batch.at)
+    ticket, events = _place(tx, how, found, item, customer.id, at, batch.at)
+    message = _message(tx, how, item, ticket, found, customer.id, at, ours)
+    if customer.blocked:
+        events += change(ticket, bin=Bin.SPAM)
+    events += _answer_effects(ticket, message, how)
+    events.append(Posted(message, words=item.words, silent=how.silent))
+    events += _delivery_effects(tx, item, found)
+    if any(isinstance(e, Opened) for e in events):
+        taken.tickets += 1
+    tx.append(batch, events)
+    tx.remember(how.account, item.external_id, message.id)
+    if item.digest:
+        tx.set_digest(message.id, item.digest)
+    taken.messages += 1
+    taken.touched.add(ticket.id)
+
+
+def _moment(item: Inbound, how: Intake, at: Millis) -> Millis:
+    """When the message counts as written: our server's clock for live mail, the sender's for an archive."""
+    moment = item.at if how.silent and item.at is not None else item.received_at
+    return moment if 0 < moment <= at + _FUTURE else at
+
+
+def _on_ticket(tx: Tx, number: int, address: str) -> bool:
+    ticket = tx.tickets((number,)).get(number)
+    if ticket is None:
+        return False
+    return address in ticket.cc or tx.customer_for(Identity("email", address), 0).id == ticket.requester
+
+
+def _bounced(tx: Tx, how: Intake, item: Inbound) -> Found | None:
+    """A report belongs to the message it is about."""
+    if item.bounce is None or not item.bounce.original_message_id:
+        return None
+    held = tx.held((item.bounce.original_message_id,))
+    return Found(held[0].ticket, "bounce", held[0]) if held else None
+
+
+def _place(tx: Tx, how: Intake, found: Found, item: Inbound, customer: int, at: Millis, now: Millis) -> tuple[Ticket, list[Event]]:
+    ticket = _current(tx, found.ticket)
+    if ticket is not None and (how.silent or not _too_late(ticket, item, how, now)):
+        return ticket, []
+    new = Ticket(
+        id=tx.new_id("ticket"),
+        subject=one_line(item.subject) or one_line(item.visible or item.text)[:80] or "(no subject)",
+        requester=customer,
+        created_at=at,
+        updated_at=at,
+        status=how.status if how.silent else Status.NEW,
+        solved_at=at if how.silent and not how.status.live else None,
+        channel=how.channel,
+        account=how.account,
+    )
+    related = ticket or _current(tx, found.suspect)
+    if related is None:
+        return new, [Opened(new)]
+    kinds = ("follow-up", "followed-by") if ticket else ("related", "related")
+    new = replace(new, links=(Link(kinds[0], related.id),))
+    return new, [Opened(new), *change(related, links=tuple(sorted({*related.links, Link(kinds[1], new.id)}, key=lambda k: (k.kind, k.ticket))))]
+
+
+def _current(tx: Tx, number: int | None) -> Ticket | None:
+    """The ticket with this number, or the one it was merged into."""
+    for _ in range(100):
+        ticket = tx.tickets((number,)).get(number) if number is not None else None
+        if ticket is None or ticket.merged_into is None:
+            return ticket
+        number = ticket.merged_into
+    return None
+
+
+def _too_late(ticket: Ticket, item: Inbound, how: Intake, now: Millis) -> bool:
+    if ticket.status is not Status.CLOSED or item.automatic or item.bounce:
+        return False
+    return now - (ticket.solved_at or 0) >= how.config.reopen_window
+
+
+def _message(tx: Tx, how: Intake, item: Inbound, ticket: Ticket, found: Found, customer: int, at: Millis, ours: bool) -> Message:
+    sender = item.sender or NOBODY
+    aside = found.answers is not None and FORWARD in found.answers.flags and customer != ticket.requester
+    flags = tuple(
+        name
+        for name, holds in (
+            ("new-participant", found.ticket is not None and not ours and _is_new(tx, ticket, sender, customer)),
+            ("claims-ticket", found.suspect is not None),
+            ("aside", aside),
+        )
+        if holds
+    )
+    return Message(
+        id=tx.new_id("message"),
+        ticket=ticket.id,
+        kind=Kind.SYSTEM if item.bounce and found.rule == "bounce" else Kind.NOTE if aside else Kind.PUBLIC,
+        direction=Direction.OUT if ours else Direction.IN,
+        at=at,
+        author=one_line(sender.label),
+        text=storable(item.text),
+        visible=storable(item.visible or item.text),
+        channel=how.channel,
+        account=how.account,
+        customer=None if ours else customer,
+        subject=storable(item.subject),
+        message_id=item.message_id,
+        conversation=conversation_key(how.account, item.conversation) if item.conversation else None,
+        sender=next(iter(item.reply_to), sender) if not ours else sender,
+        to=item.to,
+        cc=item.cc,
+        html=item.html,
+        attachments=item.attachments,
+        raw=item.raw,
+        automatic=item.automatic,
+        threaded_by=found.rule,
+        flags=flags,
+        state=State.SENT if ours else None,
+    )
+
+
+def _is_new(tx: Tx, ticket: Ticket, sender: Identity, customer: int) -> bool:
+    if customer == ticket.requester or sender.value in ticket.cc:
+        return False
+    return not any(m.customer == customer or sender.value in {i.value for i in (*m.to, *m.cc)} for m in tx.thread(ticket.id))
+
+
+def _answer_effects(ticket: Ticket, message: Message, how: Intake) -> list[Event]:
+    """A person's message opens again what waited, and wakes what slept for it."""
+    if how.silent or message.direction is Direction.OUT or message.kind is not Kind.PUBLIC or message.automatic:
+        return []
+    fields: dict[str, object] = {}
+    if ticket.status in (Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED):
+        fields["status"] = Status.OPEN
+    if ticket.snoozed_for_reply:
+        fields |= {"snoozed_until": None, "snoozed_for_reply": False}
+    if ticket.bin is Bin.TRASH:
+        fields["bin"] = Bin.NONE
+    return [*change(ticket, **fields)]
+
+
+def _delivery_effects(tx: Tx, item: Inbound, found: Found) -> list[Event]:
+    if item.bounce is None or found.rule != "bounce" or found.answers is None:
+        return []
+    gone = {r.address.lower() for r in item.bounce.recipients if r.permanent}
+    detail = "; ".join(f"{r.address} {r.status}".strip() for r in item.bounce.recipients)
+    return [
+        Delivered(found.answers.ticket, found.answers.message, d.id, State.BOUNCED, detail)
+        for d in tx.deliveries(found.answers.message)
+        if gone & set(d.recipients) or (not gone and any(r.permanent for r in item.bounce.recipients))
+    ]

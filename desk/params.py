@@ -1,0 +1,233 @@
+"""The few kinds of argument a verb can have, and how each looks as text.
+
+An argument is first read (`parse`: text to a plain value, no context needed), may be
+written again (`format`), and is given its meaning only when the verb runs (`resolve`:
+`me` becomes the agent, `12` a locked ticket, `2h` a moment).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+from desk.errors import Invalid, NotFound
+from desk.model import Attachment, Identity, Message, Millis, Priority, Status, Ticket
+from desk.query import suggest
+from desk.when import moment
+
+
+class Resolver(Protocol):
+    """What `resolve` may ask; `perform` provides it."""
+
+    at: Millis
+
+    def agent(self, name: str) -> str:
+        """The agent's own name; `me` is who acts."""
+
+    def team(self, name: str) -> str:
+        """The team's own name."""
+
+    def ticket(self, number: int) -> Ticket:
+        """The ticket, locked."""
+
+    def message(self, number: int) -> Message:
+        """A message of the ticket at hand."""
+
+    def moment(self, text: str) -> Millis:
+        """The moment `text` names, for who acts."""
+
+    def file(self, path: str) -> Attachment:
+        """The file as an attachment, its bytes kept."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A kind of argument: one word unless `rest` (the remainder of the line) or `many` (all words left)."""
+
+    word: str
+    rest: bool = False
+    many: bool = False
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> Any:
+        """The plain value of `text`; Invalid says what is expected."""
+        return text
+
+    def format(self, value: Any) -> str:
+        """`value` as it would be typed (quoting is the line's business)."""
+        return str(value)
+
+    def resolve(self, value: Any, resolver: Resolver) -> Any:
+        """What `value` means here and now."""
+        return value
+
+
+class _Agent(Param):
+    def parse(self, text: str) -> str:
+        if not re.fullmatch(r"[\w.@+-]+", text):
+            raise Invalid(f'"{text}" is not the name of an agent; write a name, me or none')
+        return text.lower()
+
+    def resolve(self, value: str, resolver: Resolver) -> str | None:
+        return None if value == "none" else resolver.agent(value)
+
+
+class _Team(Param):
+    def resolve(self, value: str, resolver: Resolver) -> str | None:
+        return None if value == "none" else resolver.team(value)
+
+
+class _Ticket(Param):
+    def parse(self, text: str) -> int:
+        if not re.fullmatch(r"#?\d{1,15}", text):
+            raise Invalid(f'"{text}" is not a ticket number; write 12 or #12')
+        return int(text.lstrip("#"))
+
+    def resolve(self, value: int, resolver: Resolver) -> Ticket:
+        return resolver.ticket(value)
+
+
+class _Messages(Param):
+    def parse(self, text: str) -> tuple[int, ...]:
+        found = text.replace(",", " ").split()
+        if not found or not all(re.fullmatch(r"\d{1,15}", word) for word in found):
+            raise Invalid(f'"{text}" are not message numbers; show lists them, write 81 or 81,82')
+        return tuple(int(word) for word in found)
+
+    def format(self, value: tuple[int, ...]) -> str:
+        return ",".join(str(v) for v in value)
+
+    def resolve(self, value: tuple[int, ...], resolver: Resolver) -> tuple[Message, ...]:
+        return tuple(resolver.message(v) for v in value)
+
+
+class _Tags(Param):
+    def parse(self, text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(word.lower().lstrip("+") for word in text.replace(",", " ").split()))
+        bad = [word for word in found if not re.fullmatch(r"[^\W_][\w:./-]{0,49}", word)]
+        if bad or not found:
+            raise Invalid(f'"{(bad or [text])[0]}" is not a tag: letters, digits and any of - _ . : / (50 at most)')
+        return found
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return " ".join(value)
+
+
+class _Choice(Param):
+    def parse(self, text: str) -> str:
+        word = text.lower()
+        if word not in self.choices:
+            raise Invalid(f'there is no {self.word} "{text}"{suggest(word, self.choices)}')
+        return word
+
+
+class _Priority(_Choice):
+    def resolve(self, value: str, resolver: Resolver) -> Priority:
+        return Priority.parse(value)
+
+
+class _Status(_Choice):
+    def resolve(self, value: str, resolver: Resolver) -> Status:
+        return Status(value)
+
+
+class _When(Param):
+    def parse(self, text: str) -> str:
+        from datetime import UTC
+
+        if text != "reply":
+            moment(text, 0, UTC)
+        return " ".join(text.split())
+
+    def resolve(self, value: str, resolver: Resolver) -> Millis | None:
+        return None if value == "reply" else resolver.moment(value)
+
+
+#: An address as people write one; how the outside world does is the e-mail channel's business.
+_ADDRESS = re.compile(r"\s*(?:\"?(?P<name>[^<>\"]*?)\"?\s*<(?P<bracketed>[^<>\s]+)>|(?P<bare>[^<>\s,;\"]+))\s*")
+
+
+def address(text: str) -> Identity:
+    """One mail address, with or without a name before it."""
+    found = _ADDRESS.fullmatch(text)
+    value = (found["bracketed"] or found["bare"]) if found else ""
+    local, at, domain = value.rpartition("@")
+    if not found or not at or not local or not domain or ".." in domain or domain.startswith(".") or any(ord(c) < 33 for c in value):
+        raise Invalid(f'"{text.strip()}" is not a mail address; write ann@example.com or "Ann Example <ann@example.com>"')
+    return Identity("email", value.lower(), " ".join((found["name"] or "").split()))
+
+
+def written(identity: Identity) -> str:
+    """An address as it is typed."""
+    return f"{identity.display} <{identity.value}>" if identity.display else identity.value
+
+
+class _Address(Param):
+    def parse(self, text: str) -> str:
+        return written(address(text))
+
+    def resolve(self, value: str, resolver: Resolver) -> Identity:
+        return address(value)
+
+
+class _Addresses(Param):
+    def parse(self, text: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(written(address(item)) for item in re.split(r"[,;]", text) if item.strip()))
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return ", ".join(value)
+
+    def resolve(self, value: tuple[str, ...], resolver: Resolver) -> tuple[Identity, ...]:
+        return tuple(address(item) for item in value)
+
+
+class _Files(Param):
+    def parse(self, text: str) -> tuple[str, ...]:
+        return tuple(shlex.split(text))
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return shlex.join(value)
+
+    def resolve(self, value: tuple[str, ...], resolver: Resolver) -> tuple[Attachment, ...]:
+        return tuple(resolver.file(path) for path in value)
+
+
+class _Flag(Param):
+    def parse(self, text: str) -> bool:
+        return text.lower() in ("", "yes", "true", "1")
+
+
+class _Text(Param):
+    def parse(self, text: str) -> str:
+        folded = " ".join(text.split())
+        if not folded:
+            raise Invalid(f"the {self.word} is empty; write some words")
+        return folded
+
+
+class _Body(Param):
+    def parse(self, text: str) -> str:
+        return text.replace("\r\n", "\n")
+
+
+LINKS = {"related": "related", "parent": "child", "child": "parent", "duplicate-of": "duplicated-by", "duplicated-by": "duplicate-of"}
+"""The kinds of link a person can make, each with the one that stands on the other ticket."""
+
+AgentRef = Annotated[str | None, _Agent("agent")]
+TeamRef = Annotated[str | None, _Team("team")]
+TicketRef = Annotated[Ticket, _Ticket("ticket")]
+MessageRefs = Annotated[tuple[Message, ...], _Messages("messages", many=True)]
+Tags = Annotated[tuple[str, ...], _Tags("tags", many=True)]
+StatusName = Annotated[Status, _Status("status", choices=tuple(s.value for s in Status))]
+PriorityName = Annotated[Priority, _Priority("priority", choices=tuple(str(p) for p in Priority))]
+LinkKind = Annotated[str, _Choice("kind", choices=tuple(LINKS))]
+Word = Annotated[str | None, Param("word")]
+When = Annotated[Millis | None, _When("when", many=True)]
+Address = Annotated[Identity, _Address("address", rest=True)]
+Addresses = Annotated[tuple[Identity, ...], _Addresses("addresses", rest=True)]
+Files = Annotated[tuple[Attachment, ...], _Files("files")]
+Flag = Annotated[bool, _Flag("flag")]
+Text = Annotated[str, _Text("text", rest=True)]
+Body = Annotated[str, _Body("body", rest=True)]

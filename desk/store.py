@@ -1,0 +1,297 @@
+"""The store protocol: what the desk asks of the place where everything is kept.
+
+A store is synchronous and safe to use from several threads. Reads see the last
+commit; every change goes through `write`, whose body runs inside one transaction and
+may be run again from the beginning if the database asks for it, so it must not do
+anything but read and write the transaction it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from desk.blobs import Blob
+from desk.events import Event, Record
+from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
+from desk.query import Node
+
+T = TypeVar("T")
+
+SORTS = ("urgency", "newest", "oldest", "updated", "waiting", "priority")
+"""The orders a list can have; `urgency` is due first, then what has no due time, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Who does something, and why: the header that a group of events shares.
+
+    `line` is the command line as typed; `source` the channel, rule or macro; `undoes`
+    the batch that this one takes back.
+    """
+
+    id: str
+    at: Millis
+    agent: str | None = None
+    uid: int | None = None
+    host: str = ""
+    line: str = ""
+    source: str = ""
+    undoes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a list: the ticket with what a list shows beside it."""
+
+    ticket: Ticket
+    customer: Customer
+    snippet: str = ""
+    unread: bool = False
+    trouble: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, and the key behind the last one (None at the end)."""
+
+    rows: list[Row]
+    next: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message of ours found by its outside id."""
+
+    ticket: int
+    message: int
+    message_id: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds one of the jobs that only one process at a time may do."""
+
+    name: str
+    holder: str
+    until: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """A claimed delivery with all that is needed to render and send it."""
+
+    delivery: Delivery
+    message: Message
+    ticket: Ticket
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How full the store is."""
+
+    tickets: int
+    live: int
+    messages: int
+    queued: int
+    unknown: int
+    unprocessable: int
+    last_seq: int
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Tx(Protocol):
+    """One transaction: what may be read and written inside `Store.write`."""
+
+    # reading under lock
+    def tickets(self, ids: Iterable[int]) -> dict[int, Ticket]:
+        """The tickets with these numbers, locked in the order of their numbers; missing ones are left out."""
+
+    def thread(self, ticket: int) -> list[Message]:
+        """The conversation in time order, withdrawn messages included."""
+
+    def deliveries(self, message: int) -> list[Delivery]:
+        """The deliveries of one message."""
+
+    def customer(self, number: int) -> Customer:
+        """The customer with this number; NotFound."""
+
+    def agents(self) -> dict[str, Agent]:
+        """All agents by name."""
+
+    def teams(self) -> dict[str, Team]:
+        """All teams by name."""
+
+    def accounts(self) -> dict[str, Account]:
+        """All accounts by name, as the relay described them."""
+
+    def records(self, batch: str) -> list[Record]:
+        """The log lines of one batch, oldest first."""
+
+    # writing
+    def new_id(self, kind: str) -> int:
+        """The next number for a "ticket", "message" or "delivery"."""
+
+    def customer_for(self, identity: Identity, at: Millis) -> Customer:
+        """Whoever this identity belongs to, created when nobody yet."""
+
+    def append(self, batch: Batch, events: Sequence[Event]) -> int:
+        """Write the events into the rows and the log; returns the seq of the last one."""
+
+    def seen(self, agent: str, ticket: int, message: int) -> None:
+        """`agent` has seen the ticket up to this message."""
+
+    def put_blobs(self, blobs: Iterable[Blob]) -> None:
+        """Keep bytes before a row refers to them."""
+
+    # intake
+    def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
+        """Which of these items came in before."""
+
+    def remember(self, account: str, external_id: str, message: int | None) -> None:
+        """An item of the account has been taken in (None: dropped on purpose)."""
+
+    def twin(self, message_id: str | None, digest: str) -> Held | None:
+        """The message that came before with this outside id (if any) and content."""
+
+    def held(self, message_ids: Sequence[str]) -> list[Held]:
+        """Messages of ours with these outside ids, in the order given."""
+
+    def set_digest(self, message: int, digest: str) -> None:
+        """The content hash by which a twin of this message is found."""
+
+    def set_cursor(self, account: str, cursor: str) -> None:
+        """How far the account has been read."""
+
+
+class Store(Protocol):
+    """The place where everything is kept: one of `storage.open_store(url)`."""
+
+    url: str
+    shared: bool
+    """True when other users of the host can use it too."""
+
+    # tickets and views
+    def page(
+        self, query: Node, *, sort: str = "urgency", after: tuple[Any, ...] | None = None, limit: int = 50, agent: str | None = None
+    ) -> Page:
+        """The rows `query` asks for, in order, beginning behind the key `after`."""
+
+    def ids(self, query: Node, *, sort: str = "urgency", limit: int | None = None) -> list[int]:
+        """The numbers of all that `query` asks for, in order."""
+
+    def count(self, query: Node) -> int:
+        """How many tickets `query` asks for."""
+
+    def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
+        """These tickets as list rows, in the order given; missing ones are left out."""
+
+    def ticket(self, number: int) -> Ticket:
+        """The ticket with this number; NotFound."""
+
+    def thread(self, ticket: int) -> list[Message]:
+        """The conversation in time order, with delivery states, without what was withdrawn."""
+
+    def log(self, *, ticket: int | None = None, after: int = 0, limit: int = 1000, newest: bool = False) -> list[Record]:
+        """The log behind `after`, oldest first (with `newest`, the last `limit` lines)."""
+
+    def customer(self, number: int) -> Customer:
+        """The customer with this number; NotFound."""
+
+    def customers(self, text: str, limit: int = 20) -> list[Customer]:
+        """Customers whose name or address begins with, or holds, these words."""
+
+    def blob(self, key: str) -> bytes:
+        """The bytes kept under `key`; NotFound."""
+
+    # change
+    def write(self, body: Callable[[Tx], T], *, bulk: bool = False) -> T:
+        """Run `body` in one transaction and commit; durable on return (`bulk`: at the next checkpoint)."""
+
+    def last_batch(self, agent: str, *, undo: bool) -> str | None:
+        """The newest batch of the agent's that can be undone (or, with `undo`, redone)."""
+
+    def seen(self, agent: str, ticket: int, message: int) -> None:
+        """`agent` has seen the ticket up to this message."""
+
+    def wait(self, after: int, seconds: float) -> int:
+        """Return the newest seq as soon as it is beyond `after`, or after `seconds`."""
+
+    def last_seq(self) -> int:
+        """The newest seq of the log."""
+
+    # outbox
+    def claim(self, holder: str, at: Millis, until: Millis, limit: int = 10) -> list[Outbound]:
+        """Take deliveries that are due, for `holder` until `until`."""
+
+    def phase(self, delivery: int, holder: str, phase: str) -> bool:
+        """Note how far the attempt got; False when the claim was lost to somebody else."""
+
+    def settle(self, delivery: int, holder: str, state: State, at: Millis, *, error: str = "", remote_id: str | None = None,
+               next_at: Millis | None = None, sent_to: Sequence[str] | None = None) -> bool:  # fmt: skip
+        """End an attempt; False (and nothing done) when the claim was lost to somebody else."""
+
+    def reclaim(self, at: Millis) -> list[int]:
+        """Deliveries whose holder was lost: back to the queue before the data phase, `unknown` in or after it."""
+
+    def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:
+        """Deliveries in these states (default: all not final) and when each is tried next."""
+
+    def retry(self, delivery: int, batch: Batch) -> None:
+        """A person asks for another attempt of a failed or unknown delivery."""
+
+    # team
+    def agents(self) -> dict[str, Agent]:
+        """All agents by name."""
+
+    def agent_of(self, uid: int) -> Agent | None:
+        """Who the kernel's user is at this desk."""
+
+    def save_agent(self, agent: Agent, batch: Batch) -> None:
+        """Add or change an agent."""
+
+    def teams(self) -> dict[str, Team]:
+        """All teams by name."""
+
+    def save_team(self, team: Team, batch: Batch) -> None:
+        """Add or change a team."""
+
+    def accounts(self) -> dict[str, Account]:
+        """All accounts by name, as the relay described them."""
+
+    def save_account(self, account: Account) -> None:
+        """Say what an account is and how it fares."""
+
+    def cursor(self, account: str) -> str | None:
+        """How far the account has been read."""
+
+    def setting(self, name: str) -> str | None:
+        """A value kept for the whole desk."""
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keep a value for the whole desk."""
+
+    # upkeep
+    def lease(self, name: str, holder: str, at: Millis, until: Millis) -> bool:
+        """Take or renew a job; False while somebody else holds it."""
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a job back."""
+
+    def leases(self) -> list[Lease]:
+        """All jobs and who holds them."""
+
+    def numbers(self) -> Numbers:
+        """How full the store is."""
+
+    def check(self) -> list[str]:
+        """Everything that should hold and does not, as sentences; empty when all is well."""
+
+    def backup(self, path: str) -> None:
+        """Write a complete copy to the folder `path` while others go on working."""
+
+    def close(self) -> None:
+        """Let go of the store."""
