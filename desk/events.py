@@ -7,6 +7,7 @@ elements that went and came, so that two agents' tags never overwrite each other
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -229,6 +230,34 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
             if ticket.first_reply_at is None:
                 changes["first_reply_at"] = message.at
     return changes
+
+
+def recounted(ticket: Ticket, messages: Iterable[Message]) -> Ticket:
+    """`ticket` with everything that follows from its messages counted anew, in time order.
+
+    A reply that was taken back, failed or bounced answered nobody.
+    """
+    fresh = replace(ticket, message_count=0, waiting_since=None, first_reply_at=None)
+    for message in messages:
+        if message.withdrawn:
+            continue
+        changes = _heard(fresh, message)
+        if message.direction is Direction.OUT and message.state in (State.FAILED, State.BOUNCED):
+            changes = {"message_count": fresh.message_count + 1}
+        changes.pop("updated_at", None)
+        fresh = replace(fresh, **changes)
+    return fresh
+
+
+_GLOOMY = (State.UNKNOWN, State.FAILED, State.BOUNCED, State.DEFERRED, State.SENDING, State.QUEUED, State.SENT, State.DELIVERED, State.READ)
+
+
+def overall(states: Iterable[State]) -> State | None:
+    """The state of a message from those of its deliveries: the one that asks most for attention."""
+    found = set(states)
+    if found == {State.WITHDRAWN}:
+        return State.WITHDRAWN
+    return next((state for state in _GLOOMY if state in found), None)
 
 
 # -- taking it back ---------------------------------------------------------

@@ -19,9 +19,9 @@ from desk.actions import Action, Context, find
 from desk.blobs import Blob
 from desk.config import DeskConfig
 from desk.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
-from desk.events import Changed, Event, Opened, Posted, Record, evolve, guard, invert
+from desk.events import Changed, Event, Opened, Posted, Record, Withdrawn, evolve, guard, invert
 from desk.lines import Call
-from desk.model import Account, Agent, Attachment, Identity, Message, Millis, Role, Team, Ticket
+from desk.model import Account, Agent, Attachment, Identity, Message, Millis, Role, State, Team, Ticket
 from desk.permissions import demand
 from desk.query import suggest
 from desk.store import Batch, Store, Tx
@@ -327,6 +327,8 @@ def undo(desk: Desk, who: Who, *, at: Millis, batch_id: str, batch: str | None =
         if not records:
             raise NotFound(f"there is no batch {target}; deskhand log shows them")
         first = records[0]
+        if first.agent is None:
+            raise Conflict(f"batch {target} came from outside ({first.source}) and cannot be taken back; use spam or trash")
         if first.agent != agent.name and agent.role.rank < Role.LEAD.rank:
             raise Forbidden(f"that was done by {first.agent or first.source}; a lead can take it back, or do the opposite yourself")
         header = Batch(batch_id, at, agent.name, who.uid, who.host, f"{'redo' if redo else 'undo'}: {first.line}", undoes=target)
@@ -381,8 +383,16 @@ def _inverse(tx: Tx, group: Sequence[Record], not_before: Millis) -> list[Event]
             ticket = tickets[int(event.about)]
             guard(ticket, event)
             tickets[ticket.id] = evolve(ticket, event, record.at)
+        elif isinstance(event, Withdrawn):
+            _demand_waiting(tx, event.message)
         events.append(event)
     return events
+
+
+def _demand_waiting(tx: Tx, message: int) -> None:
+    for delivery in tx.deliveries(message):
+        if delivery.state not in (State.QUEUED, State.DEFERRED, State.FAILED, State.WITHDRAWN):
+            raise Conflict(f"message {message} is {delivery.state.value} and cannot be taken back; write again instead")
 
 
 def new_batch_id(at: Millis, random: bytes) -> str:

@@ -9,7 +9,7 @@ anything but read and write the transaction it is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from desk.blobs import Blob
@@ -98,9 +98,7 @@ class Numbers:
     messages: int
     queued: int
     unknown: int
-    unprocessable: int
     last_seq: int
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Tx(Protocol):
@@ -231,8 +229,12 @@ class Store(Protocol):
         """Note how far the attempt got; False when the claim was lost to somebody else."""
 
     def settle(self, delivery: int, holder: str, state: State, at: Millis, *, error: str = "", remote_id: str | None = None,
-               next_at: Millis | None = None, sent_to: Sequence[str] | None = None) -> bool:  # fmt: skip
-        """End an attempt; False (and nothing done) when the claim was lost to somebody else."""
+               next_at: Millis | None = None, again: Sequence[str] = ()) -> bool:  # fmt: skip
+        """End an attempt; False (and nothing done) when the claim was lost to somebody else.
+
+        Recipients in `again` were refused for now: they go on as a delivery of their own,
+        tried at `next_at`.
+        """
 
     def reclaim(self, at: Millis) -> list[int]:
         """Deliveries whose holder was lost: back to the queue before the data phase, `unknown` in or after it."""

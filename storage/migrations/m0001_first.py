@@ -1,0 +1,115 @@
+"""Tickets, messages, people, the log, the outbox, the team, and the search index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_TABLES: dict[str, dict[str, Any]] = {
+    "setting": {"columns": {"name": str, "value": str}, "pk": "name"},
+    "counter": {"columns": {"name": str, "value": int}, "pk": "name"},
+    "agent": {
+        "columns": {
+            "name": str, "display": str, "role": str, "uid": int, "address": str, "teams": str, "signature": str, "active": int,
+        },
+        "pk": "name",
+    },
+    "team": {"columns": {"name": str, "title": str}, "pk": "name"},
+    "account": {
+        "columns": {
+            "name": str, "channel": str, "address": str, "display": str, "capabilities": str, "health": str, "health_at": int, "paused": int,
+        },
+        "pk": "name",
+    },
+    "customer": {
+        "columns": {
+            "id": int, "name": str, "address": str, "organisation": str, "notes": str, "blocked": int, "created_at": int,
+            "words": str, "organisation_words": str,
+        },
+        "pk": "id",
+        "not_null": {"name", "address"},
+    },
+    "identity": {"columns": {"kind": str, "value": str, "customer": int, "display": str}, "pk": ("kind", "value")},
+    "ticket": {
+        "columns": {
+            "id": int, "subject": str, "requester": int, "created_at": int, "updated_at": int, "status": str, "priority": int,
+            "type": str, "team": str, "assignee": str, "cc": str, "tags": str, "watchers": str, "links": str, "channel": str,
+            "account": str, "bin": str, "merged_into": int, "snoozed_until": int, "snoozed_for_reply": int, "waiting_since": int,
+            "first_reply_at": int, "solved_at": int, "due_at": int, "due_kind": str, "paused": int, "message_count": int,
+            "heard": int, "version": int, "live": int,
+        },
+        "pk": "id",
+        "not_null": {"subject", "requester", "status", "bin", "live"},
+    },
+    "message": {
+        "columns": {
+            "id": int, "ticket": int, "kind": str, "direction": str, "at": int, "author": str, "text": str, "visible": str,
+            "channel": str, "account": str, "agent": str, "customer": int, "subject": str, "message_id": str, "conversation": str,
+            "people": str, "html": int, "attachments": str, "raw": str, "automatic": str, "threaded_by": str, "flags": str,
+            "state": str, "withdrawn": int, "digest": str,
+        },
+        "pk": "id",
+        "not_null": {"ticket", "kind", "direction", "at", "text"},
+    },
+    "delivery": {
+        "columns": {
+            "id": int, "message": int, "ticket": int, "account": str, "recipients": str, "not_before": int, "part": int, "state": str,
+            "phase": str, "attempts": int, "remote_id": str, "error": str, "next_at": int, "holder": str, "held_until": int,
+        },
+        "pk": "id",
+        "not_null": {"message", "ticket", "state"},
+    },
+    "cursor": {"columns": {"account": str, "value": str}, "pk": "account"},
+    "batch": {
+        "columns": {
+            "id": str, "at": int, "agent": str, "uid": int, "host": str, "line": str, "source": str, "undoes": str, "undone_by": str,
+        },
+        "pk": "id",
+    },
+    "event": {
+        "columns": {"seq": int, "at": int, "batch": str, "entity": str, "about": str, "kind": str, "payload": str},
+        "pk": "seq",
+    },
+    "lease": {"columns": {"name": str, "holder": str, "until": int}, "pk": "name"},
+}  # fmt: skip
+
+_OPEN = "WHERE live = 1 AND bin = '' AND merged_into IS NULL"
+
+_STATEMENTS = (
+    "CREATE TABLE tag (tag TEXT, ticket INTEGER, PRIMARY KEY (tag, ticket)) WITHOUT ROWID",
+    "CREATE TABLE external (account TEXT, external_id TEXT, message INTEGER, PRIMARY KEY (account, external_id)) WITHOUT ROWID",
+    "CREATE TABLE seen (agent TEXT, ticket INTEGER, message INTEGER, PRIMARY KEY (agent, ticket)) WITHOUT ROWID",
+    # rowid = ticket << 35 | message (0: the subject), so that a ticket's words lie together, newest ticket last.
+    "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='ascii')",
+    f"CREATE INDEX ticket_due ON ticket (due_at IS NULL, due_at, id DESC) {_OPEN}",
+    f"CREATE INDEX ticket_assignee ON ticket (assignee, due_at IS NULL, due_at, id DESC) {_OPEN}",
+    f"CREATE INDEX ticket_priority ON ticket (priority DESC, id DESC) {_OPEN}",
+    f"CREATE INDEX ticket_waiting ON ticket (waiting_since IS NULL, waiting_since, id) {_OPEN}",
+    "CREATE INDEX ticket_updated ON ticket (updated_at DESC, id DESC)",
+    "CREATE INDEX ticket_requester ON ticket (requester)",
+    "CREATE INDEX ticket_snoozed ON ticket (snoozed_until) WHERE snoozed_until IS NOT NULL",
+    "CREATE INDEX message_ticket ON message (ticket, at, id)",
+    "CREATE INDEX message_outside ON message (message_id) WHERE message_id IS NOT NULL",
+    "CREATE INDEX message_conversation ON message (conversation) WHERE conversation IS NOT NULL",
+    "CREATE INDEX message_digest ON message (digest) WHERE digest IS NOT NULL AND message_id IS NULL",
+    "CREATE INDEX delivery_next ON delivery (next_at) WHERE state IN ('queued', 'failed for now')",
+    "CREATE INDEX delivery_held ON delivery (held_until) WHERE state = 'sending'",
+    "CREATE INDEX delivery_message ON delivery (message)",
+    "CREATE INDEX delivery_trouble ON delivery (ticket) WHERE state IN ('failed', 'bounced', 'unknown')",
+    "CREATE INDEX event_about ON event (about, seq) WHERE entity = 'ticket'",
+    "CREATE INDEX event_batch ON event (batch)",
+    "CREATE INDEX batch_agent ON batch (agent, at) WHERE agent IS NOT NULL",
+    "CREATE INDEX customer_address ON customer (address)",
+    "CREATE UNIQUE INDEX agent_uid ON agent (uid) WHERE uid IS NOT NULL",
+)
+
+
+def step(db: Database) -> None:
+    """Create everything in an empty file."""
+    for name, table in _TABLES.items():
+        db.table(name).create(**table)
+    for statement in _STATEMENTS:
+        db.conn.execute(statement)
+    db.conn.executemany("INSERT INTO counter (name, value) VALUES (?, 0)", [(n,) for n in ("seq", "ticket", "message", "delivery", "customer")])

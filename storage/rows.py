@@ -1,0 +1,203 @@
+"""Values of the model as rows, and back. Collections are JSON text; all stores share these columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from desk.events import Record
+from desk.model import (
+    Account,
+    Agent,
+    Attachment,
+    Bin,
+    Customer,
+    Delivery,
+    Direction,
+    Identity,
+    Kind,
+    Link,
+    Message,
+    Priority,
+    Role,
+    State,
+    Status,
+    Ticket,
+)
+
+TICKET = tuple(f.name for f in fields(Ticket))
+TICKET_COLUMNS = ", ".join(f"ticket.{name}" for name in TICKET)
+_SETS = [TICKET.index(name) for name in ("cc", "tags", "watchers")]
+_LINKS, _STATUS, _PRIORITY, _BIN, _PAUSED, _FOR_REPLY = (
+    TICKET.index(name) for name in ("links", "status", "priority", "bin", "paused", "snoozed_for_reply")
+)
+_STATUSES = {s.value: s for s in Status}
+_PRIORITIES = {int(p): p for p in Priority}
+_BINS = {b.value: b for b in Bin}
+
+
+def dump(value: Any) -> str:
+    """Plain data as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def ticket(row: Sequence[Any]) -> Ticket:
+    """A row of TICKET_COLUMNS as a ticket."""
+    values = list(row)
+    for place in _SETS:
+        text = values[place]
+        values[place] = tuple(json.loads(text)) if text and text != "[]" else ()
+    links = values[_LINKS]
+    values[_LINKS] = tuple(Link(*pair) for pair in json.loads(links)) if links and links != "[]" else ()
+    values[_STATUS] = _STATUSES[values[_STATUS]]
+    values[_PRIORITY] = _PRIORITIES[values[_PRIORITY]]
+    values[_BIN] = _BINS[values[_BIN]]
+    values[_PAUSED] = bool(values[_PAUSED])
+    values[_FOR_REPLY] = bool(values[_FOR_REPLY])
+    return Ticket(*values)
+
+
+def ticket_values(ticket: Ticket) -> list[Any]:
+    """A ticket as values for the columns TICKET, and `live` behind them."""
+    values = [getattr(ticket, name) for name in TICKET]
+    for place in _SETS:
+        values[place] = dump(values[place]) if values[place] else "[]"
+    values[_LINKS] = dump([[link.kind, link.ticket] for link in ticket.links]) if ticket.links else "[]"
+    values[_STATUS] = ticket.status.value
+    values[_PRIORITY] = int(ticket.priority)
+    values[_BIN] = ticket.bin.value
+    values.append(int(ticket.status.live))
+    return values
+
+
+CUSTOMER = ("id", "name", "address", "organisation", "notes", "blocked", "created_at")
+CUSTOMER_COLUMNS = ", ".join(f"customer.{name}" for name in CUSTOMER)
+
+
+def customer(row: Sequence[Any]) -> Customer:
+    """A row of CUSTOMER_COLUMNS as a customer."""
+    number, name, address, organisation, notes, blocked, created_at = row
+    return Customer(number, name, address, organisation, notes or "", bool(blocked), created_at or 0)
+
+
+MESSAGE = (
+    "id", "ticket", "kind", "direction", "at", "author", "text", "visible", "channel", "account", "agent", "customer", "subject",
+    "message_id", "conversation", "people", "html", "attachments", "raw", "automatic", "threaded_by", "flags", "state", "withdrawn",
+)  # fmt: skip
+MESSAGE_COLUMNS = ", ".join(f"message.{name}" for name in MESSAGE)
+
+
+def _people(message: Message) -> str | None:
+    groups = {
+        "from": [message.sender] if message.sender else [],
+        "to": message.to,
+        "cc": message.cc,
+        "bcc": message.bcc,
+    }
+    named = {name: [[i.kind, i.value, i.display] for i in group] for name, group in groups.items() if group}
+    return dump(named) if named else None
+
+
+def message_values(message: Message) -> list[Any]:
+    """A message as values for the columns MESSAGE. A visible text equal to the whole is not kept twice."""
+    return [
+        message.id, message.ticket, message.kind.value, message.direction.value, message.at, message.author, message.text,
+        None if message.visible == message.text else message.visible, message.channel, message.account, message.agent,
+        message.customer, message.subject, message.message_id, message.conversation, _people(message), int(message.html),
+        attachments_text(message.attachments), message.raw, message.automatic, message.threaded_by,
+        dump(message.flags) if message.flags else None, message.state.value if message.state else None, int(message.withdrawn),
+    ]  # fmt: skip
+
+
+def attachments_text(attachments: Iterable[Attachment]) -> str | None:
+    """Attachments as JSON; None where there are none."""
+    rows = [[a.name, a.content_type, a.size, a.sha256, a.inline, a.content_id] for a in attachments]
+    return dump(rows) if rows else None
+
+
+def message(row: Sequence[Any]) -> Message:
+    """A row of MESSAGE_COLUMNS as a message."""
+    values = dict(zip(MESSAGE, row, strict=True))
+    people = json.loads(values.pop("people") or "{}")
+    groups = {name: tuple(Identity(*i) for i in people.get(name, ())) for name in ("from", "to", "cc", "bcc")}
+    values["visible"] = values["text"] if values["visible"] is None else values["visible"]
+    values["kind"] = Kind(values["kind"])
+    values["direction"] = Direction(values["direction"])
+    values["html"] = bool(values["html"])
+    values["attachments"] = tuple(Attachment(*a[:4], bool(a[4]), a[5]) for a in json.loads(values["attachments"] or "[]"))
+    values["flags"] = tuple(json.loads(values["flags"] or "[]"))
+    values["state"] = State(values["state"]) if values["state"] else None
+    values["withdrawn"] = bool(values["withdrawn"])
+    sender = groups["from"][0] if groups["from"] else None
+    return Message(**values, sender=sender, to=groups["to"], cc=groups["cc"], bcc=groups["bcc"])
+
+
+DELIVERY = (
+    "id", "message", "ticket", "account", "recipients", "not_before", "part", "state", "phase", "attempts", "remote_id", "error",
+)  # fmt: skip
+DELIVERY_COLUMNS = ", ".join(f"delivery.{name}" for name in DELIVERY)
+
+
+def delivery(row: Sequence[Any]) -> Delivery:
+    """A row of DELIVERY_COLUMNS as a delivery."""
+    values = dict(zip(DELIVERY, row, strict=True))
+    values["recipients"] = tuple(json.loads(values["recipients"]))
+    values["state"] = State(values["state"])
+    values["phase"] = values["phase"] or ""
+    return Delivery(**values)
+
+
+def delivery_values(delivery: Delivery) -> list[Any]:
+    """A delivery as values for the columns DELIVERY."""
+    values = [getattr(delivery, name) for name in DELIVERY]
+    values[DELIVERY.index("recipients")] = dump(delivery.recipients)
+    values[DELIVERY.index("state")] = delivery.state.value
+    return values
+
+
+AGENT = ("name", "display", "role", "uid", "address", "teams", "signature", "active")
+
+
+def agent(row: Sequence[Any]) -> Agent:
+    """A row of the columns AGENT as an agent."""
+    name, display, role, uid, address, teams, signature, active = row
+    return Agent(name, display or "", Role(role), uid, address, tuple(json.loads(teams or "[]")), signature or "", bool(active))
+
+
+def agent_values(agent: Agent) -> list[Any]:
+    """An agent as values for the columns AGENT."""
+    return [
+        agent.name, agent.display, agent.role.value, agent.uid, agent.address, dump(agent.teams), agent.signature, int(agent.active),
+    ]  # fmt: skip
+
+
+ACCOUNT = ("name", "channel", "address", "display", "capabilities", "health", "health_at", "paused")
+
+
+def account(row: Sequence[Any]) -> Account:
+    """A row of the columns ACCOUNT as an account."""
+    name, channel, address, display, capabilities, health, health_at, paused = row
+    return Account(name, channel, address, display or "", json.loads(capabilities or "{}"), health or "", health_at or 0, bool(paused))
+
+
+def account_values(account: Account) -> list[Any]:
+    """An account as values for the columns ACCOUNT."""
+    return [
+        account.name, account.channel, account.address, account.display, dump(account.capabilities or {}), account.health,
+        account.health_at, int(account.paused),
+    ]  # fmt: skip
+
+
+RECORD_COLUMNS = (
+    "event.seq, event.at, event.batch, event.entity, event.about, event.kind, event.payload, "
+    "batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes"
+)
+
+
+def record(row: Sequence[Any]) -> Record:
+    """A row of RECORD_COLUMNS as a line of the log."""
+    seq, at, batch, entity, about, kind, payload, agent_, uid, host, line, source, undoes = row
+    number: int | str = int(about) if entity in ("ticket", "customer") else about
+    return Record(seq, at, batch, entity, number, kind, json.loads(payload), agent_, uid, host or "", line or "", source or "", undoes)

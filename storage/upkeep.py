@@ -1,0 +1,86 @@
+"""Whether everything that should hold does, and copies while others go on working."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from desk.errors import StoreError
+
+_RULES: tuple[tuple[str, str], ...] = (
+    ("messages without a ticket", "SELECT id FROM message WHERE ticket NOT IN (SELECT id FROM ticket)"),
+    ("tickets without a requester", "SELECT id FROM ticket WHERE requester NOT IN (SELECT id FROM customer)"),
+    ("deliveries without a message", "SELECT id FROM delivery WHERE message NOT IN (SELECT id FROM message)"),
+    ("items taken in without their message", "SELECT external_id FROM external WHERE message NOT IN (SELECT id FROM message)"),
+    ("log lines without their batch", "SELECT seq FROM event WHERE batch NOT IN (SELECT id FROM batch)"),
+    ("gaps in the log", "SELECT value FROM counter WHERE name = 'seq' AND value <> (SELECT count(*) FROM event)"),
+    (
+        "tickets whose message count is wrong",
+        "SELECT id FROM ticket WHERE message_count <> (SELECT count(*) FROM message WHERE message.ticket = ticket.id AND withdrawn = 0)",
+    ),
+    ("tickets opened but not in the log", "SELECT id FROM ticket WHERE CAST(id AS TEXT) NOT IN (SELECT about FROM event WHERE kind = 'Opened')"),
+    (
+        "tickets whose tags and tag index differ",
+        "SELECT id FROM ticket WHERE json_array_length(tags) <> (SELECT count(*) FROM tag WHERE tag.ticket = ticket.id)",
+    ),
+    ("tickets open in one column and not in another", "SELECT id FROM ticket WHERE live <> (status NOT IN ('solved', 'closed'))"),
+    ("two messages with one outside id and content", "SELECT min(id) FROM message WHERE digest IS NOT NULL GROUP BY message_id, digest HAVING count(*) > 1"),
+)
+
+
+def check(conn: sqlite3.Connection, blobs: Path) -> list[str]:
+    """Every rule that does not hold, as a sentence with the first few culprits."""
+    found = [f"the file itself: {row[0]}" for row in conn.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+    for name, query in _RULES:
+        culprits = [str(row[0]) for row in conn.execute(f"{query} LIMIT 6")]
+        if culprits:
+            found.append(f"{name}: {', '.join(culprits[:5])}{' ...' if len(culprits) > 5 else ''}")
+    return found + _missing_blobs(conn, blobs)
+
+
+def _missing_blobs(conn: sqlite3.Connection, blobs: Path) -> list[str]:
+    if not blobs.exists():
+        wanted = conn.execute("SELECT count(*) FROM message WHERE raw IS NOT NULL").fetchone()[0]
+        return [f"the file with raw mail is missing: {blobs}"] if wanted else []
+    conn.execute("ATTACH ? AS blobs", (str(blobs),))
+    try:
+        # unhex() is newer than the SQLite of Debian 12; comparing hex text is slower but the same.
+        query = (
+            "WITH wanted(key, message) AS (SELECT raw, id FROM message WHERE raw IS NOT NULL UNION ALL "
+            "SELECT json_extract(j.value, '$[3]'), message.id FROM message, json_each(message.attachments) j WHERE message.attachments IS NOT NULL) "
+            "SELECT message FROM wanted WHERE upper(key) NOT IN (SELECT hex(key) FROM blobs.blob) LIMIT 6"
+        )
+        culprits = [str(row[0]) for row in conn.execute(query)]
+    finally:
+        conn.execute("DETACH blobs")
+    return [f"messages whose bytes are missing: {', '.join(culprits[:5])}"] if culprits else []
+
+
+def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> None:
+    """Copy the store into the folder `target`; the rows first, so that every blob they name is copied after."""
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    copy = target / path.name
+    if copy.exists():
+        raise StoreError(f"{copy}: exists already; name an empty folder, a backup never writes over another")
+    part = copy.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    conn.execute("VACUUM INTO ?", (str(part),))
+    if blobs.exists():
+        _copy_blobs(blobs, target / blobs.name)
+    part.chmod(0o600)
+    os.replace(part, copy)
+
+
+def _copy_blobs(source: Path, target: Path) -> None:
+    """Only what the copy does not hold yet."""
+    reader = sqlite3.connect(source, timeout=60, isolation_level=None)
+    try:
+        reader.execute("ATTACH ? AS copy", (str(target),))
+        reader.execute("CREATE TABLE IF NOT EXISTS copy.blob (key BLOB PRIMARY KEY, size INTEGER, packed BLOB)")
+        reader.execute("INSERT OR IGNORE INTO copy.blob SELECT key, size, packed FROM main.blob")
+        reader.execute("PRAGMA copy.user_version = 1")
+        reader.execute("DETACH copy")
+    finally:
+        reader.close()
+    target.chmod(0o600)
