@@ -1,0 +1,61 @@
+#!/bin/sh
+# Install the servers that the tests start for themselves, and leave none of them running.
+#
+# Does nothing when all are there. Needs apt-get, and root or a sudo that does not ask;
+# without these it says so and ends well: tests that need a missing server are skipped.
+set -eu
+
+# One a line: package, and a program that only it brings.
+PACKAGES="
+dovecot-imapd /usr/sbin/dovecot
+exim4-daemon-light /usr/sbin/exim4
+"
+
+missing=$(echo "$PACKAGES" | while read -r package program; do
+    [ -z "$package" ] || [ -x "$program" ] || echo "$package"
+done)
+missing=$(echo $missing)
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "install.sh: no apt-get here; please install: $missing"
+    exit 0
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    if sudo -n true 2>/dev/null; then exec sudo -n sh "$0"; fi
+    echo "install.sh: not root, nothing installed; missing: $missing"
+    exit 0
+fi
+
+# While packages are set up, policy-rc.d answers 101 ("not allowed") to every start of a
+# service. One that was there before comes back afterwards, whatever happens.
+policy=/usr/sbin/policy-rc.d
+kept=$(mktemp -d)
+if [ -e "$policy" ] || [ -L "$policy" ]; then mv "$policy" "$kept/policy-rc.d"; fi
+restore() {
+    rm -f "$policy"
+    if [ -e "$kept/policy-rc.d" ] || [ -L "$kept/policy-rc.d" ]; then mv "$kept/policy-rc.d" "$policy"; fi
+    rmdir "$kept"
+}
+trap restore EXIT
+trap 'exit 1' HUP INT TERM
+printf '#!/bin/sh\nexit 101\n' >"$policy"
+chmod 755 "$policy"
+
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+apt-get install -y -q --no-install-recommends $missing || {
+    apt-get update -q
+    apt-get install -y -q --no-install-recommends $missing
+}
+
+# Installed is not enabled: neither now nor after the next boot. Only units of what was
+# installed just now; a server that the owner of this machine runs is none of our business.
+for package in $missing; do
+    dpkg -L "$package" "${package%%-*}-core" "${package%%-*}-base" 2>/dev/null |
+        sed -n 's,.*/systemd/system/\([^/]*\.\(service\|socket\|timer\)\)$,\1,p; s,^/etc/init\.d/\([^/]*\)$,\1.service,p' |
+        sort -u | while read -r unit; do
+            if command -v systemctl >/dev/null; then systemctl disable "$unit" >/dev/null 2>&1 || true; fi
+            if command -v update-rc.d >/dev/null; then update-rc.d "${unit%.*}" disable >/dev/null 2>&1 || true; fi
+        done
+done
