@@ -1,0 +1,118 @@
+"""How far a mailbox has been read: what stands in the cursor that the desk keeps for us."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, timedelta
+
+from channels.email.names import uid_set, uids_of
+from channels.email.replies import Selected
+from desk.channel import Permanent, Raw
+
+WINDOW = 200_000
+"""UIDs looked through at a time: bounds the length of one SEARCH response."""
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One folder is read up to `uid`, as long as its UIDVALIDITY is `uidvalidity`.
+
+    Of messages below `below`, only those that meet the search key `only` are taken.
+    `since` is the day on which reading began, where older mail was left alone.
+    """
+
+    uidvalidity: int
+    uid: int = 0
+    only: str = ""
+    below: int = 0
+    since: str = ""
+
+    def windows(self, uidnext: int) -> Iterator[tuple[int, str]]:
+        """What is left before `uidnext`: the last UID of each stretch, and its search criteria."""
+        low = self.uid + 1
+        while low < uidnext:
+            high = min(low + WINDOW, uidnext) - 1
+            only = self.only if low < self.below else ""
+            if only:
+                high = min(high, self.below - 1)
+            yield high, f"UID {low}:{high} {only}".rstrip()
+            low = high + 1
+
+    def at(self, uid: int) -> Place:
+        """The same folder, read up to `uid`."""
+        return replace(self, uid=max(uid, self.uid))
+
+
+@dataclass(slots=True)
+class Cursor:
+    """The places of all folders, and the newest messages, whose confirmation may be owed after a crash."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    tail: str = ""
+
+    @classmethod
+    def parse(cls, text: str | None) -> Cursor:
+        """The inverse of `text`; None is the beginning."""
+        if text is None:
+            return cls()
+        try:
+            kept = json.loads(text)
+            return cls({name: Place(**place) for name, place in kept["folders"].items()}, kept["tail"])
+        except (ValueError, TypeError, KeyError) as exc:
+            raise Permanent(f"the mailbox's cursor cannot be read: {text[:80]}") from exc
+
+    def text(self) -> str:
+        """What the desk keeps."""
+        folders = {name: {k: v for k, v in asdict(place).items() if v} for name, place in self.places.items()}
+        return json.dumps({"folders": folders, "tail": self.tail}, ensure_ascii=False)
+
+
+def resume(place: Place | None, box: Selected, first: str, today: date) -> Place:
+    """Where to go on in a folder that stands as `box` says, and was left at `place`.
+
+    A new UIDVALIDITY makes every UID of before worthless: the folder is read again from
+    the start, and the desk recognises what it has. Only where old mail was left alone on
+    purpose, the start is the day on which reading began.
+    """
+    if place is not None and place.uidvalidity == box.uidvalidity:
+        return place
+    if place is None:
+        if first == "all":
+            return Place(box.uidvalidity)
+        # Clocks differ, and SINCE knows days only.
+        since = _day(today - timedelta(days=2))
+        if first == "new":
+            return Place(box.uidvalidity, box.uidnext - 1, since=since)
+        return Place(box.uidvalidity, only="UNSEEN", below=box.uidnext, since=since)
+    if not place.since:
+        return Place(box.uidvalidity)
+    only = f"SINCE {place.since}" if first == "new" else f"OR UNSEEN SINCE {place.since}"
+    return Place(box.uidvalidity, only=only, below=box.uidnext, since=place.since)
+
+
+def name(folder: str, uidvalidity: int, uid: int) -> str:
+    """The name of a message for ever: folder/UIDVALIDITY/UID."""
+    return f"{folder}/{uidvalidity}/{uid}"
+
+
+def tail(items: tuple[Raw, ...]) -> str:
+    """The names of the messages of one batch, in short."""
+    if not items:
+        return ""
+    folder, uidvalidity, _ = items[0].external_id.rsplit("/", 2)
+    return f"{folder}/{uidvalidity}/{uid_set(int(item.external_id.rpartition('/')[2]) for item in items)}"
+
+
+def untail(text: str) -> tuple[str, int, list[int]]:
+    """Folder, UIDVALIDITY and UIDs in a `tail` or a name."""
+    folder, uidvalidity, uids = text.rsplit("/", 2)
+    return folder, int(uidvalidity), uids_of(uids)
+
+
+def _day(day: date) -> str:
+    # Not strftime: the month's name must not depend on the locale.
+    return f"{day.day}-{MONTHS[day.month - 1]}-{day.year}"
