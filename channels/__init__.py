@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
 from desk.channel import ChannelModule
 from desk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "deskhand.channels"
 """The entry point group in which an installed package names its channel's module."""
@@ -21,7 +23,7 @@ BUILT_IN = {
 
 def kinds() -> tuple[str, ...]:
     """Every kind that a `[channels.NAME]` table can ask for: ours and those of installed plugins."""
-    return tuple(sorted({*BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))}))
+    return tuple(sorted({*BUILT_IN, *(entry.name for entry in _entries())}))
 
 
 def load(kind: str) -> ChannelModule:
@@ -30,9 +32,16 @@ def load(kind: str) -> ChannelModule:
         return cast(ChannelModule, importlib.import_module(BUILT_IN[kind]))
     # Installed packages are only searched for what is not ours: the scan takes milliseconds,
     # and a plugin cannot put itself in the place of a built-in channel.
-    for entry in entry_points(group=GROUP, name=kind):
-        return _plugin(entry)
+    for entry in _entries():
+        if entry.name == kind:
+            return _plugin(entry)
     raise ConfigError(f'there is no channel kind "{kind}"{_nearest(kind)}')
+
+
+def _entries() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # costs more than all of this module
+
+    return entry_points(group=GROUP)
 
 
 def _plugin(entry: EntryPoint) -> ChannelModule:
@@ -46,6 +55,8 @@ def _plugin(entry: EntryPoint) -> ChannelModule:
 
 
 def _nearest(kind: str) -> str:
+    import difflib
+
     known = kinds()
     near = difflib.get_close_matches(kind, known, n=1)
     return f' (did you mean "{near[0]}"?)' if near else f"; there are {', '.join(known)}"

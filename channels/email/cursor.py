@@ -31,15 +31,15 @@ class Place:
     below: int = 0
     since: str = ""
 
-    def windows(self, uidnext: int) -> Iterator[tuple[int, str]]:
-        """What is left before `uidnext`: the last UID of each stretch, and its search criteria."""
+    def windows(self, uidnext: int) -> Iterator[tuple[int, int, str]]:
+        """What is left before `uidnext`: stretches of UIDs, each with the search key that applies there."""
         low = self.uid + 1
         while low < uidnext:
             high = min(low + WINDOW, uidnext) - 1
             only = self.only if low < self.below else ""
             if only:
                 high = min(high, self.below - 1)
-            yield high, f"UID {low}:{high} {only}".rstrip()
+            yield low, high, only
             low = high + 1
 
     def at(self, uid: int) -> Place:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from channels.email.imap import Imap
 
 BATCH_BYTES = 4 * MIB
-TRIES = 5
+TRIES = 3
 """So often a message that breaks the connection is tried whole, then as often its header alone."""
 
 log = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ class Mailbox:
             async with self._work() as imap:
                 box = await _select(imap, folder)
             place = cursors.resume(kept.places.get(folder), box, self._settings.first, datetime.now(UTC).date())
-            for high, criteria in place.windows(box.uidnext):
+            for low, high, only in place.windows(box.uidnext):
                 async with self._work(folder, place) as imap:
-                    uids = await imap.search(criteria)
+                    uids = [uid for uid in await imap.search(f"UID {low}:{high} {only}".rstrip()) if low <= uid <= high]
                 for chunk in _chunks(uids, self._settings.batch):
                     for group in self._groups(await self._heads(folder, place, chunk)):
                         items, failure = await self._fetch(folder, place, group)
@@ -72,8 +72,10 @@ class Mailbox:
                             yield Batch(items, kept.text())
                         if failure:
                             raise failure
-                place = place.at(high)
-            self._read[folder] = place.uid
+                if only:
+                    # Else the place only moves over messages that were seen, whatever UIDNEXT promises.
+                    place = place.at(high)
+            self._read[folder] = box.uidnext - 1
             if place != kept.places.get(folder):
                 kept.places[folder] = place
                 yield Batch((), kept.text())
@@ -158,26 +160,24 @@ class Mailbox:
 
     async def _single(self, imap: Imap, folder: str, name: str, head: Fetched) -> bytes | None:
         """One message that did not come with the others: whole, else its header, else a note; None when it is gone."""
-        limit = self._settings.max_message_bytes
         where = f'in the folder "{folder}" on {imap.host}'
-        if head.size > limit:
-            header = await imap.fetch([head.uid], "BODY.PEEK[HEADER]")
-            if head.uid not in header:
-                await self._gone(imap, name, head.uid)
-                return None
-            return notes.instead(header[head.uid].body or b"", notes.too_large(head.size, limit, where))
+        limit = self._settings.max_message_bytes
         # Counted beforehand: whatever happens to us over it has then been counted.
         self._tries[name] += 1
-        part = "BODY.PEEK[]" if self._tries[name] <= TRIES else "BODY.PEEK[HEADER]"
+        whole = head.size <= limit and self._tries[name] <= TRIES
         body = None
         if self._tries[name] <= 2 * TRIES:
-            found = (await imap.fetch([head.uid], part)).get(head.uid)
+            found = (await imap.fetch([head.uid], "BODY.PEEK[]" if whole else "BODY.PEEK[HEADER]")).get(head.uid)
             body = found.body if found else None
             if body is None:
                 await self._gone(imap, name, head.uid)
                 return None
-        whole = self._tries.pop(name) <= TRIES
-        return body if whole else notes.instead(body or b"", notes.unreadable(where))
+        del self._tries[name]
+        if whole:
+            return body
+        return notes.instead(
+            body or b"", notes.too_large(head.size, limit, where) if head.size > limit else notes.unreadable(where)
+        )
 
     async def _gone(self, imap: Imap, name: str, uid: int) -> None:
         """Nothing came: fine when somebody removed it, else to be tried again."""
@@ -270,8 +270,10 @@ class Mailbox:
                 self._imap = await self._connect()
             imap = self._imap
             try:
-                if folder and place and (imap.selected is None or imap.selected[0] != folder):
-                    box = await _select(imap, folder)
+                if place is not None:
+                    known, box = imap.selected or ("", None)
+                    if known != folder or box is None:
+                        box = await _select(imap, folder)
                     if box.uidvalidity != place.uidvalidity:
                         raise Retry(f'the folder "{folder}" was exchanged while it was read')
                 yield imap

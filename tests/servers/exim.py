@@ -34,8 +34,8 @@ acl_smtp_data = accept
 never_users =
 begin acl
 acl_mail:
-  require authenticated = *
-          message = 530 5.7.0 log in first
+  deny  !authenticated = *
+        message = 530 5.7.0 log in first
   accept
 acl_rcpt:
   deny  domains = +local_domains

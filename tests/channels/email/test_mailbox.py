@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from channels.email.mailbox import Mailbox
 from desk.channel import AuthRequired, Batch, Permanent, Retry
 from tests.channels.email.accounts import Reader, account, clear, mail, number
 from tests.servers import eventually
+from tests.servers.cutting import Cutting
 from tests.servers.dovecot import User
 from tests.servers.scripted_imap import ScriptedImap
 
@@ -146,7 +148,7 @@ async def test_removed_messages_are_no_trouble(user: User) -> None:
     mailbox = Mailbox(account(user.imap()))
     reader = Reader(mailbox)
     assert await reader.read() == [1, 3, 4]
-    assert json.loads(reader.cursor or "")["folders"]["INBOX"]["uid"] == 5
+    assert json.loads(reader.cursor or "")["folders"]["INBOX"]["uid"] == 4
     await mailbox.close()
 
 
@@ -295,6 +297,31 @@ async def test_cancelled_waiting_leaves_nothing_behind(user: User) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_cut_at_any_byte_loses_and_doubles_nothing(user: User) -> None:
+    user.deliver(*(mail(n, 400) for n in range(1, 61)))
+    expected = list(range(1, 61))
+    chance = random.Random(20)
+    cuts = 0
+    for after in [*range(1, 700, 60), *(chance.randrange(700, 50_000) for _ in range(20))]:
+        client = user.look()
+        client.store("1:*", "-FLAGS", r"(\Seen)")
+        client.logout()
+        async with Cutting(user.server.port, after) as wire:
+            table = user.imap(port=wire.port, tls="none")
+            reader = Reader(Mailbox(account(table, batch=50)))
+            for _ in range(4):
+                try:
+                    await reader.read()
+                except Retry:
+                    await reader.mailbox.close()
+                    reader.mailbox = Mailbox(account(table, batch=50))
+            await reader.mailbox.close()
+            cuts += wire.cut
+        assert [number(raw) for raw in reader.kept] == expected, f"cut after {after} bytes"
+        assert user.count(criteria="UNSEEN") == 0, f"cut after {after} bytes"
+    assert cuts > 25
+
+
 # -- scripted server: whatever breaks ---------------------------------------
 
 STEPS = 14
@@ -364,6 +391,54 @@ async def test_message_that_breaks_the_server_does_not_block_the_next(answer: by
         assert [number(raw) for raw in reader.kept] == [1, 2, 3, 4, 5, 6]
         assert b"did not hand out this message" in reader.kept[2].data
         assert all(b"Hello." in reader.kept[at].data for at in (0, 1, 3, 4, 5))
+        await reader.mailbox.close()
+
+
+async def test_large_message_whose_header_breaks_the_server_does_not_block_the_next() -> None:
+    server: ScriptedImap
+
+    def hook(command: str) -> bytes | None:
+        if "BODY.PEEK[HEADER]" in command:
+            server.hang_up()
+        return None
+
+    async with ScriptedImap([mail(1), mail(2, 2 * MIB), mail(3)], hook=hook) as server:
+        mailbox = Mailbox(account(clear(server.port), max_message_mb=1))
+        reader = Reader(mailbox)
+        for _ in range(2 * module.TRIES + 2):
+            try:
+                await reader.read()
+            except (Retry, IndexError):
+                continue
+        assert [raw.external_id for raw in reader.kept] == ["INBOX/7/1", "INBOX/7/2", "INBOX/7/3"]
+        assert b"too large" in reader.kept[1].data
+        await mailbox.close()
+
+
+async def test_folder_exchanged_between_two_batches_is_read_again() -> None:
+    server: ScriptedImap
+
+    def hook(command: str) -> bytes | None:
+        if command.startswith("SELECT") and server.commands.count(command) == 2:
+            server.uidvalidity = 8  # when the first batch is confirmed
+        return None
+
+    async with ScriptedImap([mail(n) for n in range(1, 81)], hook=hook) as server:
+        reader = Reader(Mailbox(account(clear(server.port), batch=50)))
+        with pytest.raises(Retry, match="was exchanged while it was read"):
+            await reader.read()
+        assert server.seen == set()
+        assert await reader.read() == list(range(1, 81))
+        await reader.mailbox.close()
+
+
+async def test_search_that_answers_too_much_is_not_believed() -> None:
+    hook = lambda c: b"* SEARCH 1 2 99\r\nTAG OK\r\n" if "SEARCH" in c else None  # noqa: E731
+    async with ScriptedImap([mail(1), mail(2)], hook=hook) as server:
+        reader = Reader(Mailbox(account(clear(server.port))))
+        assert await reader.read() == [1, 2]
+        server.messages[3], server.uidnext = mail(3), 4
+        assert await reader.read() == []
         await reader.mailbox.close()
 
 
