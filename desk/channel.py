@@ -106,7 +106,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an account can carry; front ends read only this, never the channel."""
+    """What an account can carry; front ends read only this, never the channel.
+
+    `plus_address`: mail to `help+anything@` reaches the account, so that Reply-To may
+    carry the ticket's token.
+    """
 
     subject: bool = False
     copies: bool = False
@@ -115,6 +119,7 @@ class Capabilities:
     markup: str = "plain"
     may_start: bool = False
     idempotent: bool = False
+    plus_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)

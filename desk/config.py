@@ -143,14 +143,18 @@ def parse(text: str, name: str = "config.toml") -> Config:
         raise source.error(("channels",), "channels are tables: [channels.support]")
     for account, table in channels.items():
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", account):
-            raise source.error(("channels", account), f'"{account}" is no name for an account: small letters, digits, - and _')
+            raise source.error(
+                ("channels", account), f'"{account}" is no name for an account: small letters, digits, - and _'
+            )
         if not isinstance(table.get("kind"), str):
             raise source.error(("channels", account), 'an account needs its kind, for example kind = "email"')
     config = build(Config, tables, source, (), skip=("channels", "source"))
     return dataclasses.replace(config, channels=channels, source=source)
 
 
-def build(schema: type[T], table: dict[str, Any], source: Source, path: tuple[str, ...], skip: tuple[str, ...] = ()) -> T:
+def build(
+    schema: type[T], table: dict[str, Any], source: Source, path: tuple[str, ...], skip: tuple[str, ...] = ()
+) -> T:
     """`table` as the dataclass `schema`: unknown keys, wrong types and missing values are ConfigErrors.
 
     `skip` names keys of the dataclass that are not read from the table, and keys of the
@@ -186,7 +190,9 @@ def _typed(hint: Any, value: Any, source: Source, path: tuple[str, ...]) -> Any:
     if origin is typing.Literal:
         if value not in args:
             names = [str(a) for a in args]
-            raise source.error(path, f'{path[-1]} cannot be "{value}"{suggest(str(value), names)}; it is one of {", ".join(names)}')
+            raise source.error(
+                path, f'{path[-1]} cannot be "{value}"{suggest(str(value), names)}; it is one of {", ".join(names)}'
+            )
         return value
     if origin in (tuple, list):
         if not isinstance(value, list):

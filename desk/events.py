@@ -127,7 +127,11 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
     """(entity, about, plain data): how an event is written into the log."""
     match event:
         case Opened(ticket):
-            return "ticket", ticket.id, {"subject": ticket.subject, "requester": ticket.requester, "account": ticket.account}
+            return (
+                "ticket",
+                ticket.id,
+                {"subject": ticket.subject, "requester": ticket.requester, "account": ticket.account},
+            )
         case Changed(about, name, removed, added, entity):
             return entity, about, {"field": name, "removed": _plain(removed), "added": _plain(added)}
         case Posted(message):
@@ -144,7 +148,12 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
         case Moved(about, to, messages):
             return "ticket", about, {"to": to, "messages": list(messages)}
         case Delivered(about, message, delivery, state, detail):
-            return "ticket", about, {"message": message, "delivery": delivery, "state": state.value} | ({"detail": detail} if detail else {})
+            return (
+                "ticket",
+                about,
+                {"message": message, "delivery": delivery, "state": state.value}
+                | ({"detail": detail} if detail else {}),
+            )
 
 
 def _plain(value: Any) -> Any:
@@ -249,7 +258,17 @@ def recounted(ticket: Ticket, messages: Iterable[Message]) -> Ticket:
     return fresh
 
 
-_GLOOMY = (State.UNKNOWN, State.FAILED, State.BOUNCED, State.DEFERRED, State.SENDING, State.QUEUED, State.SENT, State.DELIVERED, State.READ)
+_GLOOMY = (
+    State.UNKNOWN,
+    State.FAILED,
+    State.BOUNCED,
+    State.DEFERRED,
+    State.SENDING,
+    State.QUEUED,
+    State.SENT,
+    State.DELIVERED,
+    State.READ,
+)
 
 
 def overall(states: Iterable[State]) -> State | None:

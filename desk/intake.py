@@ -149,7 +149,9 @@ def _bounced(tx: Tx, how: Intake, item: Inbound) -> Found | None:
     return Found(held[0].ticket, "bounce", held[0]) if held else None
 
 
-def _place(tx: Tx, how: Intake, found: Found, item: Inbound, customer: int, at: Millis, now: Millis) -> tuple[Ticket, list[Event]]:
+def _place(
+    tx: Tx, how: Intake, found: Found, item: Inbound, customer: int, at: Millis, now: Millis
+) -> tuple[Ticket, list[Event]]:
     ticket = _current(tx, found.ticket)
     if ticket is not None and (how.silent or not _too_late(ticket, item, how, now)):
         return ticket, []
@@ -169,7 +171,12 @@ def _place(tx: Tx, how: Intake, found: Found, item: Inbound, customer: int, at: 
         return new, [Opened(new)]
     kinds = ("follow-up", "followed-by") if ticket else ("related", "related")
     new = replace(new, links=(Link(kinds[0], related.id),))
-    return new, [Opened(new), *change(related, links=tuple(sorted({*related.links, Link(kinds[1], new.id)}, key=lambda k: (k.kind, k.ticket))))]
+    return new, [
+        Opened(new),
+        *change(
+            related, links=tuple(sorted({*related.links, Link(kinds[1], new.id)}, key=lambda k: (k.kind, k.ticket)))
+        ),
+    ]
 
 
 def _current(tx: Tx, number: int | None) -> Ticket | None:
@@ -188,7 +195,9 @@ def _too_late(ticket: Ticket, item: Inbound, how: Intake, now: Millis) -> bool:
     return now - (ticket.solved_at or 0) >= how.config.reopen_window
 
 
-def _message(tx: Tx, how: Intake, item: Inbound, ticket: Ticket, found: Found, customer: int, at: Millis, ours: bool) -> Message:
+def _message(
+    tx: Tx, how: Intake, item: Inbound, ticket: Ticket, found: Found, customer: int, at: Millis, ours: bool
+) -> Message:
     sender = item.sender or NOBODY
     aside = found.answers is not None and FORWARD in found.answers.flags and customer != ticket.requester
     flags = tuple(
@@ -231,7 +240,9 @@ def _message(tx: Tx, how: Intake, item: Inbound, ticket: Ticket, found: Found, c
 def _is_new(tx: Tx, ticket: Ticket, sender: Identity, customer: int) -> bool:
     if customer == ticket.requester or sender.value in ticket.cc:
         return False
-    return not any(m.customer == customer or sender.value in {i.value for i in (*m.to, *m.cc)} for m in tx.thread(ticket.id))
+    return not any(
+        m.customer == customer or sender.value in {i.value for i in (*m.to, *m.cc)} for m in tx.thread(ticket.id)
+    )
 
 
 def _answer_effects(ticket: Ticket, message: Message, how: Intake) -> list[Event]:

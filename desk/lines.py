@@ -15,7 +15,9 @@ from desk.actions import Action, Argument, find
 from desk.errors import Invalid
 
 _WORD = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"(?=[\s;]|$)|'([^']*)'(?=[\s;]|$)|(\S+))""", re.DOTALL)
-_STATEMENT = re.compile(r"""(?:(?<![^\s;])"(?:[^"\\]|\\.)*"(?=[\s;]|$)|(?<![^\s;])'[^']*'(?=[\s;]|$)|[^;])+""", re.DOTALL)
+_STATEMENT = re.compile(
+    r"""(?:(?<![^\s;])"(?:[^"\\]|\\.)*"(?=[\s;]|$)|(?<![^\s;])'[^']*'(?=[\s;]|$)|[^;])+""", re.DOTALL
+)
 _PLAIN = re.compile(r"""[^\s"';\\-][^\s;\\]*""")
 
 
@@ -64,7 +66,9 @@ def format(call: Call) -> str:
         if argument.option:
             words += [f"--{argument.name}", quote(text)]
         else:
-            words.append(text if argument.param.many and all(_PLAIN.fullmatch(w) for w in text.split()) else quote(text))
+            words.append(
+                text if argument.param.many and all(_PLAIN.fullmatch(w) for w in text.split()) else quote(text)
+            )
     return " ".join(words)
 
 
@@ -103,9 +107,9 @@ def _arguments(action: Action, rest: str) -> dict[str, Any]:
         text, rest = _word(rest)
         args[name] = options[name].param.parse(text)
     for argument in (a for a in action.arguments if not a.option):
-        text, rest = _value(argument, rest)
-        if text is not None:
-            args[argument.name] = argument.param.parse(text)
+        value, rest = _value(argument, rest)
+        if value is not None:
+            args[argument.name] = argument.param.parse(value)
     if rest.strip():
         raise Invalid(f'{action.name} does not take "{rest.strip()}"; it is written: {action.usage}')
     _require(action, args)

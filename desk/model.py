@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-
 Millis = int
 """A moment (UTC, since 1970) or a span of time, in milliseconds."""
 

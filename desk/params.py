@@ -12,7 +12,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
-from desk.errors import Invalid, NotFound
+from desk.errors import Invalid
 from desk.model import Attachment, Identity, Message, Millis, Priority, Status, Ticket
 from desk.query import suggest
 from desk.when import moment
@@ -154,8 +154,18 @@ def address(text: str) -> Identity:
     found = _ADDRESS.fullmatch(text)
     value = (found["bracketed"] or found["bare"]) if found else ""
     local, at, domain = value.rpartition("@")
-    if not found or not at or not local or not domain or ".." in domain or domain.startswith(".") or any(ord(c) < 33 for c in value):
-        raise Invalid(f'"{text.strip()}" is not a mail address; write ann@example.com or "Ann Example <ann@example.com>"')
+    if (
+        not found
+        or not at
+        or not local
+        or not domain
+        or ".." in domain
+        or domain.startswith(".")
+        or any(ord(c) < 33 for c in value)
+    ):
+        raise Invalid(
+            f'"{text.strip()}" is not a mail address; write ann@example.com or "Ann Example <ann@example.com>"'
+        )
     return Identity("email", value.lower(), " ".join((found["name"] or "").split()))
 
 
@@ -212,7 +222,13 @@ class _Body(Param):
         return text.replace("\r\n", "\n")
 
 
-LINKS = {"related": "related", "parent": "child", "child": "parent", "duplicate-of": "duplicated-by", "duplicated-by": "duplicate-of"}
+LINKS = {
+    "related": "related",
+    "parent": "child",
+    "child": "parent",
+    "duplicate-of": "duplicated-by",
+    "duplicated-by": "duplicate-of",
+}
 """The kinds of link a person can make, each with the one that stands on the other ticket."""
 
 AgentRef = Annotated[str | None, _Agent("agent")]

@@ -171,7 +171,7 @@ class _Run:
                 outcome.skipped[number] = str(error)
                 continue
             outcome.seq = max(outcome.seq, tx.append(self.batch, events) if events else 0)
-            tickets |= tx.tickets({n for n in (e.about for e in events) if n in tickets})  # type: ignore[misc]
+            tickets |= tx.tickets({n for n in (e.about for e in events) if n in tickets})
             _report(outcome, number, events)
             posted = [e.message for e in events if isinstance(e, Posted)]
             if posted:
@@ -259,7 +259,9 @@ class _Resolver:
     def team(self, name: str) -> str:
         teams: dict[str, Team] = self._tx.teams()
         if name not in teams:
-            raise NotFound(f'there is no team "{name}"{suggest(name, tuple(teams))}; an admin adds one with: deskhand agent team {name}')
+            raise NotFound(
+                f'there is no team "{name}"{suggest(name, tuple(teams))}; an admin adds one with: deskhand agent team {name}'
+            )
         return name
 
     def ticket(self, number: int) -> Ticket:
@@ -271,7 +273,9 @@ class _Resolver:
         assert self.ticket_at_hand is not None
         found = next((m for m in self._tx.thread(self.ticket_at_hand.id) if m.id == number), None)
         if found is None:
-            raise NotFound(f"#{self.ticket_at_hand.id} has no message {number}; deskhand show {self.ticket_at_hand.id} lists them")
+            raise NotFound(
+                f"#{self.ticket_at_hand.id} has no message {number}; deskhand show {self.ticket_at_hand.id} lists them"
+            )
         return found
 
     def moment(self, text: str) -> Millis:
@@ -309,7 +313,16 @@ class _Late(Mapping[str, Account]):
 # -- taking it back ---------------------------------------------------------
 
 
-def undo(desk: Desk, who: Who, *, at: Millis, batch_id: str, batch: str | None = None, redo: bool = False, dry_run: bool = False) -> Outcome:
+def undo(
+    desk: Desk,
+    who: Who,
+    *,
+    at: Millis,
+    batch_id: str,
+    batch: str | None = None,
+    redo: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
     """Take back a batch (default: your newest), or with `redo` do again what was taken back last.
 
     Tickets that somebody changed since in the same place are left alone and listed. A
@@ -328,10 +341,16 @@ def undo(desk: Desk, who: Who, *, at: Millis, batch_id: str, batch: str | None =
             raise NotFound(f"there is no batch {target}; deskhand log shows them")
         first = records[0]
         if first.agent is None:
-            raise Conflict(f"batch {target} came from outside ({first.source}) and cannot be taken back; use spam or trash")
+            raise Conflict(
+                f"batch {target} came from outside ({first.source}) and cannot be taken back; use spam or trash"
+            )
         if first.agent != agent.name and agent.role.rank < Role.LEAD.rank:
-            raise Forbidden(f"that was done by {first.agent or first.source}; a lead can take it back, or do the opposite yourself")
-        header = Batch(batch_id, at, agent.name, who.uid, who.host, f"{'redo' if redo else 'undo'}: {first.line}", undoes=target)
+            raise Forbidden(
+                f"that was done by {first.agent or first.source}; a lead can take it back, or do the opposite yourself"
+            )
+        header = Batch(
+            batch_id, at, agent.name, who.uid, who.host, f"{'redo' if redo else 'undo'}: {first.line}", undoes=target
+        )
         outcome = Outcome(header.id, header.line)
         for group in _together(records):
             try:
@@ -360,7 +379,9 @@ def _tickets_of(group: Sequence[Record]) -> set[int]:
 def _together(records: Sequence[Record]) -> list[list[Record]]:
     """The records newest first, in groups that are taken back whole: by ticket, joined where tickets are entangled."""
     groups: list[tuple[set[int], list[Record]]] = []
-    entangled = any(r.kind in ("Moved", "Opened") or r.entity != "ticket" or r.data.get("field") == "links" for r in records)
+    entangled = any(
+        r.kind in ("Moved", "Opened") or r.entity != "ticket" or r.data.get("field") == "links" for r in records
+    )
     for record in reversed(records):
         about = _tickets_of([record])
         found = next((g for g in groups if entangled or g[0] & about), None)

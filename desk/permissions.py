@@ -10,9 +10,13 @@ from desk.model import Agent, Role
 def demand(agent: Agent | None, verb: str, role: Role) -> Agent:
     """`agent`, if known here and of at least this role; Forbidden says who can help."""
     if agent is None or not agent.active:
-        raise Forbidden(f"{verb}: you are not an agent of this desk; an admin adds you with: deskhand agent add NAME --uid UID")
+        raise Forbidden(
+            f"{verb}: you are not an agent of this desk; an admin adds you with: deskhand agent add NAME --uid UID"
+        )
     if agent.role.rank < role.rank:
-        raise Forbidden(f"{verb}: you are {agent.name} with the role {agent.role}, this needs the role {role}; ask an admin")
+        raise Forbidden(
+            f"{verb}: you are {agent.name} with the role {agent.role}, this needs the role {role}; ask an admin"
+        )
     return agent
 
 

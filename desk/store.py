@@ -8,11 +8,12 @@ anything but read and write the transaction it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from desk.blobs import Blob
+from desk.config import DeskConfig
 from desk.events import Event, Record
 from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
 from desk.query import Node
@@ -171,15 +172,26 @@ class Store(Protocol):
     url: str
     shared: bool
     """True when other users of the host can use it too."""
+    config: DeskConfig
+    """How the desk works: what due times are computed with."""
 
     # tickets and views
     def page(
-        self, query: Node, *, sort: str = "urgency", after: tuple[Any, ...] | None = None, limit: int = 50, agent: str | None = None
+        self,
+        query: Node,
+        *,
+        sort: str = "urgency",
+        after: tuple[Any, ...] | None = None,
+        limit: int = 50,
+        agent: str | None = None,
     ) -> Page:
         """The rows `query` asks for, in order, beginning behind the key `after`."""
 
     def ids(self, query: Node, *, sort: str = "urgency", limit: int | None = None) -> list[int]:
         """The numbers of all that `query` asks for, in order."""
+
+    def natural_sort(self, query: Node) -> str:
+        """The order people expect of `query`: what is open by urgency, an archive newest first."""
 
     def count(self, query: Node) -> int:
         """How many tickets `query` asks for."""
@@ -193,7 +205,9 @@ class Store(Protocol):
     def thread(self, ticket: int) -> list[Message]:
         """The conversation in time order, with delivery states, without what was withdrawn."""
 
-    def log(self, *, ticket: int | None = None, after: int = 0, limit: int = 1000, newest: bool = False) -> list[Record]:
+    def log(
+        self, *, ticket: int | None = None, after: int = 0, limit: int = 1000, newest: bool = False
+    ) -> list[Record]:
         """The log behind `after`, oldest first (with `newest`, the last `limit` lines)."""
 
     def customer(self, number: int) -> Customer:
@@ -225,8 +239,8 @@ class Store(Protocol):
     def claim(self, holder: str, at: Millis, until: Millis, limit: int = 10) -> list[Outbound]:
         """Take deliveries that are due, for `holder` until `until`."""
 
-    def phase(self, delivery: int, holder: str, phase: str) -> bool:
-        """Note how far the attempt got; False when the claim was lost to somebody else."""
+    def phase(self, delivery: int, holder: str, phase: str, until: Millis) -> bool:
+        """Note how far the attempt got, and hold it until then; False when the claim was lost to somebody else."""
 
     def settle(self, delivery: int, holder: str, state: State, at: Millis, *, error: str = "", remote_id: str | None = None,
                next_at: Millis | None = None, again: Sequence[str] = ()) -> bool:  # fmt: skip
@@ -267,6 +281,9 @@ class Store(Protocol):
     def save_account(self, account: Account) -> None:
         """Say what an account is and how it fares."""
 
+    def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
+        """Which of these items of the account came in before."""
+
     def cursor(self, account: str) -> str | None:
         """How far the account has been read."""
 
@@ -275,6 +292,9 @@ class Store(Protocol):
 
     def set_setting(self, name: str, value: str) -> None:
         """Keep a value for the whole desk."""
+
+    def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
+        """Keep the team's configuration as a new version, and log what changed in it."""
 
     # upkeep
     def lease(self, name: str, holder: str, at: Millis, until: Millis) -> bool:
@@ -297,3 +317,12 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store."""
+
+
+RELAY = "relay:"
+"""Every relay holds a lease of its own by this name and its holder's, so that front ends see it run."""
+
+
+def relay_runs(store: Store, at: Millis) -> bool:
+    """Whether somebody fetches and sends for this store."""
+    return any(lease.name.startswith(RELAY) and lease.until > at for lease in store.leases())

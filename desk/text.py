@@ -28,9 +28,9 @@ _BIDI = {
 _DRAWN: dict[int, str | None] = {
     **{code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)},
     0x7F: "␡",
-    **{code: "�" for code in range(0x80, 0xA0)},
+    **dict.fromkeys(range(128, 160), "�"),
     **{code: f"⟨{name}⟩" for code, name in _BIDI.items()},
-    **{code: "�" for code in range(0xD800, 0xE000)},
+    **dict.fromkeys(range(55296, 57344), "�"),
     # Nothing to see, and each can hide or split a word.
     **dict.fromkeys((0x00AD, 0x180E, 0x200B, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064, 0xFEFF), None),
     **dict.fromkeys(range(0xFFF9, 0xFFFC), None),
@@ -139,3 +139,17 @@ def phrase(text: str, *, prefix: bool = False) -> tuple[str, bool]:
 def contains(haystack: str, needle: str, prefix: bool) -> bool:
     """Whether the token line `haystack` has the token line `needle` as a phrase."""
     return f" {needle}" in f" {haystack} " if prefix else f" {needle} " in f" {haystack} "
+
+
+def columns(text: str) -> int:
+    """How many terminal columns `text` takes: wide characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.combining(c) or c in "\u200c\u200d\ufe0e\ufe0f"
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )

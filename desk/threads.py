@@ -77,7 +77,11 @@ class Signer:
 
 
 def find(
-    inbound: Inbound, account: str, signer: Signer, held: Callable[[Sequence[str]], list[Held]], on_ticket: Callable[[int, str], bool]
+    inbound: Inbound,
+    account: str,
+    signer: Signer,
+    held: Callable[[Sequence[str]], list[Held]],
+    on_ticket: Callable[[int, str], bool],
 ) -> Found:
     """Where `inbound` belongs; `held` looks up outside ids, `on_ticket` whether an address takes part in a ticket."""
     ids = tuple(dict.fromkeys((*inbound.in_reply_to, *reversed(inbound.references))))

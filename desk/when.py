@@ -13,7 +13,15 @@ from datetime import date as Date
 from desk.errors import Invalid
 from desk.model import DAY, HOUR, MINUTE, SECOND, Millis
 
-_UNITS: dict[str, Millis] = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY, "mo": 30 * DAY, "y": 365 * DAY}
+_UNITS: dict[str, Millis] = {
+    "s": SECOND,
+    "m": MINUTE,
+    "h": HOUR,
+    "d": DAY,
+    "w": 7 * DAY,
+    "mo": 30 * DAY,
+    "y": 365 * DAY,
+}
 _SPAN = re.compile(r"(?:\d+(?:mo|[smhdwy]))+")
 _SPAN_PART = re.compile(r"(\d+)(mo|[smhdwy])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
@@ -118,9 +126,9 @@ def span_range(text: str, at: Millis, zone: tzinfo, *, ahead: bool = False) -> R
         first, _, last = text.partition("..")
         if not first and not last:
             raise Invalid(f"a range needs a beginning or an end: {HINT}")
-        start = _edge(first, at, zone, ahead)[0] if first else None
-        end = _edge(last, at, zone, ahead)[1] if last else None
-        return Range(start, end)
+        return Range(
+            _edge(first, at, zone, ahead)[0] if first else None, _edge(last, at, zone, ahead)[1] if last else None
+        )
     sign = text[:1]
     if sign not in "<>" or not sign:
         length = span(text)
@@ -131,11 +139,11 @@ def span_range(text: str, at: Millis, zone: tzinfo, *, ahead: bool = False) -> R
         return Range(start, end)
     rest = text[1:].removeprefix("=")
     inclusive = text[1:2] == "="
-    first, last = _edge(rest, at, zone, ahead)
-    counts_back = span(rest) is not None and not ahead
-    if (sign == ">") != counts_back:
-        return Range(first if inclusive or span(rest) is not None else last, None)
-    return Range(None, last if inclusive and span(rest) is None else first)
+    begins, ends = _edge(rest, at, zone, ahead)
+    a_span = span(rest) is not None
+    if (sign == ">") != (a_span and not ahead):
+        return Range(begins if inclusive or a_span else ends, None)
+    return Range(None, ends if inclusive and not a_span else begins)
 
 
 def _edge(text: str, at: Millis, zone: tzinfo, ahead: bool) -> tuple[Millis, Millis]:

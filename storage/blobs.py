@@ -34,7 +34,8 @@ class Blobs:
         if not self.conn.in_transaction:
             self.conn.execute("BEGIN IMMEDIATE")
         self.conn.executemany(
-            "INSERT OR IGNORE INTO blob (key, size, packed) VALUES (?, ?, ?)", [(bytes.fromhex(b.key), b.size, b.packed) for b in blobs]
+            "INSERT OR IGNORE INTO blob (key, size, packed) VALUES (?, ?, ?)",
+            [(bytes.fromhex(b.key), b.size, b.packed) for b in blobs],
         )
 
     def commit(self) -> None:
@@ -51,12 +52,16 @@ class Blobs:
         """The bytes named `key`; NotFound."""
         row = self.conn.execute("SELECT packed FROM blob WHERE key = ?", (bytes.fromhex(key),)).fetchone()
         if row is None:
-            raise NotFound(f"the store does not hold the bytes {key[:12]}…; a restore may have left them out: deskhand store check")
+            raise NotFound(
+                f"the store does not hold the bytes {key[:12]}…; a restore may have left them out: deskhand store check"
+            )
         return zlib.decompress(row[0])
 
     def holds(self, keys: Iterable[str]) -> set[str]:
         """Which of `keys` are kept."""
-        return {k for k in keys if self.conn.execute("SELECT 1 FROM blob WHERE key = ?", (bytes.fromhex(k),)).fetchone()}
+        return {
+            k for k in keys if self.conn.execute("SELECT 1 FROM blob WHERE key = ?", (bytes.fromhex(k),)).fetchone()
+        }
 
     def close(self) -> None:
         """Let go of the file."""

@@ -19,9 +19,13 @@ def demand_current(conn: sqlite3.Connection, name: str) -> None:
     """Refuse a store that this version of deskhand must not touch."""
     found = version(conn)
     if found > VERSION:
-        raise StoreError(f"{name}: written by a newer deskhand (schema {found}, this one knows {VERSION}); upgrade deskhand on this host")
+        raise StoreError(
+            f"{name}: written by a newer deskhand (schema {found}, this one knows {VERSION}); upgrade deskhand on this host"
+        )
     if 0 < found < VERSION:
-        raise StoreError(f"{name}: needs an upgrade (schema {found}, now {VERSION}); start the relay, or run: deskhand store upgrade")
+        raise StoreError(
+            f"{name}: needs an upgrade (schema {found}, now {VERSION}); start the relay, or run: deskhand store upgrade"
+        )
 
 
 def upgrade(conn: sqlite3.Connection, name: str) -> list[int]:

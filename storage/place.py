@@ -24,7 +24,7 @@ def demand_fit(path: Path, mounts: Path = MOUNTS) -> None:
     if kind in NETWORK:
         raise StoreError(
             f"{path}: lies on a network file system ({kind}), where SQLite cannot lock safely; "
-            "keep it on a disk of this host, or use PostgreSQL: [store] url = \"postgresql://...\""
+            'keep it on a disk of this host, or use PostgreSQL: [store] url = "postgresql://..."'
         )
     if folder.exists():
         _demand_folder(folder)
@@ -70,7 +70,9 @@ def _demand_file(path: Path) -> None:
         )
     if not os.access(path, os.R_OK | os.W_OK):
         group = found.st_gid
-        raise StoreError(f"{path}: you may not read and write it; an admin adds you to its group (gid {group}) or runs: chmod g+rw {path}")
+        raise StoreError(
+            f"{path}: you may not read and write it; an admin adds you to its group (gid {group}) or runs: chmod g+rw {path}"
+        )
 
 
 def is_shared(path: Path) -> bool:

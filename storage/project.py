@@ -7,6 +7,7 @@ same transaction all the same.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,9 +25,15 @@ from storage import rows
 from storage.blobs import Blobs
 from storage.search import SHIFT
 
-_INSERT_TICKET = f"INSERT INTO ticket ({', '.join(rows.TICKET)}, live) VALUES ({', '.join('?' * (len(rows.TICKET) + 1))})"
-_INSERT_MESSAGE = f"INSERT INTO message ({', '.join(rows.MESSAGE)}, digest) VALUES ({', '.join('?' * (len(rows.MESSAGE) + 1))})"
-_INSERT_DELIVERY = f"INSERT INTO delivery ({', '.join(rows.DELIVERY)}, next_at) VALUES ({', '.join('?' * (len(rows.DELIVERY) + 1))})"
+_INSERT_TICKET = (
+    f"INSERT INTO ticket ({', '.join(rows.TICKET)}, live) VALUES ({', '.join('?' * (len(rows.TICKET) + 1))})"
+)
+_INSERT_MESSAGE = (
+    f"INSERT INTO message ({', '.join(rows.MESSAGE)}, digest) VALUES ({', '.join('?' * (len(rows.MESSAGE) + 1))})"
+)
+_INSERT_DELIVERY = (
+    f"INSERT INTO delivery ({', '.join(rows.DELIVERY)}, next_at) VALUES ({', '.join('?' * (len(rows.DELIVERY) + 1))})"
+)
 _HELD = "SELECT ticket, id, message_id, flags, conversation FROM message WHERE withdrawn = 0 AND "
 _COLUMNS = (*rows.TICKET, "live")
 
@@ -68,12 +75,16 @@ class Transaction:
 
     def thread(self, ticket: int) -> list[Message]:
         self._flush_messages()
-        found = self._conn.execute(f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE ticket = ? ORDER BY at, id", (ticket,))
+        found = self._conn.execute(
+            f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE ticket = ? ORDER BY at, id", (ticket,)
+        )
         return [rows.message(row) for row in found]
 
     def deliveries(self, message: int) -> list[Delivery]:
         self._flush_messages()
-        found = self._conn.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE message = ? ORDER BY id", (message,))
+        found = self._conn.execute(
+            f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE message = ? ORDER BY id", (message,)
+        )
         return [rows.delivery(row) for row in found]
 
     def customer(self, number: int) -> Customer:
@@ -94,17 +105,8 @@ class Transaction:
         return [rows.record(row) for row in self._conn.execute(query, (batch,))]
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
-        found = {e for a, e, _ in self._external if a == account}
-        for start in range(0, len(external_ids), 500):
-            chunk = external_ids[start : start + 500]
-            marks = ",".join("?" * len(chunk))
-            found |= {
-                e
-                for (e,) in self._conn.execute(
-                    f"SELECT external_id FROM external WHERE account = ? AND external_id IN ({marks})", (account, *chunk)
-                )
-            }
-        return found & set(external_ids)
+        fresh = {e for a, e, _ in self._external if a == account}
+        return (fresh & set(external_ids)) | read_known(self._conn, account, external_ids)
 
     def held(self, message_ids: Sequence[str]) -> list[Held]:
         found: dict[str, Held] = {}
@@ -151,7 +153,9 @@ class Transaction:
         known = self._people[key]
         if identity.display and known.name == known.address != identity.display:
             known = self._people[key] = replace(known, name=identity.display)
-            self._conn.execute("UPDATE customer SET name = ?, words = ? WHERE id = ?", (known.name, customer_words(known), known.id))
+            self._conn.execute(
+                "UPDATE customer SET name = ?, words = ? WHERE id = ?", (known.name, customer_words(known), known.id)
+            )
         return known
 
     def _new_customer(self, identity: Identity, at: Millis) -> Customer:
@@ -160,9 +164,19 @@ class Transaction:
         self._conn.execute(
             "INSERT INTO customer (id, name, address, organisation, notes, blocked, created_at, words, organisation_words) "
             "VALUES (?, ?, ?, ?, '', 0, ?, ?, ?)",
-            (person.id, person.name, person.address, organisation, at, customer_words(person), f" {words(organisation or '')} "),
+            (
+                person.id,
+                person.name,
+                person.address,
+                organisation,
+                at,
+                customer_words(person),
+                f" {words(organisation or '')} ",
+            ),
         )
-        self._conn.execute("INSERT INTO identity VALUES (?, ?, ?, ?)", (identity.kind, identity.value, person.id, identity.display))
+        self._conn.execute(
+            "INSERT INTO identity VALUES (?, ?, ?, ?)", (identity.kind, identity.value, person.id, identity.display)
+        )
         return person
 
     def append(self, batch: Batch, events: Sequence[ev.Event]) -> int:
@@ -206,7 +220,8 @@ class Transaction:
             case ev.Delivered(about, message, delivery, state, detail):
                 self._flush_messages()
                 self._conn.execute(
-                    "UPDATE delivery SET state = ?, error = ?, holder = NULL, held_until = NULL WHERE id = ?", (state.value, detail, delivery)
+                    "UPDATE delivery SET state = ?, error = ?, holder = NULL, held_until = NULL WHERE id = ?",
+                    (state.value, detail, delivery),
                 )
                 self._derive_state(message)
                 if state in (State.FAILED, State.BOUNCED, State.SENT):
@@ -308,7 +323,9 @@ class Transaction:
             self._conn.executemany(_INSERT_MESSAGE, values)
             self._messages.clear()
         if self._deliveries:
-            self._conn.executemany(_INSERT_DELIVERY, [[*rows.delivery_values(d), d.not_before] for d in self._deliveries])
+            self._conn.executemany(
+                _INSERT_DELIVERY, [[*rows.delivery_values(d), d.not_before] for d in self._deliveries]
+            )
             self._deliveries.clear()
 
     def _flush_tickets(self) -> None:
@@ -338,8 +355,12 @@ class Transaction:
 
     def _retag(self, number: int, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         if before != after:
-            self._conn.executemany("DELETE FROM tag WHERE tag = ? AND ticket = ?", [(t, number) for t in before if t not in after])
-            self._conn.executemany("INSERT OR IGNORE INTO tag VALUES (?, ?)", [(t, number) for t in after if t not in before])
+            self._conn.executemany(
+                "DELETE FROM tag WHERE tag = ? AND ticket = ?", [(t, number) for t in before if t not in after]
+            )
+            self._conn.executemany(
+                "INSERT OR IGNORE INTO tag VALUES (?, ?)", [(t, number) for t in after if t not in before]
+            )
 
     def _flush_words(self) -> None:
         # In the order of their keys: FTS5 writes a segment whenever a key goes back.
@@ -363,7 +384,8 @@ class Transaction:
                 # What is taken back can be done again, and what is done again can be taken back.
                 self._conn.execute("UPDATE batch SET undone_by = ? WHERE id = ?", (batch.id, batch.undoes))
                 self._conn.execute(
-                    "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)", (batch.undoes,)
+                    "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)",
+                    (batch.undoes,),
                 )
         first = self._conn.execute(
             "UPDATE counter SET value = value + ? WHERE name = 'seq' RETURNING value", (len(self._records),)
@@ -401,9 +423,44 @@ def customer_words(customer: Customer) -> str:
 
 
 _MAIL_PROVIDERS = frozenset(
-    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com icloud.com me.com mac.com aol.com gmx.net gmx.de web.de "
-    "t-online.de proton.me protonmail.com fastmail.com mail.ru yandex.ru bk.ru list.ru qq.com 163.com 126.com orange.fr free.fr wanadoo.fr "
-    "laposte.net libero.it posteo.de mailbox.org zoho.com comcast.net verizon.net att.net".split()
+    [
+        "gmail.com",
+        "googlemail.com",
+        "outlook.com",
+        "hotmail.com",
+        "live.com",
+        "msn.com",
+        "yahoo.com",
+        "icloud.com",
+        "me.com",
+        "mac.com",
+        "aol.com",
+        "gmx.net",
+        "gmx.de",
+        "web.de",
+        "t-online.de",
+        "proton.me",
+        "protonmail.com",
+        "fastmail.com",
+        "mail.ru",
+        "yandex.ru",
+        "bk.ru",
+        "list.ru",
+        "qq.com",
+        "163.com",
+        "126.com",
+        "orange.fr",
+        "free.fr",
+        "wanadoo.fr",
+        "laposte.net",
+        "libero.it",
+        "posteo.de",
+        "mailbox.org",
+        "zoho.com",
+        "comcast.net",
+        "verizon.net",
+        "att.net",
+    ]
 )
 
 
@@ -415,7 +472,7 @@ def organisation_of(identity: Identity) -> str | None:
 
 def _held(row: Sequence[Any]) -> Held:
     ticket, number, message_id, flags, _ = row
-    return Held(ticket, number, message_id or "", tuple(rows.json.loads(flags)) if flags else ())
+    return Held(ticket, number, message_id or "", tuple(json.loads(flags)) if flags else ())
 
 
 # -- reads that the store and a transaction share ----------------------------
@@ -429,7 +486,9 @@ def read_customer(conn: sqlite3.Connection, number: int) -> Customer:
 
 
 def read_agents(conn: sqlite3.Connection) -> dict[str, Agent]:
-    return {a.name: a for a in map(rows.agent, conn.execute(f"SELECT {', '.join(rows.AGENT)} FROM agent ORDER BY name"))}
+    return {
+        a.name: a for a in map(rows.agent, conn.execute(f"SELECT {', '.join(rows.AGENT)} FROM agent ORDER BY name"))
+    }
 
 
 def read_teams(conn: sqlite3.Connection) -> dict[str, Team]:
@@ -437,10 +496,23 @@ def read_teams(conn: sqlite3.Connection) -> dict[str, Team]:
 
 
 def read_accounts(conn: sqlite3.Connection) -> dict[str, Account]:
-    return {a.name: a for a in map(rows.account, conn.execute(f"SELECT {', '.join(rows.ACCOUNT)} FROM account ORDER BY name"))}
+    return {
+        a.name: a
+        for a in map(rows.account, conn.execute(f"SELECT {', '.join(rows.ACCOUNT)} FROM account ORDER BY name"))
+    }
 
 
 def mark_seen(conn: sqlite3.Connection, agent: str, ticket: int, message: int) -> None:
     conn.execute(
-        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message = max(message, excluded.message)", (agent, ticket, message)
+        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message = max(message, excluded.message)",
+        (agent, ticket, message),
     )
+
+
+def read_known(conn: sqlite3.Connection, account: str, external_ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(external_ids), 500):
+        chunk = external_ids[start : start + 500]
+        query = f"SELECT external_id FROM external WHERE account = ? AND external_id IN ({','.join('?' * len(chunk))})"
+        found |= {e for (e,) in conn.execute(query, (account, *chunk))}
+    return found

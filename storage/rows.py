@@ -126,7 +126,7 @@ def message(row: Sequence[Any]) -> Message:
     values["kind"] = Kind(values["kind"])
     values["direction"] = Direction(values["direction"])
     values["html"] = bool(values["html"])
-    values["attachments"] = tuple(Attachment(*a[:4], bool(a[4]), a[5]) for a in json.loads(values["attachments"] or "[]"))
+    values["attachments"] = tuple(Attachment(*a) for a in json.loads(values["attachments"] or "[]"))
     values["flags"] = tuple(json.loads(values["flags"] or "[]"))
     values["state"] = State(values["state"]) if values["state"] else None
     values["withdrawn"] = bool(values["withdrawn"])
@@ -163,7 +163,9 @@ AGENT = ("name", "display", "role", "uid", "address", "teams", "signature", "act
 def agent(row: Sequence[Any]) -> Agent:
     """A row of the columns AGENT as an agent."""
     name, display, role, uid, address, teams, signature, active = row
-    return Agent(name, display or "", Role(role), uid, address, tuple(json.loads(teams or "[]")), signature or "", bool(active))
+    return Agent(
+        name, display or "", Role(role), uid, address, tuple(json.loads(teams or "[]")), signature or "", bool(active)
+    )
 
 
 def agent_values(agent: Agent) -> list[Any]:
@@ -179,7 +181,16 @@ ACCOUNT = ("name", "channel", "address", "display", "capabilities", "health", "h
 def account(row: Sequence[Any]) -> Account:
     """A row of the columns ACCOUNT as an account."""
     name, channel, address, display, capabilities, health, health_at, paused = row
-    return Account(name, channel, address, display or "", json.loads(capabilities or "{}"), health or "", health_at or 0, bool(paused))
+    return Account(
+        name,
+        channel,
+        address,
+        display or "",
+        json.loads(capabilities or "{}"),
+        health or "",
+        health_at or 0,
+        bool(paused),
+    )
 
 
 def account_values(account: Account) -> list[Any]:
@@ -200,4 +211,18 @@ def record(row: Sequence[Any]) -> Record:
     """A row of RECORD_COLUMNS as a line of the log."""
     seq, at, batch, entity, about, kind, payload, agent_, uid, host, line, source, undoes = row
     number: int | str = int(about) if entity in ("ticket", "customer") else about
-    return Record(seq, at, batch, entity, number, kind, json.loads(payload), agent_, uid, host or "", line or "", source or "", undoes)
+    return Record(
+        seq,
+        at,
+        batch,
+        entity,
+        number,
+        kind,
+        json.loads(payload),
+        agent_,
+        uid,
+        host or "",
+        line or "",
+        source or "",
+        undoes,
+    )

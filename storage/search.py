@@ -84,7 +84,13 @@ def _condition(node: Node, params: dict[str, Value], hits: Callable[[str, int], 
         return "ticket.bin = '' AND ticket.merged_into IS NULL"
     match node:
         case All(parts):
-            return " AND ".join(f"({_condition(p, params, hits)})" if isinstance(p, Any) else _condition(p, params, hits) for p in parts) or "1"
+            return (
+                " AND ".join(
+                    f"({_condition(p, params, hits)})" if isinstance(p, Any) else _condition(p, params, hits)
+                    for p in parts
+                )
+                or "1"
+            )
         case Any(parts):
             return " OR ".join(f"({_condition(p, params, hits)})" for p in parts) or "0"
         case Not(part):
@@ -94,7 +100,11 @@ def _condition(node: Node, params: dict[str, Value], hits: Callable[[str, int], 
             tests = [f"ticket.{column} IS NULL"] if None in values else []
             if named:
                 listed = f"IN ({many(named)})" if len(named) > 1 else f"= {bind(named[0])}"
-                tests.append(f"coalesce(ticket.{column} {listed}, 0)" if column in ("assignee", "team", "type") else f"ticket.{column} {listed}")
+                tests.append(
+                    f"coalesce(ticket.{column} {listed}, 0)"
+                    if column in ("assignee", "team", "type")
+                    else f"ticket.{column} {listed}"
+                )
             return "(" + " OR ".join(tests) + ")"
         case Has(column, None):
             return f"ticket.{column} = '[]'"

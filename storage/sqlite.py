@@ -7,13 +7,12 @@ commit. Readers have a connection each and never wait for a writer (WAL).
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -104,10 +103,8 @@ class SqliteStore:
         if self._blobs is None:
             path = blob_path(self.path)
             if not path.exists():
-                try:
+                with suppress(FileExistsError):
                     place.create(path)
-                except FileExistsError:
-                    pass
             self._blobs = Blobs(path)
         return self._blobs
 
@@ -185,14 +182,22 @@ class SqliteStore:
 
     def _compile(self, query: Node) -> tuple[str, dict[str, Any]]:
         def hits(text: str, limit: int) -> int:
-            found = self._read.execute("SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)", (text, limit))
+            found = self._read.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)", (text, limit)
+            )
             return int(found.fetchone()[0])
 
         compiled = compile_query(query, hits)
         return compiled.where, compiled.params
 
     def page(
-        self, query: Node, *, sort: str = "urgency", after: tuple[Any, ...] | None = None, limit: int = 50, agent: str | None = None
+        self,
+        query: Node,
+        *,
+        sort: str = "urgency",
+        after: tuple[Any, ...] | None = None,
+        limit: int = 50,
+        agent: str | None = None,
     ) -> Page:
         assert sort in SORTS, sort
         with _explained(self.path):
@@ -210,7 +215,12 @@ class SqliteStore:
         with _explained(self.path):
             where, params = self._compile(query)
             statement = f"SELECT ticket.id FROM ticket WHERE {where} ORDER BY {order_by(sort)} LIMIT :limit"
-            return [row[0] for row in self._read.execute(statement, {**params, "limit": -1 if limit is None else limit})]
+            return [
+                row[0] for row in self._read.execute(statement, {**params, "limit": -1 if limit is None else limit})
+            ]
+
+    def natural_sort(self, query: Node) -> str:
+        return natural_sort(query)
 
     def count(self, query: Node) -> int:
         with _explained(self.path):
@@ -226,7 +236,11 @@ class SqliteStore:
                 ticket = rows.ticket(row[:split])
                 snippet, unread, trouble = row[-3:]
                 found[ticket.id] = Row(
-                    ticket, rows.customer(row[split:-3]), one_line(snippet or ""), bool(unread and agent), State(trouble) if trouble else None
+                    ticket,
+                    rows.customer(row[split:-3]),
+                    one_line(snippet or ""),
+                    bool(unread and agent),
+                    State(trouble) if trouble else None,
                 )
         return [found[i] for i in ids if i in found]
 
@@ -240,14 +254,19 @@ class SqliteStore:
         query = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE ticket = ? AND withdrawn = 0 ORDER BY at, id"
         return [rows.message(row) for row in self._read.execute(query, (ticket,))]
 
-    def log(self, *, ticket: int | None = None, after: int = 0, limit: int = 1000, newest: bool = False) -> list[Record]:
+    def log(
+        self, *, ticket: int | None = None, after: int = 0, limit: int = 1000, newest: bool = False
+    ) -> list[Record]:
         where = "event.entity = 'ticket' AND event.about = :about AND" if ticket is not None else ""
         order = "DESC" if newest else "ASC"
         query = (
             f"SELECT {rows.RECORD_COLUMNS} FROM event JOIN batch ON batch.id = event.batch "
             f"WHERE {where} event.seq > :after ORDER BY event.seq {order} LIMIT :limit"
         )
-        found = [rows.record(row) for row in self._read.execute(query, {"about": str(ticket), "after": after, "limit": limit})]
+        found = [
+            rows.record(row)
+            for row in self._read.execute(query, {"about": str(ticket), "after": after, "limit": limit})
+        ]
         return found[::-1] if newest else found
 
     def customer(self, number: int) -> Customer:
@@ -318,16 +337,20 @@ class SqliteStore:
 
     def _outbound(self, tx: Tx, number: int) -> Outbound:
         assert self._writer is not None
-        delivery = rows.delivery(self._writer.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (number,)).fetchone())
+        delivery = rows.delivery(
+            self._writer.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (number,)).fetchone()
+        )
         thread = tx.thread(delivery.ticket)
         message = next(m for m in thread if m.id == delivery.message)
-        before = [m.message_id for m in thread if m.message_id and (m.at, m.id) < (message.at, message.id) and not m.withdrawn]
+        before = [
+            m.message_id for m in thread if m.message_id and (m.at, m.id) < (message.at, message.id) and not m.withdrawn
+        ]
         self._writer.execute("UPDATE message SET state = 'sending' WHERE id = ?", (message.id,))
         return Outbound(delivery, message, tx.tickets((delivery.ticket,))[delivery.ticket], tuple(before))
 
-    def phase(self, delivery: int, holder: str, phase: str) -> bool:
-        statement = "UPDATE delivery SET phase = ? WHERE id = ? AND holder = ? AND state = 'sending' RETURNING id"
-        return bool(self._execute(statement, (phase, delivery, holder)))
+    def phase(self, delivery: int, holder: str, phase: str, until: Millis) -> bool:
+        statement = "UPDATE delivery SET phase = ?, held_until = ? WHERE id = ? AND holder = ? AND state = 'sending' RETURNING id"
+        return bool(self._execute(statement, (phase, until, delivery, holder)))
 
     def settle(
         self,
@@ -369,10 +392,13 @@ class SqliteStore:
             "id": tx.new_id("delivery"), "recipients": rows.dump(list(again)), "state": State.DEFERRED.value, "phase": "", "error": error,
         }  # fmt: skip
         self._writer.execute(
-            f"INSERT INTO delivery ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", [fresh[c] for c in columns]
+            f"INSERT INTO delivery ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            [fresh[c] for c in columns],
         )
 
-    def _record(self, tx: Tx, delivery: Delivery, state: State, at: Millis, detail: str, source: str = "outbox") -> None:
+    def _record(
+        self, tx: Tx, delivery: Delivery, state: State, at: Millis, detail: str, source: str = "outbox"
+    ) -> None:
         batch = Batch(f"{at:011x}{delivery.id:08x}{delivery.attempts:02x}", at, source=source)
         tx.append(batch, [Delivered(delivery.ticket, delivery.message, delivery.id, state, detail)])
 
@@ -398,18 +424,24 @@ class SqliteStore:
     def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:
         wanted = [s.value for s in states] or ["queued", "sending", "failed for now", "failed", "bounced", "unknown"]
         marks = ",".join("?" * len(wanted))
-        query = f"SELECT {rows.DELIVERY_COLUMNS}, next_at FROM delivery WHERE state IN ({marks}) ORDER BY id DESC LIMIT ?"
+        query = (
+            f"SELECT {rows.DELIVERY_COLUMNS}, next_at FROM delivery WHERE state IN ({marks}) ORDER BY id DESC LIMIT ?"
+        )
         return [(rows.delivery(row[:-1]), row[-1]) for row in self._read.execute(query, (*wanted, limit))]
 
     def retry(self, delivery: int, batch: Batch) -> None:
         def body(tx: Tx) -> None:
             assert self._writer is not None
-            row = self._writer.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (delivery,)).fetchone()
+            row = self._writer.execute(
+                f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (delivery,)
+            ).fetchone()
             if row is None:
                 raise NotFound(f"there is no delivery {delivery}; deskhand outbox lists them")
             found = rows.delivery(row)
             if found.state not in (State.FAILED, State.UNKNOWN, State.DEFERRED, State.BOUNCED):
-                raise NotFound(f"delivery {delivery} is {found.state.value}; only what failed or is unknown can be sent again")
+                raise NotFound(
+                    f"delivery {delivery} is {found.state.value}; only what failed or is unknown can be sent again"
+                )
             self._writer.execute("UPDATE delivery SET next_at = ?, phase = '' WHERE id = ?", (batch.at, delivery))
             tx.append(batch, [Delivered(found.ticket, found.message, found.id, State.QUEUED, "to be sent again")])
 
@@ -428,11 +460,18 @@ class SqliteStore:
         def body(tx: Tx) -> None:
             assert self._writer is not None
             before = tx.agents().get(agent.name)
-            other = next((a for a in tx.agents().values() if a.uid is not None and a.uid == agent.uid and a.name != agent.name), None)
+            other = next(
+                (a for a in tx.agents().values() if a.uid is not None and a.uid == agent.uid and a.name != agent.name),
+                None,
+            )
             if other:
-                raise StoreError(f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none")
+                raise StoreError(
+                    f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
+                )
             marks = ", ".join("?" * len(rows.AGENT))
-            self._writer.execute(f"INSERT OR REPLACE INTO agent ({', '.join(rows.AGENT)}) VALUES ({marks})", rows.agent_values(agent))
+            self._writer.execute(
+                f"INSERT OR REPLACE INTO agent ({', '.join(rows.AGENT)}) VALUES ({marks})", rows.agent_values(agent)
+            )
             old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
             new = dict(zip(rows.AGENT, rows.agent_values(agent), strict=True))
             tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in rows.AGENT if old[k] != new[k]])
@@ -457,7 +496,13 @@ class SqliteStore:
     def save_account(self, account: Account) -> None:
         if self.accounts().get(account.name) != account:
             marks = ", ".join("?" * len(rows.ACCOUNT))
-            self._execute(f"INSERT OR REPLACE INTO account ({', '.join(rows.ACCOUNT)}) VALUES ({marks})", rows.account_values(account))
+            self._execute(
+                f"INSERT OR REPLACE INTO account ({', '.join(rows.ACCOUNT)}) VALUES ({marks})",
+                rows.account_values(account),
+            )
+
+    def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
+        return pr.read_known(self._read, account, external_ids)
 
     def cursor(self, account: str) -> str | None:
         row = self._read.execute("SELECT value FROM cursor WHERE account = ?", (account,)).fetchone()
@@ -469,6 +514,15 @@ class SqliteStore:
 
     def set_setting(self, name: str, value: str) -> None:
         self._execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+
+    def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
+        def body(tx: Tx) -> None:
+            assert self._writer is not None
+            for name, value in (("config", config), ("config_version", str(version))):
+                self._writer.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+            tx.append(batch, [Changed(f"config {version}", name, *pair, "settings") for name, pair in changes.items()])
+
+        self.write(body)
 
     # -- upkeep -----------------------------------------------------------------
 
@@ -487,7 +541,10 @@ class SqliteStore:
 
     def numbers(self) -> Numbers:
         read = self._read
-        one = lambda query: int(read.execute(query).fetchone()[0])  # noqa: E731
+
+        def one(query: str) -> int:
+            return int(read.execute(query).fetchone()[0])
+
         return Numbers(
             tickets=one("SELECT count(*) FROM ticket"),
             live=one("SELECT count(*) FROM ticket WHERE live = 1 AND bin = '' AND merged_into IS NULL"),
@@ -517,7 +574,11 @@ class SqliteStore:
 def natural_sort(query: Node) -> str:
     """The order people expect: what is open by urgency, an archive by what is newest."""
     parts = query.parts if isinstance(query, All) else (query,)
-    return "urgency" if any(p == LIVE or (isinstance(p, All) and natural_sort(p) == "urgency") for p in parts) else "newest"
+    return (
+        "urgency"
+        if any(p == LIVE or (isinstance(p, All) and natural_sort(p) == "urgency") for p in parts)
+        else "newest"
+    )
 
 
 def blob_path(path: Path) -> Path:
@@ -533,7 +594,9 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         text = str(error)
         if "locked" in text or "busy" in text:
-            raise Busy(f"{path}: another process holds the store for over {_BUSY_S} s; deskhand doctor names it") from error
+            raise Busy(
+                f"{path}: another process holds the store for over {_BUSY_S} s; deskhand doctor names it"
+            ) from error
         if "full" in text:
             raise StoreError(f"{path}: the disk is full; nothing was changed, make room and do it again") from error
         raise StoreError(f"{path}: {text}; nothing was changed") from error
@@ -541,13 +604,18 @@ def _explained(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {error}; look at it with: deskhand doctor") from error
 
 
-def open_sqlite(path: Path, url: str, config: DeskConfig, *, create: bool, upgrade: bool, mounts: Path = place.MOUNTS) -> SqliteStore:
+def open_sqlite(
+    path: Path, url: str, config: DeskConfig, *, create: bool, upgrade: bool, mounts: Path = place.MOUNTS
+) -> SqliteStore:
     """The store at `path`, made when it is not there and `create` says so; StoreError says what is in the way."""
-    path = Path(os.path.abspath(path))
+    # Not resolved: a symbolic link is to be seen.
+    path = path.absolute()
     place.demand_fit(path, mounts)
     if not path.exists():
         if not create:
-            raise NotFound(f"there is no store at {path} yet; make one with: deskhand init, or look around with: deskhand demo")
+            raise NotFound(
+                f"there is no store at {path} yet; make one with: deskhand init, or look around with: deskhand demo"
+            )
         try:
             place.create(path)
         except FileExistsError:
@@ -559,7 +627,9 @@ def open_sqlite(path: Path, url: str, config: DeskConfig, *, create: bool, upgra
     try:
         found = migrate.version(conn)
         if found == 0 and not create and conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            raise NotFound(f"the store at {path} is empty; make one with: deskhand init, or look around with: deskhand demo")
+            raise NotFound(
+                f"the store at {path} is empty; make one with: deskhand init, or look around with: deskhand demo"
+            )
         if found == 0 or upgrade:
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute("PRAGMA synchronous = FULL")
@@ -574,5 +644,7 @@ def open_sqlite(path: Path, url: str, config: DeskConfig, *, create: bool, upgra
         raise
     if planted:
         store.close()
-        raise StoreError(f"{path}: somebody added the {planted[0][0]} {planted[0][1]!r}, which deskhand never makes; ask who, then drop it")
+        raise StoreError(
+            f"{path}: somebody added the {planted[0][0]} {planted[0][1]!r}, which deskhand never makes; ask who, then drop it"
+        )
     return store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -12,20 +11,32 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("messages without a ticket", "SELECT id FROM message WHERE ticket NOT IN (SELECT id FROM ticket)"),
     ("tickets without a requester", "SELECT id FROM ticket WHERE requester NOT IN (SELECT id FROM customer)"),
     ("deliveries without a message", "SELECT id FROM delivery WHERE message NOT IN (SELECT id FROM message)"),
-    ("items taken in without their message", "SELECT external_id FROM external WHERE message NOT IN (SELECT id FROM message)"),
+    (
+        "items taken in without their message",
+        "SELECT external_id FROM external WHERE message NOT IN (SELECT id FROM message)",
+    ),
     ("log lines without their batch", "SELECT seq FROM event WHERE batch NOT IN (SELECT id FROM batch)"),
     ("gaps in the log", "SELECT value FROM counter WHERE name = 'seq' AND value <> (SELECT count(*) FROM event)"),
     (
         "tickets whose message count is wrong",
         "SELECT id FROM ticket WHERE message_count <> (SELECT count(*) FROM message WHERE message.ticket = ticket.id AND withdrawn = 0)",
     ),
-    ("tickets opened but not in the log", "SELECT id FROM ticket WHERE CAST(id AS TEXT) NOT IN (SELECT about FROM event WHERE kind = 'Opened')"),
+    (
+        "tickets opened but not in the log",
+        "SELECT id FROM ticket WHERE CAST(id AS TEXT) NOT IN (SELECT about FROM event WHERE kind = 'Opened')",
+    ),
     (
         "tickets whose tags and tag index differ",
         "SELECT id FROM ticket WHERE json_array_length(tags) <> (SELECT count(*) FROM tag WHERE tag.ticket = ticket.id)",
     ),
-    ("tickets open in one column and not in another", "SELECT id FROM ticket WHERE live <> (status NOT IN ('solved', 'closed'))"),
-    ("two messages with one outside id and content", "SELECT min(id) FROM message WHERE digest IS NOT NULL GROUP BY message_id, digest HAVING count(*) > 1"),
+    (
+        "tickets open in one column and not in another",
+        "SELECT id FROM ticket WHERE live <> (status NOT IN ('solved', 'closed'))",
+    ),
+    (
+        "two messages with one outside id and content",
+        "SELECT min(id) FROM message WHERE digest IS NOT NULL GROUP BY message_id, digest HAVING count(*) > 1",
+    ),
 )
 
 
@@ -69,7 +80,7 @@ def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> N
     if blobs.exists():
         _copy_blobs(blobs, target / blobs.name)
     part.chmod(0o600)
-    os.replace(part, copy)
+    part.replace(copy)
 
 
 def _copy_blobs(source: Path, target: Path) -> None:

@@ -106,7 +106,9 @@ ACTIONS: dict[str, Action] = {}
 _ROOMS = ("flow", "people", "labels", "talk", "shape")
 
 
-def action(*, keys: str = "", role: Role = Role.AGENT, creates: bool = False) -> Callable[[Callable[..., list[Event]]], Callable[..., list[Event]]]:
+def action(
+    *, keys: str = "", role: Role = Role.AGENT, creates: bool = False
+) -> Callable[[Callable[..., list[Event]]], Callable[..., list[Event]]]:
     """Make a function a verb of the desk, named as the function."""
 
     def register(run: Callable[..., list[Event]]) -> Callable[..., list[Event]]:

@@ -14,7 +14,14 @@ from desk.params import Address, Body, Flag, StatusName, Text, When, Word
 
 @action(keys="C", creates=True)
 def open(
-    ticket: None, subject: Text, *, requester: Address, body: Body = "", note: Flag = False, account: Word = None, ctx: Context
+    ticket: None,
+    subject: Text,
+    *,
+    requester: Address,
+    body: Body = "",
+    note: Flag = False,
+    account: Word = None,
+    ctx: Context,
 ) -> list[Event]:
     """Open a new ticket for a requester.
 

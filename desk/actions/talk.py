@@ -40,7 +40,9 @@ def reply(
     copies = (*cc, *(Identity("email", address) for address in ticket.cc))
     if all and last:
         copies = (*copies, *last.to, *last.cc)
-    posted = outbound(ticket, body, ctx, to=people, cc=copies, bcc=bcc, attach=attach, at=at, account=account, answers=last)
+    posted = outbound(
+        ticket, body, ctx, to=people, cc=copies, bcc=bcc, attach=attach, at=at, account=account, answers=last
+    )
     return [posted, *(change(ticket, status=Status.OPEN) if ticket.status is Status.NEW else ())]
 
 
@@ -52,7 +54,14 @@ def note(ticket: Ticket, body: Body, *, attach: Files = (), ctx: Context) -> lis
 
 @action()
 def forward(
-    ticket: Ticket, body: Body = "", *, to: Addresses, cc: Addresses = (), attach: Files = (), account: Word = None, ctx: Context
+    ticket: Ticket,
+    body: Body = "",
+    *,
+    to: Addresses,
+    cc: Addresses = (),
+    attach: Files = (),
+    account: Word = None,
+    ctx: Context,
 ) -> list[Event]:
     """Send the conversation to a third party; what they answer becomes an internal note."""
     if not to:
@@ -75,7 +84,9 @@ def _quoted(message: Message) -> str:
 
 def last_inbound(thread: Sequence[Message]) -> Message | None:
     """The newest message that came from outside and can be answered."""
-    return next((m for m in reversed(thread) if m.direction is Direction.IN and m.kind is Kind.PUBLIC and m.sender), None)
+    return next(
+        (m for m in reversed(thread) if m.direction is Direction.IN and m.kind is Kind.PUBLIC and m.sender), None
+    )
 
 
 def say(ticket: Ticket, kind: Kind, body: str, ctx: Context, attach: tuple[Attachment, ...] = ()) -> Posted:

@@ -112,4 +112,7 @@ def step(db: Database) -> None:
         db.table(name).create(**table)
     for statement in _STATEMENTS:
         db.conn.execute(statement)
-    db.conn.executemany("INSERT INTO counter (name, value) VALUES (?, 0)", [(n,) for n in ("seq", "ticket", "message", "delivery", "customer")])
+    db.conn.executemany(
+        "INSERT INTO counter (name, value) VALUES (?, 0)",
+        [(n,) for n in ("seq", "ticket", "message", "delivery", "customer")],
+    )

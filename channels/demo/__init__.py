@@ -1,0 +1,100 @@
+"""Scripted customers who write, wait and answer: a living desk with nothing to configure.
+
+It is also the reference plugin: everything a channel needs, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from channels.demo.stories import ANSWERS, STORIES
+from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Sent
+from desk.model import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`[channels.NAME]` with kind = "demo"."""
+
+    # The address the sample desk answers from.
+    address: str = "help@desk.example"
+    # The same seed tells the same stories in the same order.
+    seed: int = 1
+    # Seconds between two customers, on average.
+    every_s: float = 20.0
+    # Seconds between two looks; customers come no faster than this.
+    poll_s: int = 1
+
+
+class Demo:
+    """One scripted account. Its cursor is the number of stories told so far."""
+
+    capabilities = Capabilities(
+        subject=True, copies=True, attachment_limit_bytes=10_000_000, markup="markdown", may_start=True
+    )
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._settings = settings
+        self.addresses: Sequence[Identity] = (Identity("email", settings.address, "Sample desk"),)
+        self._next = 0.0
+        self._answers: list[Inbound] = []
+
+    async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
+        """The next customer when it is their time, and whoever answers what we sent."""
+        told = int(cursor or 0)
+        answers, self._answers = tuple(self._answers), []
+        if time.monotonic() >= self._next:
+            dice = random.Random(f"{self._settings.seed}/{told}")
+            self._next = time.monotonic() + dice.uniform(0.3, 1.7) * self._settings.every_s
+            yield Batch((self._story(told, dice), *answers), str(told + 1))
+        elif answers:
+            yield Batch(answers, str(told))
+
+    def _story(self, told: int, dice: random.Random) -> Inbound:
+        name, address, subject, text = STORIES[(told + self._settings.seed) % len(STORIES)]
+        again = f" ({told // len(STORIES) + 1})" if told >= len(STORIES) else ""
+        key = f"{self._settings.seed}.{told}.{dice.getrandbits(32):08x}@demo.example"
+        return Inbound(key, _now(), Identity("email", address, name), text, text, subject + again, message_id=key)
+
+    async def confirm(self, batch: Batch) -> None:
+        """Nobody to tell."""
+
+    def render(self, draft: Outgoing) -> Sequence[Part]:
+        """The text, with what the customer needs to answer."""
+        return (Part("\n".join((draft.message_id, draft.to[0].value, draft.subject, draft.text)).encode(), ()),)
+
+    async def send(self, part: Part, key: str, phase: Phase) -> Sent:
+        """Deliver it to the customer in their head; they answer a little later."""
+        await phase("data")
+        ours, address, subject, _ = part.data.decode().split("\n", 3)
+        dice = random.Random(f"{self._settings.seed}/{key}")
+        text = dice.choice(ANSWERS)
+        answer = f"{key}@demo.example"
+        inbound = Inbound(
+            answer, _now(), Identity("email", address), text, text, subject, message_id=answer, in_reply_to=(ours,)
+        )
+        asyncio.get_running_loop().call_later(dice.uniform(8, 40), self._answers.append, inbound)
+        return Sent(remote_id=key)
+
+    async def archive(self, part: Part) -> None:
+        """There is no Sent folder."""
+
+    async def check(self) -> Sequence[str]:
+        """There is nothing that could fail."""
+        return (f"{len(STORIES)} customers are ready to write",)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def open(name: str, settings: Settings) -> Demo:
+    """The account `name`."""
+    return Demo(name, settings)

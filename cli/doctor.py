@@ -1,0 +1,163 @@
+"""doctor: look at everything the desk depends on, and say the exact fix for what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import click
+
+from cli import output
+from cli.wiring import Session, now, session, station
+from desk.channel import ChannelError
+from desk.errors import DeskError
+from desk.store import relay_runs
+
+_PATIENCE_S = 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: its area, whether it is well, and what to do when it is not."""
+
+    area: str
+    well: bool
+    words: str
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a finding")
+@click.option("--offline", is_flag=True, help="Do not connect to the accounts' servers")
+def doctor_command(as_json: bool, offline: bool) -> int | None:
+    """Check terminal, configuration, store, relay and accounts; exit code 1 when something is wrong."""
+    here = session()
+    wrong = 0
+    for look in (_terminal, _tmux, _configuration, _store, _agent, *(() if offline else (_accounts,))):
+        for finding in _safely(look, here):
+            wrong += not finding.well
+            if as_json:
+                output.json_line({"area": finding.area, "well": finding.well, "text": finding.words})
+            else:
+                mark = click.style("ok  ", fg="green") if finding.well else click.style("FIX ", fg="red", bold=True)
+                click.echo(f"{mark} {finding.area:<9} {finding.words}")
+    return 1 if wrong else None
+
+
+def _safely(look: Callable[[Session], Iterator[Finding]], here: Session) -> Iterator[Finding]:
+    try:
+        yield from look(here)
+    except DeskError as error:
+        yield Finding(look.__name__.strip("_"), False, str(error))
+
+
+def _terminal(here: Session) -> Iterator[Finding]:
+    if not sys.stdout.isatty():
+        yield Finding("terminal", True, "not a terminal: only the verbs are used here")
+        return
+    term, colours = os.environ.get("TERM", ""), os.environ.get("COLORTERM", "")
+    if term in ("", "dumb"):
+        yield Finding("terminal", False, "TERM is not set; export TERM=xterm-256color")
+    elif colours in ("truecolor", "24bit"):
+        yield Finding("terminal", True, f"{term}, full colour")
+    else:
+        yield Finding(
+            "terminal", True, f"{term}, 256 colours at most (export COLORTERM=truecolor if yours can do more)"
+        )
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    yield Finding("locale", encoding == "utf8", "UTF-8" if encoding == "utf8" else f"{encoding}; export LANG=C.UTF-8")
+
+
+def _tmux(here: Session) -> Iterator[Finding]:
+    if not os.environ.get("TMUX") or shutil.which("tmux") is None:
+        return
+    escape = _tmux_option("escape-time")
+    if escape.isdigit():
+        yield Finding(
+            "tmux",
+            int(escape) <= 50,
+            f"escape-time {escape} ms" + ("" if int(escape) <= 50 else "; add to ~/.tmux.conf: set -sg escape-time 10"),
+        )
+    clipboard = _tmux_option("set-clipboard")
+    if clipboard:
+        yield Finding(
+            "tmux",
+            clipboard != "off",
+            f"set-clipboard {clipboard}"
+            + ("; add to ~/.tmux.conf: set -g set-clipboard on" if clipboard == "off" else ""),
+        )
+
+
+def _tmux_option(name: str) -> str:
+    try:
+        return subprocess.run(
+            ["tmux", "show-options", "-sv", name], capture_output=True, text=True, timeout=5
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _configuration(here: Session) -> Iterator[Finding]:
+    path = here.config_path
+    if path is None:
+        yield Finding("config", True, "no file, the defaults hold; deskhand init makes one")
+        return
+    for name in here.config.channels:
+        station(here.config, name)
+    yield Finding("config", True, f"{path}, accounts: {', '.join(here.config.channels) or 'none'}")
+    if path.stat().st_mode & 0o022:
+        yield Finding("config", False, f"others may write {path}; close it with: chmod go-w {path}")
+
+
+def _store(here: Session) -> Iterator[Finding]:
+    store = here.store()
+    numbers = store.numbers()
+    mode = "shared by its group: a trusted team, roles are advisory" if store.shared else "yours alone"
+    yield Finding("store", True, f"{here.url}: {numbers.tickets:,} tickets, {mode}")
+    at = now()
+    held = [lease for lease in store.leases() if lease.until > at]
+    if relay_runs(store, at):
+        yield Finding("relay", True, ", ".join(sorted({lease.holder for lease in held})))
+    elif store.accounts():
+        yield Finding("relay", False, "not running, nothing is fetched or sent; start it with: deskhand relay")
+    for account in store.accounts().values():
+        if account.health.startswith(("paused", "retrying")):
+            yield Finding("account", False, f"{account.name} {account.health}")
+    if numbers.unknown:
+        yield Finding(
+            "outbox", False, f"{numbers.unknown} messages may or may not have gone out; look with: deskhand outbox"
+        )
+
+
+def _agent(here: Session) -> Iterator[Finding]:
+    agent = here.agent()
+    if agent is None:
+        yield Finding(
+            "agent",
+            False,
+            f"uid {os.getuid()} is nobody here; an admin runs: deskhand agent add NAME --uid {os.getuid()}",
+        )
+    else:
+        yield Finding("agent", True, f"you are {agent.name}, {agent.role}")
+
+
+def _accounts(here: Session) -> Iterator[Finding]:
+    for name in here.config.channels:
+        channel = station(here.config, name).channel
+
+        async def attempt() -> list[str]:
+            try:
+                return list(await asyncio.wait_for(channel.check(), _PATIENCE_S))  # noqa: B023 - awaited before the next turn
+            finally:
+                await channel.close()  # noqa: B023
+
+        try:
+            yield Finding("account", True, f"{name}: {'; '.join(asyncio.run(attempt()))}")
+        except TimeoutError:
+            yield Finding("account", False, f"{name}: no answer within {_PATIENCE_S} s; check host and port")
+        except (ChannelError, OSError) as error:
+            yield Finding("account", False, f"{name}: {error}")

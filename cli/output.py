@@ -1,0 +1,222 @@
+"""What goes to stdout: the documented JSON shapes, and calm text for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from desk.events import Record, describe
+from desk.model import Kind, Message, Millis, Ticket
+from desk.store import Row
+from desk.text import clean, one_line
+from desk.when import brief, iso
+
+
+def json_line(value: Any) -> None:
+    """One object on one line of stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
+
+
+def say(text: str) -> None:
+    """A sentence for the person at the terminal, beside the data."""
+    click.echo(text, err=True)
+
+
+def row_json(row: Row, at: Millis) -> dict[str, Any]:
+    """A ticket as `ls --json` and `show --json` give it (documented in the man page; keys are never taken away)."""
+    ticket, customer = row.ticket, row.customer
+    return {
+        "id": ticket.id,
+        "subject": ticket.subject,
+        "status": ticket.status.value,
+        "priority": str(ticket.priority),
+        "assignee": ticket.assignee,
+        "team": ticket.team,
+        "requester": {"name": customer.name, "address": customer.address},
+        "organisation": customer.organisation,
+        "channel": ticket.channel,
+        "tags": list(ticket.tags),
+        "created_at": iso(ticket.created_at),
+        "updated_at": iso(ticket.updated_at),
+        "due_at": iso(ticket.due_at),
+        "due_kind": ticket.due_kind,
+        "overdue": ticket.due_at is not None and ticket.due_at < at and not ticket.paused,
+        "paused": ticket.paused,
+        "snoozed_until": iso(ticket.snoozed_until),
+        "unread": row.unread,
+        "message_count": ticket.message_count,
+        "type": ticket.type,
+        "cc": list(ticket.cc),
+        "watchers": list(ticket.watchers),
+        "links": [{"kind": link.kind, "id": link.ticket} for link in ticket.links],
+        "merged_into": ticket.merged_into,
+        "bin": ticket.bin.value or None,
+        "account": ticket.account or None,
+    }
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """A message as `show --json` gives it."""
+    return {
+        "id": message.id,
+        "kind": message.kind.value,
+        "direction": message.direction.value,
+        "channel": message.channel or None,
+        "author": message.author,
+        "at": iso(message.at),
+        "text": message.text,
+        "visible": message.visible,
+        "state": message.state.value if message.state else None,
+        "threaded_by": message.threaded_by,
+        "attachments": [
+            {"name": a.name, "content_type": a.content_type, "size": a.size, "sha256": a.sha256, "inline": a.inline}
+            for a in message.attachments
+        ],
+        "to": [i.value for i in message.to],
+        "cc": [i.value for i in message.cc],
+        "message_id": message.message_id,
+        "automatic": message.automatic,
+        "flags": list(message.flags),
+    }
+
+
+def record_json(record: Record) -> dict[str, Any]:
+    """A line of the log as `log --json`, `follow --json` and `show --json --events` give it."""
+    return {
+        "seq": record.seq,
+        "at": iso(record.at),
+        "batch": record.batch,
+        "entity": record.entity,
+        "about": record.about,
+        "kind": record.kind,
+        "data": record.data,
+        "agent": record.agent,
+        "uid": record.uid,
+        "host": record.host or None,
+        "line": record.line or None,
+        "source": record.source or None,
+        "undoes": record.undoes,
+        "text": describe(record),
+    }
+
+
+# -- for people -------------------------------------------------------------
+
+
+def width() -> int:
+    """Columns to fill; wide when nobody looks."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 120
+
+
+def due(ticket: Ticket, at: Millis) -> str:
+    """The clock of a ticket in seven columns: `-2h 05m`, `14m`, `paused`, `-`."""
+    if ticket.due_at is None:
+        return "-"
+    if ticket.paused:
+        return "paused"
+    left = ticket.due_at - at
+    return f"-{brief(left)}" if left < 0 else brief(left)
+
+
+def fit(text: str, columns: int) -> str:
+    """`text` in exactly so many columns, wide characters counted as two."""
+    from desk.text import columns as cells
+
+    if cells(text) <= columns:
+        return text + " " * (columns - cells(text))
+    kept = ""
+    for character in text:
+        if cells(kept + character) > columns - 1:
+            break
+        kept += character
+    return kept + "…" + " " * (columns - 1 - cells(kept))
+
+
+def table(rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool) -> None:
+    """Tickets one a line: due, number, status, priority, who, age, requester, subject."""
+    if plain:
+        for row in rows:
+            t = row.ticket
+            fields = (
+                str(t.id),
+                t.status.value,
+                str(t.priority),
+                due(t, at),
+                t.assignee or "-",
+                one_line(row.customer.name),
+                one_line(t.subject),
+            )
+            click.echo("\t".join(fields))
+        return
+    total = width()
+    people = max(12, min(24, total // 6))
+    for row in rows:
+        t = row.ticket
+        late = t.due_at is not None and t.due_at < at and not t.paused
+        who = "me" if t.assignee == me and me else t.assignee or "-"
+        head = f"{due(t, at):>8} {'!' if late else ' '} {t.id:>6} {t.status.value[:7]:<7} {str(t.priority)[:4]:<4} "
+        tail = f" {fit(one_line(row.customer.name), people)} {fit(who, 8)} {brief(at - t.updated_at):>6}"
+        mark = "*" if row.unread else " "
+        subject = fit(mark + one_line(t.subject), max(10, total - len(head) - people - 17))
+        line = head + subject + tail
+        click.echo(click.style(line, fg="red") if late else line)
+
+
+def conversation(row: Row, messages: Iterable[Message], at: Millis, zone: Any) -> None:
+    """A ticket with everything said on it."""
+    t = row.ticket
+    click.echo(click.style(f"#{t.id}  {one_line(t.subject)}", bold=True))
+    facts = [
+        t.status.value,
+        str(t.priority),
+        t.assignee or "unassigned",
+        *([t.team] if t.team else []),
+        t.channel or "-",
+    ]
+    click.echo(" · ".join(facts) + (f" · {' '.join(t.tags)}" if t.tags else ""))
+    click.echo(
+        f"{one_line(row.customer.name)} <{one_line(row.customer.address)}>"
+        + (f" · {row.customer.organisation}" if row.customer.organisation else "")
+    )
+    if t.due_at is not None:
+        click.echo(f"{t.due_kind}: {due(t, at)}")
+    if t.merged_into:
+        click.echo(f"merged into #{t.merged_into}")
+    for link in t.links:
+        click.echo(f"{link.kind} #{link.ticket}")
+    for message in messages:
+        click.echo()
+        _message(message, zone)
+
+
+def _message(message: Message, zone: Any) -> None:
+    from datetime import datetime
+
+    when = datetime.fromtimestamp(message.at / 1000, zone).strftime("%Y-%m-%d %H:%M")
+    word = "NOTE" if message.kind is Kind.NOTE else message.channel or message.kind.value
+    to = (
+        f" → {', '.join(one_line(i.label) for i in message.to)}"
+        if message.direction.value == "out" and message.to
+        else ""
+    )
+    state = f"  {message.state.value}" if message.state else ""
+    click.echo(
+        click.style(
+            f"[{message.id}] {one_line(message.author)}{to}  {word}  {when}{state}",
+            fg="yellow" if word == "NOTE" else "cyan",
+        )
+    )
+    click.echo(clean(message.visible).rstrip())
+    hidden = message.text.count("\n") - message.visible.count("\n")
+    if hidden > 0:
+        click.echo(click.style(f"({hidden} quoted lines folded)", dim=True))
+    for number, attachment in enumerate(message.attachments, 1):
+        click.echo(f"  [{number}] {one_line(attachment.name)} {attachment.content_type} {attachment.size:,} bytes")

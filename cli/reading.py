@@ -1,0 +1,199 @@
+"""Verbs that only look: ls, show, log, follow."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cli import output
+from cli.ids import chosen, env
+from cli.wiring import Session, now, session
+from desk.errors import Invalid, NotFound
+from desk.events import Record, describe
+from desk.query import parse
+from desk.store import SORTS
+from desk.text import one_line
+
+DEFAULT = "is:open"
+
+
+@click.command("ls")
+@click.argument("query", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
+@click.option("--sort", type=click.Choice(SORTS), help="Order; open tickets come by urgency, others newest first")
+@click.option("--limit", default=50, show_default=True, help="At most so many; 0 for all")
+@click.option("--count", is_flag=True, help="Only how many there are")
+@click.option("-q", "also", metavar="QUERY", help="The query as one word")
+def ls_command(
+    query: tuple[str, ...], as_json: bool, sort: str | None, limit: int, count: bool, also: str | None
+) -> None:
+    """List the tickets that QUERY asks for (default: is:open).
+
+    QUERY is written as in the screen: is:open assignee:me due:<2h "refund" -tag:vpn
+    """
+    here = session()
+    store = here.store()
+    words = " ".join((*query, *([also] if also else [])))
+    node = parse(words or DEFAULT, env(here))
+    if count:
+        click.echo(store.count(node))
+        return
+    order = sort or store.natural_sort(node)
+    me = env(here).me
+    page = store.page(node, sort=order, limit=limit or 1_000_000_000, agent=me)
+    at = now()
+    if as_json:
+        for row in page.rows:
+            output.json_line(output.row_json(row, at))
+    else:
+        output.table(page.rows, at, me, plain=bool(here.options.get("plain")))
+    if page.next is not None:
+        output.say(f"the first {limit}; --limit 0 shows all")
+    elif not page.rows and not as_json:
+        output.say(_nothing(here, words))
+
+
+def _nothing(here: Session, words: str) -> str:
+    numbers = here.store().numbers()
+    if numbers.tickets == 0:
+        return "No tickets yet. Add a mailbox with: deskhand init, or an archive with: deskhand import"
+    if not words:
+        return f"Nothing open. All {numbers.tickets:,} tickets: deskhand ls id:1.."
+    return "Nothing matches. Widen the query, or look at everything: deskhand ls id:1.."
+
+
+@click.command("show")
+@click.argument("words", nargs=-1, metavar="IDS")
+@click.option("-q", "query", metavar="QUERY", help="The tickets this query asks for")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a ticket")
+@click.option("--events", is_flag=True, help="Add what happened")
+@click.option("--raw", type=int, metavar="MESSAGE", help="Write the bytes of a message as they came")
+@click.option(
+    "--save",
+    type=(int, int, click.Path(dir_okay=False)),
+    metavar="MESSAGE N FILE",
+    help="Save attachment N of a message",
+)
+def show_command(
+    words: tuple[str, ...],
+    query: str | None,
+    as_json: bool,
+    events: bool,
+    raw: int | None,
+    save: tuple[int, int, str] | None,
+) -> None:
+    """Show tickets with their conversation."""
+    here = session()
+    ids, rest = chosen(here, words, query)
+    if rest:
+        raise Invalid(f'show does not take "{rest[0]}"; it is written: show IDS')
+    if raw is not None or save is not None:
+        _bytes(here, ids, raw, save)
+        return
+    store, me, at = here.store(), env(here).me, now()
+    for place, number in enumerate(ids):
+        rows = store.rows([number], agent=me)
+        if not rows:
+            raise NotFound(f"there is no ticket #{number}")
+        thread = store.thread(number)
+        log = store.log(ticket=number, limit=10_000) if events else []
+        if as_json:
+            whole = output.row_json(rows[0], at) | {"messages": [output.message_json(m) for m in thread]}
+            output.json_line(whole | ({"events": [output.record_json(r) for r in log]} if events else {}))
+        else:
+            if place:
+                click.echo("\n" + "─" * min(output.width(), 100))
+            output.conversation(rows[0], thread, at, here.zone)
+            for record in log:
+                click.echo(_line(record, here))
+        if me and thread:
+            store.seen(me, number, max(m.id for m in thread))
+
+
+def _bytes(here: Session, ids: list[int], raw: int | None, save: tuple[int, int, str] | None) -> None:
+    store = here.store()
+    wanted = raw if raw is not None else save[0] if save else None
+    message = next((m for number in ids for m in store.thread(number) if m.id == wanted), None)
+    if message is None:
+        raise NotFound(f"message {wanted} is not on {', '.join(f'#{i}' for i in ids)}")
+    if raw is not None:
+        if message.raw is None:
+            raise NotFound(f"message {raw} did not come as bytes; show prints its text")
+        click.get_binary_stream("stdout").write(store.blob(message.raw))
+        return
+    assert save is not None
+    if not 1 <= save[1] <= len(message.attachments):
+        raise NotFound(f"message {wanted} has {len(message.attachments)} attachments")
+    try:
+        with Path(save[2]).open("xb") as target:
+            target.write(store.blob(message.attachments[save[1] - 1].sha256))
+    except OSError as error:
+        raise Invalid(f"{save[2]}: {error.strerror}") from error
+
+
+@click.command("log")
+@click.argument("words", nargs=-1, metavar="[IDS]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
+@click.option("--limit", default=100, show_default=True, help="The last so many lines; 0 for all")
+def log_command(words: tuple[str, ...], as_json: bool, limit: int) -> None:
+    """Show what happened, to tickets or to the whole desk: who, when, what, in which batch."""
+    here = session()
+    store = here.store()
+    numbers = chosen(here, words, None)[0] if words else [None]
+    for number in numbers:
+        if number is not None:
+            store.ticket(number)
+        for record in store.log(ticket=number, limit=limit or 1_000_000_000, newest=True):
+            if as_json:
+                output.json_line(output.record_json(record))
+            else:
+                click.echo(_line(record, here))
+
+
+def _line(record: Record, here: Session) -> str:
+    when = datetime.fromtimestamp(record.at / 1000, here.zone).strftime("%Y-%m-%d %H:%M:%S")
+    about = f"#{record.about}" if record.entity == "ticket" else f"{record.entity} {record.about}"
+    who = record.agent or record.source or "-"
+    return f"{record.seq:>7}  {when}  {who:<12} {about:<10} {one_line(describe(record))}  ({record.batch})"
+
+
+@click.command("follow")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
+@click.option("--after", type=int, help="Begin behind this seq (default: now)")
+@click.option("--exec", "program", metavar="COMMAND", help="Run COMMAND for each, the object on its standard input")
+@click.option("--count", type=int, help="End after so many")
+def follow_command(as_json: bool, after: int | None, program: str | None, count: int | None) -> None:
+    """Print what happens as it happens, until interrupted."""
+    here = session()
+    store = here.store()
+    seq = store.last_seq() if after is None else after
+    left = count
+    while left is None or left > 0:
+        if store.wait(seq, 5.0) <= seq:
+            continue
+        for record in store.log(after=seq):
+            seq = record.seq
+            _tell(record, here, as_json, program)
+            left = None if left is None else left - 1
+            if left == 0:
+                return
+
+
+def _tell(record: Record, here: Session, as_json: bool, program: str | None) -> None:
+    import json
+
+    line = json.dumps(output.record_json(record), ensure_ascii=False)
+    if program is not None:
+        # An argument list, never a shell: what customers write cannot become a command.
+        done = subprocess.run(
+            shlex.split(program), input=line + "\n", text=True, env={**os.environ, "DESKHAND_EVENT": record.kind}
+        )
+        if done.returncode:
+            output.say(f"{program}: ended with {done.returncode} at seq {record.seq}")
+        return
+    click.echo(line if as_json else _line(record, here))

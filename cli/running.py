@@ -1,0 +1,169 @@
+"""The relay and what it is up to: relay, health, outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+from cli import output
+from cli.wiring import Session, now, session
+from desk.errors import ConfigError, DeskError
+from desk.model import State
+from desk.store import Store, relay_runs
+from desk.when import brief, iso
+
+
+@click.command("relay")
+@click.option("--log", "log_to", metavar="FILE", help="Write the log there instead of standard error")
+@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much to log")
+def relay_command(log_to: str | None, level: str | None) -> None:
+    """Fetch mail and messages, send replies, keep the clocks; until SIGTERM or Ctrl-C.
+
+    Several relays may run for one store, on one host or more: each job is done by one of them.
+    """
+    here = session()
+    stations = here.stations()
+    if not stations:
+        place = here.config_path or "the configuration"
+        raise ConfigError(f"{place} names no account, so there is nothing to fetch; add one with: deskhand init")
+    here.store(create=True, upgrade=True)
+    from relay import log
+    from relay.engine import Engine
+    from relay.run import run
+    from relay.workers import Workers
+
+    desk, settings = here.desk(), here.config.relay
+    listener = log.start(log_to or settings.log, level or settings.log_level)
+    engine = Engine(desk.store, desk.config, desk.signer, stations, _holder(), now, Workers(settings.workers))
+    try:
+        asyncio.run(run(engine))
+    finally:
+        listener.stop()
+        desk.store.close()
+
+
+def _holder() -> str:
+    return f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
+
+
+@click.command("health")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object")
+def health_command(as_json: bool) -> int | None:
+    """Say how the relay, the accounts and the outbox fare; exit code 1 when something needs a person."""
+    here = session()
+    store, at = here.store(), now()
+    numbers, running = store.numbers(), relay_runs(store, at)
+    accounts = list(store.accounts().values())
+    trouble = [a.name for a in accounts if a.paused or a.health.startswith(("paused", "retrying"))]
+    failed = store.outbox((State.FAILED, State.BOUNCED))
+    well = running and not trouble and not numbers.unknown
+    if as_json:
+        output.json_line(
+            {
+                "well": well,
+                "relay": running,
+                "accounts": [
+                    {
+                        "name": a.name,
+                        "channel": a.channel,
+                        "address": a.address,
+                        "health": a.health,
+                        "paused": a.paused,
+                        "at": iso(a.health_at),
+                    }
+                    for a in accounts
+                ],
+                "queued": numbers.queued,
+                "unknown": numbers.unknown,
+                "failed": len(failed),
+                "tickets": numbers.tickets,
+                "open": numbers.live,
+                "messages": numbers.messages,
+                "seq": numbers.last_seq,
+                "leases": [
+                    {"name": lease.name, "holder": lease.holder, "until": iso(lease.until)} for lease in store.leases()
+                ],
+            }
+        )
+        return None if well else 1
+    click.echo(
+        "relay    "
+        + ("running" if running else "not running: nothing is fetched or sent; start it with: deskhand relay")
+    )
+    for account in accounts:
+        age = f", {brief(at - account.health_at)} ago" if account.health_at else ""
+        click.echo(
+            f"account  {account.name} ({account.channel}, {account.address}): {account.health or 'never read'}{age}"
+        )
+    if not accounts:
+        click.echo("account  none yet; add one with: deskhand init")
+    click.echo(
+        f"outbox   {numbers.queued} waiting, {numbers.unknown} unknown, {len(failed)} failed"
+        + ("" if well else "  (deskhand outbox)")
+    )
+    click.echo(f"store    {numbers.tickets:,} tickets, {numbers.live:,} open, {numbers.messages:,} messages")
+    return None if well else 1
+
+
+@click.group("outbox", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
+@click.option("--limit", default=100, show_default=True, help="At most so many")
+@click.pass_context
+def outbox_command(context: click.Context, as_json: bool, limit: int) -> None:
+    """List what is on its way out, what failed, and what is unknown."""
+    if context.invoked_subcommand is not None:
+        return
+    here = session()
+    at = now()
+    for delivery, next_at in here.store().outbox(limit=limit):
+        if as_json:
+            output.json_line(
+                {
+                    "delivery": delivery.id, "ticket": delivery.ticket, "message": delivery.message, "account": delivery.account,
+                    "recipients": list(delivery.recipients), "state": delivery.state.value, "phase": delivery.phase or None,
+                    "attempts": delivery.attempts, "error": delivery.error, "not_before": iso(delivery.not_before), "next_at": iso(next_at),
+                }
+            )  # fmt: skip
+            continue
+        when = (
+            f" in {brief(next_at - at)}"
+            if next_at and next_at > at and delivery.state in (State.QUEUED, State.DEFERRED)
+            else ""
+        )
+        why = f": {delivery.error}" if delivery.error else ""
+        click.echo(
+            f"{delivery.id:>6}  #{delivery.ticket:<6} {delivery.state.value}{when}  {', '.join(delivery.recipients)}{why}"
+        )
+
+
+@outbox_command.command("retry")
+@click.argument("numbers", nargs=-1, type=int, required=True, metavar="DELIVERY...")
+def retry(numbers: tuple[int, ...]) -> None:
+    """Send failed or unknown deliveries again, with the same Message-ID.
+
+    An unknown one may have arrived: ask the customer, or look into the server's log, first.
+    """
+    here = session()
+    store = here.store()
+    agent = _acting(here)
+    for number in numbers:
+        store.retry(number, here.batch(now(), agent, f"outbox retry {number}"))
+        click.echo(f"delivery {number}: queued again")
+    _remind(store)
+
+
+def _acting(here: Session) -> str:
+    from desk.model import Role
+    from desk.permissions import demand
+
+    return demand(here.agent(), "outbox retry", Role.AGENT).name
+
+
+def _remind(store: Store) -> None:
+    try:
+        if not relay_runs(store, now()):
+            output.say("no relay is running, so nothing goes out yet; start one with: deskhand relay")
+    except DeskError:
+        return

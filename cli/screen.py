@@ -1,0 +1,36 @@
+"""Opening the terminal screen: the one place from which textual is imported."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+from cli.wiring import Session, new_batch, now, read_file, session
+from desk.errors import ConfigError, Invalid
+
+
+def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | None = None) -> None:
+    """Show the queue, until the agent leaves."""
+    here = here or session()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
+    desk = here.desk()
+    from tui.app import run
+
+    from themes import ThemeError, load
+    from tui.front import Front
+
+    folders = (here.config_path.parent / "themes",) if here.config_path else ()
+    name = "mono" if os.environ.get("NO_COLOR") or here.options.get("color") is False else here.config.screen.theme
+    try:
+        theme = load(name, folders)
+    except ThemeError as error:
+        raise ConfigError(str(error)) from error
+    editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
+    run(
+        Front(
+            desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme, zone=here.zone, query=query, read_file=read_file,
+            demo=demo, editor=editor,
+        )
+    )  # fmt: skip

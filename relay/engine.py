@@ -1,0 +1,147 @@
+"""What all parts of the relay share: the store from async code, leases, supervision, health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import ParamSpec, TypeVar
+
+from desk.channel import AuthRequired, Channel, ChannelError, RateLimited, Retry
+from desk.config import DeskConfig
+from desk.errors import DeskError
+from desk.model import Account, Millis
+from desk.store import Store
+from desk.threads import Signer
+from relay.log import log
+from relay.retry import backoff
+from relay.workers import Parse, Workers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LEASE_MS: Millis = 30_000
+"""How long a lost holder keeps a job from others."""
+
+STEADY_S = 60.0
+"""A part that ran this long before it failed begins its back-off anew."""
+
+
+@dataclass(frozen=True)
+class Station:
+    """One account as the relay runs it: its channel, its parser, how often it is asked."""
+
+    name: str
+    kind: str
+    channel: Channel
+    parse: Parse | None = None
+    poll_s: float = 60.0
+
+
+class Lost(Exception):
+    """Another process holds the lease now."""
+
+
+@dataclass
+class Engine:
+    """The relay's surroundings. `now` tells the time (Unix milliseconds), `holder` is this process's name on leases."""
+
+    store: Store
+    config: DeskConfig
+    signer: Signer
+    stations: list[Station]
+    holder: str
+    now: Callable[[], Millis]
+    workers: Workers
+    health: dict[str, str] = field(default_factory=dict)
+    stopping: bool = False
+
+    async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call on the store in a thread of its own."""
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    async def _take(self, name: str) -> bool:
+        return await self.call(self.store.lease, name, self.holder, self.now(), self.now() + LEASE_MS)
+
+    @asynccontextmanager
+    async def leased(self, name: str) -> AsyncIterator[None]:
+        """Hold the job `name` for as long as the block runs; wait for it while another process has it."""
+        while not await self._take(name):
+            await asyncio.sleep(LEASE_MS / 3_000)
+        task = asyncio.current_task()
+        keeper = asyncio.create_task(self._keep(name, task))
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            await asyncio.shield(self.call(self.store.release, name, self.holder))
+
+    async def _keep(self, name: str, task: asyncio.Task[object] | None) -> None:
+        while True:
+            await asyncio.sleep(LEASE_MS / 3_000)
+            try:
+                kept = await self._take(name)
+            except DeskError as error:
+                log.warning("lease not renewed", extra={"lease": name, "error": str(error)})
+                continue
+            if not kept and task is not None:
+                log.warning("lease lost", extra={"lease": name})
+                task.cancel()
+                return
+
+    async def supervise(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """Run `part` under the lease `name` for ever; what fails is tried again, later each time."""
+        attempt = 0
+        while True:
+            begun = asyncio.get_running_loop().time()
+            try:
+                async with self.leased(name):
+                    await part()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.uncancel() == 0 and not self.stopping:
+                    # The lease was lost, not the relay stopped.
+                    continue
+                raise
+            except Exception as error:
+                attempt = 1 if asyncio.get_running_loop().time() - begun > STEADY_S else attempt + 1
+                await self._rest(name, error, attempt)
+
+    async def _rest(self, name: str, error: Exception, attempt: int) -> None:
+        pause = backoff(attempt)
+        if isinstance(error, AuthRequired):
+            pause = max(pause, 10.0)
+            words = f"paused: {error}"
+        elif isinstance(error, (ChannelError, DeskError, OSError)):
+            if isinstance(error, Retry) and error.after_s is not None:
+                pause = max(pause, min(error.after_s, 3_600))
+            words = f"{'waiting' if isinstance(error, RateLimited) else 'retrying'}: {error}"
+        else:
+            words = f"retrying: {type(error).__name__}: {error}"
+            log.error("unexpected failure", exc_info=error, extra={"part": name})
+        log.warning("part failed", extra={"part": name, "why": words, "again_in_s": round(pause, 1)})
+        await self.report(name, words)
+        await asyncio.sleep(pause)
+
+    async def report(self, part: str, words: str) -> None:
+        """Say how a part fares: an account's health is seen by every front end."""
+        if self.health.get(part) == words:
+            return
+        self.health[part] = words
+        prefix, _, account = part.partition(":")
+        station = next((s for s in self.stations if s.name == account), None)
+        if prefix != "pump" or station is None:
+            return
+        try:
+            await self.call(self.store.save_account, self.describe(station, words))
+        except DeskError as error:
+            log.warning("health not written", extra={"part": part, "error": str(error)})
+
+    def describe(self, station: Station, health: str) -> Account:
+        """The account as front ends see it."""
+        ours = station.channel.addresses[0]
+        can = station.channel.capabilities
+        plain = {name: getattr(can, name) for name in can.__dataclass_fields__}
+        account = Account(station.name, station.kind, ours.value, ours.display, plain, health, self.now())
+        return replace(account, paused=health.startswith("paused"))

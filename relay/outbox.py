@@ -1,0 +1,226 @@
+"""The way out: claim what is due, send it, settle what became of it.
+
+The phase is written down before the data goes out, so that after a crash it is known
+whether a message may have left: before the data phase it is sent again, in or after it
+it is `unknown`, and only a person sends it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Retry, Sender, Sent, Unknown
+from desk.errors import DeskError, NotFound
+from desk.model import Identity, Kind, Millis, State
+from desk.store import Outbound
+from relay.engine import Engine, Station
+from relay.log import log
+from relay.retry import GIVE_UP_MS, backoff
+
+HOLD_MS: Millis = 60_000
+"""How long a claimed delivery stays with a sender that gives no sign of life."""
+
+IDLE_S = 0.5
+AT_ONCE = 4
+STOP_S = 5.0
+"""How long a sending under way may go on after the relay was told to stop."""
+
+
+async def outbox(engine: Engine) -> None:
+    """Send what is due, for ever."""
+    stations = {s.name: s for s in engine.stations if isinstance(s.channel, Sender)}
+    while True:
+        lost = await engine.call(engine.store.reclaim, engine.now())
+        if lost:
+            log.warning("taken over from a lost sender", extra={"deliveries": lost})
+        claimed = await engine.call(engine.store.claim, engine.holder, engine.now(), engine.now() + HOLD_MS, AT_ONCE)
+        if claimed:
+            await _all(_deliver(engine, stations.get(one.delivery.account), one) for one in claimed)
+        else:
+            await asyncio.sleep(IDLE_S)
+
+
+async def _all(deliveries: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run the deliveries side by side; when we are to stop, those under way are given time to end."""
+    tasks = [asyncio.create_task(delivery) for delivery in deliveries]
+    try:
+        await asyncio.gather(*tasks)
+    except asyncio.CancelledError:
+        _, late = await asyncio.wait(tasks, timeout=STOP_S)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=STOP_S)
+        raise
+
+
+@dataclass(frozen=True)
+class _Result:
+    state: State
+    error: str = ""
+    remote_id: str | None = None
+    again_in_s: float | None = None
+    again: tuple[str, ...] = ()
+
+
+class _ClaimLost(Exception):
+    """Another process has taken the delivery over."""
+
+
+async def _deliver(engine: Engine, station: Station | None, one: Outbound) -> None:
+    """Carry one delivery to its end; an attempt that was cut off by our own stop is settled too."""
+    number = one.delivery.id
+    part: Part | None = None
+    try:
+        async with _held(engine, number) as phase:
+            if station is None:
+                raise Retry(f'no account "{one.delivery.account}" is configured where the relay runs')
+            part = await asyncio.to_thread(_render, engine, station, one)
+            result = await _attempt(station, part, one, phase)
+    except _ClaimLost:
+        log.warning("delivery taken over by another relay", extra={"delivery": number})
+        return
+    except (ChannelError, DeskError) as error:
+        result = _failure(one, error, before_data=True)
+    give_up = result.again_in_s is not None and engine.now() - one.delivery.not_before > GIVE_UP_MS
+    if give_up and result.state is State.DEFERRED:
+        result = _Result(State.FAILED, f"given up after three days: {result.error}")
+    next_at = engine.now() + int(result.again_in_s * 1000) if result.again_in_s is not None else None
+    settled = await asyncio.shield(
+        engine.call(
+            engine.store.settle, number, engine.holder, result.state, engine.now(),
+            error=result.error, remote_id=result.remote_id, next_at=next_at, again=result.again,
+        )
+    )  # fmt: skip
+    log.info(
+        "delivery settled" if settled else "delivery lost to another relay",
+        extra={"delivery": number, "ticket": one.ticket.id, "state": result.state.value, "error": result.error},
+    )
+    if settled and result.state is State.SENT and part is not None and station is not None:
+        await _archive(station, part, number)
+
+
+@asynccontextmanager
+async def _held(engine: Engine, number: int) -> AsyncIterator[_Phase]:
+    phase = _Phase(engine, number)
+    keeper = asyncio.create_task(phase.keep())
+    try:
+        yield phase
+    finally:
+        keeper.cancel()
+
+
+class _Phase:
+    """Where an attempt stands; written down before it matters, and renewed while it lasts."""
+
+    def __init__(self, engine: Engine, number: int) -> None:
+        self._engine, self._number = engine, number
+        self.name = "connect"
+
+    async def __call__(self, name: str) -> None:
+        self.name = name
+        engine = self._engine
+        if not await engine.call(engine.store.phase, self._number, engine.holder, name, engine.now() + HOLD_MS):
+            raise _ClaimLost
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(HOLD_MS / 3_000)
+            engine = self._engine
+            await engine.call(engine.store.phase, self._number, engine.holder, self.name, engine.now() + HOLD_MS)
+
+
+async def _attempt(station: Station, part: Part, one: Outbound, phase: _Phase) -> _Result:
+    assert isinstance(station.channel, Sender)
+    try:
+        sent = await station.channel.send(part, f"deskhand-{one.delivery.id}-{one.message.id}", phase)
+    except asyncio.CancelledError:
+        if phase.name == "connect":
+            return _Result(State.DEFERRED, "the relay was stopped; it is sent again", again_in_s=0.0)
+        return _Result(State.UNKNOWN, "the relay was stopped in the middle; it may have gone out")
+    except ChannelError as error:
+        return _failure(one, error, before_data=phase.name == "connect")
+    except (OSError, TimeoutError, EOFError) as error:
+        if phase.name == "connect":
+            return _failure(one, Retry(f"{type(error).__name__}: {error}"), before_data=True)
+        return _Result(State.UNKNOWN, f"the connection was lost in the middle; it may have gone out ({error})")
+    return _accepted(one, sent)
+
+
+def _accepted(one: Outbound, sent: Sent) -> _Result:
+    final = [f"{a}: {r.code} {r.text}".strip() for a, r in sent.refused.items() if r.permanent]
+    later = tuple(a for a, r in sent.refused.items() if not r.permanent)
+    words = "; ".join(final + [f"{a}: {sent.refused[a].code} {sent.refused[a].text}".strip() for a in later])
+    return _Result(State.SENT, words, sent.remote_id, backoff(one.delivery.attempts + 4) if later else None, later)
+
+
+def _failure(one: Outbound, error: Exception, *, before_data: bool) -> _Result:
+    match error:
+        case Unknown():
+            return _Result(State.UNKNOWN, str(error))
+        case Permanent():
+            return _Result(State.FAILED, str(error))
+        case AuthRequired():
+            return _Result(State.DEFERRED, str(error), again_in_s=15.0)
+        case Retry(after_s=after_s):
+            return _Result(
+                State.DEFERRED, str(error), again_in_s=max(after_s or 0.0, backoff(one.delivery.attempts + 2))
+            )
+        case _ if before_data:
+            return _Result(State.DEFERRED, str(error), again_in_s=backoff(one.delivery.attempts + 2))
+    return _Result(State.UNKNOWN, str(error))
+
+
+async def _archive(station: Station, part: Part, number: int) -> None:
+    """Keep the copy in the Sent folder; that it fails never sends again."""
+    assert isinstance(station.channel, Sender)
+    try:
+        await station.channel.archive(part)
+    except (ChannelError, OSError, TimeoutError) as error:
+        log.warning("no copy was kept on the server", extra={"delivery": number, "error": str(error)})
+
+
+def _render(engine: Engine, station: Station, one: Outbound) -> Part:
+    assert isinstance(station.channel, Sender)
+    draft = compose(engine, station, one)
+    parts = station.channel.render(draft)
+    part = parts[one.delivery.part]
+    return Part(part.data, one.delivery.recipients)
+
+
+def compose(engine: Engine, station: Station, one: Outbound) -> Outgoing:
+    """The message as the customer gets it: signature, reply token and files added."""
+    message, store = one.message, engine.store
+    ours = station.channel.addresses[0]
+    agent = store.agents().get(message.agent or "")
+    text = message.text
+    if agent and agent.signature and message.kind is Kind.PUBLIC:
+        text = f"{text}\n\n-- \n{agent.signature}"
+    sender = message.sender or ours
+    reply_to = None
+    if station.channel.capabilities.plus_address:
+        reply_to = Identity("email", engine.signer.plus(ours.value, one.ticket.id), sender.display)
+    files = []
+    for attachment in message.attachments:
+        try:
+            files.append((attachment, store.blob(attachment.sha256)))
+        except NotFound as error:
+            raise Permanent(f"the file {attachment.name} is gone from the store: {error}") from error
+    return Outgoing(
+        ticket=one.ticket.id,
+        message_id=message.message_id or "",
+        at=message.at,
+        sender=Identity(sender.kind, ours.value, sender.display),
+        to=message.to,
+        cc=message.cc,
+        bcc=message.bcc,
+        text=text,
+        subject=message.subject,
+        reply_to=reply_to,
+        references=one.references,
+        attachments=tuple(files),
+    )

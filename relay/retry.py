@@ -1,0 +1,16 @@
+"""How long to wait before trying again."""
+
+from __future__ import annotations
+
+import random
+
+SHORTEST_S = 1.0
+LONGEST_S = 300.0
+GIVE_UP_MS = 3 * 24 * 3_600_000
+"""A reply that could not be delivered for three days has failed (RFC 5321, 4.5.4.1 asks for four to five; people ask sooner)."""
+
+
+def backoff(attempt: int, *, longest_s: float = LONGEST_S) -> float:
+    """Seconds until attempt number `attempt` + 1: doubling, at most `longest_s`, with full jitter."""
+    ceiling = min(longest_s, SHORTEST_S * 2 ** min(attempt, 20))
+    return random.uniform(SHORTEST_S, max(ceiling, SHORTEST_S + 0.5))

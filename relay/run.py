@@ -1,0 +1,63 @@
+"""Running all parts of the relay until somebody says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+
+from desk.channel import Poller
+from desk.errors import DeskError
+from desk.store import RELAY
+from relay.engine import LEASE_MS, Engine
+from relay.log import log
+from relay.outbox import outbox
+from relay.pump import pump
+from relay.ticks import ticks
+
+STOP_S = 15.0
+
+
+async def run(engine: Engine) -> None:
+    """Pump, send and tick until SIGTERM or SIGINT; then end in good order and give every lease back."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("relay started", extra={"holder": engine.holder, "accounts": [s.name for s in engine.stations]})
+    for station in engine.stations:
+        await engine.call(engine.store.save_account, engine.describe(station, "starting"))
+    parts = [asyncio.create_task(_presence(engine), name="presence")]
+    for station in engine.stations:
+        if isinstance(station.channel, Poller):
+            parts.append(asyncio.create_task(engine.supervise(f"pump:{station.name}", partial(pump, engine, station))))
+    parts.append(asyncio.create_task(engine.supervise("outbox", partial(outbox, engine)), name="outbox"))
+    parts.append(asyncio.create_task(engine.supervise("clock", partial(ticks, engine)), name="clock"))
+    await stop.wait()
+    await _end(engine, parts)
+
+
+async def _end(engine: Engine, parts: list[asyncio.Task[None]]) -> None:
+    log.info("relay stops")
+    engine.stopping = True
+    for part in parts:
+        part.cancel()
+    await asyncio.wait(parts, timeout=STOP_S)
+    for station in engine.stations:
+        await station.channel.close()
+    engine.workers.close()
+    try:
+        await engine.call(engine.store.release, f"{RELAY}{engine.holder}", engine.holder)
+    except DeskError as error:
+        log.warning("presence not taken back", extra={"error": str(error)})
+    log.info("relay stopped")
+
+
+async def _presence(engine: Engine) -> None:
+    name = f"{RELAY}{engine.holder}"
+    while True:
+        try:
+            await engine.call(engine.store.lease, name, engine.holder, engine.now(), engine.now() + LEASE_MS)
+        except DeskError as error:
+            log.warning("presence not renewed", extra={"error": str(error)})
+        await asyncio.sleep(LEASE_MS / 3_000)
