@@ -24,8 +24,6 @@ from desk.channel import AuthRequired, Permanent, Retry
 
 GOODBYE_S = 2.0
 UPLOAD_BYTES_PER_S = 50_000
-TEMPORARY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"})
-"""Response codes (RFC 5530) of a login that failed for another reason than the password."""
 
 
 class Imap:
@@ -174,7 +172,7 @@ class Imap:
             else:
                 await self._run("LOGIN", f"{{{len(user.encode())}}}", answers=_login(user, secret))
         except Refused as refused:
-            if refused.code in TEMPORARY:
+            if refused.temporary:
                 raise Retry(f"{self.host} cannot log in {user} now: {refused.words}") from refused
             raise AuthRequired(f"{self.host} refused the login of {user}: {refused.words}") from refused
         self._wire.state = library.AUTH

@@ -29,6 +29,9 @@ BATCH_BYTES = 4 * MIB
 TRIES = 3
 """So often a message that breaks the connection is tried whole, then as often its header alone."""
 
+NEWS_EVERY_S = 1.0
+"""A server that reports news without a pause, or without any, wakes us up no more often."""
+
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +48,7 @@ class Mailbox:
         self._tries: Counter[str] = Counter()
         self._careful = 0  # so many messages are to be fetched one by one
         self._resumed = False
+        self._woken = float("-inf")
 
     # -- the way in ---------------------------------------------------------
 
@@ -93,9 +97,9 @@ class Mailbox:
                 async with self._work() as imap:
                     await self._mark(imap, *cursors.untail(owed))
             except Permanent:
-                del self._owed[owed]
+                self._owed.pop(owed, None)
                 raise
-            del self._owed[owed]
+            self._owed.pop(owed, None)
 
     async def _mark(self, imap: Imap, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
         box = await _select(imap, folder)
@@ -108,6 +112,8 @@ class Mailbox:
             elif after == "move":
                 await imap.move(uids, self._settings.move_to)
         except Refused as refused:
+            if refused.temporary:
+                raise
             raise Permanent(
                 f'{imap.host} does not let us {after} messages in "{folder}": {refused.words}; '
                 'mend that, or set after = "keep"'
@@ -198,6 +204,8 @@ class Mailbox:
         pause_until = loop.time() + min(seconds, self._settings.poll_s)
         try:
             if await self._listen(seconds):
+                await asyncio.sleep(self._woken + NEWS_EVERY_S - loop.time())
+                self._woken = loop.time()
                 return
         except (Retry, Refused) as exc:
             log.info("waiting for news of %s: %s", self._settings.address, exc)
@@ -235,6 +243,8 @@ class Mailbox:
             try:
                 await imap.append(folder, data)
             except Refused as refused:
+                if refused.temporary:
+                    raise
                 raise Permanent(f'{imap.host} takes no copy in "{folder}": {refused.words}') from refused
 
     async def check(self) -> list[str]:
@@ -298,6 +308,8 @@ async def _select(imap: Imap, folder: str) -> Selected:
     try:
         return await imap.select(folder)
     except Refused as refused:
+        if refused.temporary:
+            raise
         names = ", ".join(f'"{name}"' for name in (await imap.folders())[:30])
         raise Permanent(f'{imap.host} cannot open the folder "{folder}": {refused.words}; it has {names}') from refused
 
@@ -309,4 +321,4 @@ def _chunks(uids: Sequence[int], size: int) -> Iterable[Sequence[int]]:
 def _arrival(at: datetime | None) -> int:
     """When the mail server got it; that is when the customer's waiting began."""
     now = time.time_ns() // 1_000_000
-    return min(now, int(at.astimezone(UTC).timestamp() * 1000)) if at else now
+    return min(now, int(at.timestamp() * 1000)) if at else now

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from channels.email.names import decode
 
@@ -29,6 +30,10 @@ _CODE = re.compile(rb"\[([A-Z0-9-]+)([^\]]*)\]\s*", re.IGNORECASE)
 _NUMBER = re.compile(rb"(\d+) EXISTS\b", re.IGNORECASE)
 
 
+TEMPORARY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"})
+"""Response codes (RFC 5530) that blame neither the command nor the password."""
+
+
 class Refused(Exception):
     """The server answered a command with NO or BAD; the connection is as good as before."""
 
@@ -38,6 +43,11 @@ class Refused(Exception):
         self.code = code[1].decode().upper() if code else ""
         self.words = words(text[code.end() :] if code else text)
         super().__init__(f"{command}: {self.words}")
+
+    @property
+    def temporary(self) -> bool:
+        """True when the server itself says that it is in trouble."""
+        return self.code in TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +139,10 @@ def fetched(response: Response) -> Fetched | None:
 
 
 def _moment(items: dict[bytes, bytes | None]) -> datetime | None:
-    text = items.get(b"INTERNALDATE")
+    # " 1-Feb-2026 10:00:00 +0000"; not strptime, whose months follow the locale.
+    text = (items.get(b"INTERNALDATE") or b"").decode(errors="replace")
     try:
-        return datetime.strptime(text.decode().strip(), "%d-%b-%Y %H:%M:%S %z") if text else None
+        return parsedate_to_datetime(text.replace("-", " ", 2))
     except ValueError:
         return None
 

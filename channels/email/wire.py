@@ -21,6 +21,8 @@ from aioimaplib import aioimaplib as library
 from channels.email.replies import Refused, Response, words
 
 LINE_LIMIT_BYTES = 4 * 1024 * 1024
+OVERHEAD_BYTES = 128
+"""What keeping a piece of a response costs beside its bytes: also a flood of nothings is a flood."""
 PATIENCE = 20
 """A command may take so many times the timeout as long as something keeps arriving."""
 
@@ -44,7 +46,7 @@ class Exchange(library.Command):  # type: ignore[misc]  # the library has no typ
     def take(self, response: Response) -> None:
         """Keep an untagged response."""
         self.responses.append(response)
-        self.size_bytes += sum(map(len, response))
+        self.size_bytes += sum(map(len, response)) + OVERHEAD_BYTES * len(response)
 
     def fail(self, exc: Exception) -> None:
         """Wake up whoever waits for this command, with an error."""
@@ -105,6 +107,7 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
         self.reason = ""
         self._buffer = bytearray()
         self._parts: Response = []
+        self._parts_bytes = 0
         self._literal: int | None = None
         self._scanned = 0
         self._sealed = False
@@ -210,7 +213,7 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
                     end = at + self._literal
                     if len(buffer) < end:
                         return
-                    self._parts.append(bytes(memoryview(buffer)[at:end]))
+                    self._keep(bytes(memoryview(buffer)[at:end]))
                     at, self._literal = end, None
                 end = buffer.find(b"\r\n", at + self._scanned)
                 if end < 0:
@@ -219,11 +222,11 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
                     if self._scanned > LINE_LIMIT_BYTES:
                         raise library.Abort("it sent a line without an end")
                     return
-                self._parts.append(bytes(memoryview(buffer)[at:end]))
+                self._keep(bytes(memoryview(buffer)[at:end]))
                 at, self._scanned = end + 2, 0
                 self._literal = self._announced()
                 if self._literal is None:
-                    response, self._parts = self._parts, []
+                    response, self._parts, self._parts_bytes = self._parts, [], 0
                     self._dispatch(response)
                     if self._sealed and at < len(buffer):
                         # Bytes that came in clear behind the STARTTLS answer would later
@@ -232,6 +235,10 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
         finally:
             del buffer[:at]
 
+    def _keep(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._parts_bytes += len(part) + OVERHEAD_BYTES
+
     def _announced(self) -> int | None:
         """The length of the literal that the last line announces."""
         match = _LITERAL.search(self._parts[-1])
@@ -239,7 +246,7 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
         if match is None or not self._parts[0].startswith(b"* ") or _STATUS.match(self._parts[0]):
             return None
         size = int(match[1])
-        if size + sum(map(len, self._parts)) > self.limit_bytes:
+        if size + self._parts_bytes > self.limit_bytes:
             raise library.Abort(f"it sent {size} bytes at once")
         return size
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -212,6 +213,8 @@ async def test_preauth_cannot_skip_starttls() -> None:
         (b"* 1 FETCH (UID 1 BODY[] {99999999999999999999}\r\n", "no answer"),
         (b'* 1 FETCH (UID 1 X "' + b"a" * 100 + b'")\r\n' * 1, "no answer"),
         ((b"* 1 FETCH (UID 1 X (" + b"a" * 60_000 + b"))\r\n") * 30, "over 1048576 bytes in answer to FETCH"),
+        (b"* 1 FETCH (UID 1 X" + b" {0}\r\n" * 50_000, "bytes at once"),
+        (b"* X\r\n" * 50_000, "over 1048576 bytes in answer to FETCH"),
         (b"* " + b"a" * (5 * MIB), "line without an end"),
         (b"OTHER OK done\r\n", "unexpected tagged"),
         (b"hello\r\n", "not IMAP"),
@@ -233,6 +236,13 @@ async def test_thousands_of_lines_neither_recurse_nor_slow_down() -> None:
         await imap.select("INBOX")
         assert len(await imap.fetch([1], "RFC822.SIZE")) == 20_000
         await imap.close()
+
+
+@pytest.mark.parametrize("when", [" 1-Feb-2026 10:00:00 +0100", "99-Foo-2026 10:00:00 +0100", "", "0001"])
+async def test_time_of_arrival_can_be_anything(when: str) -> None:
+    found = replies.fetched([f'1 FETCH (UID 1 INTERNALDATE "{when}")'.encode()])
+    assert found is not None
+    assert found.at == (datetime(2026, 2, 1, 9, tzinfo=UTC) if "Feb" in when else None)
 
 
 async def test_prose_that_looks_like_a_literal_is_prose() -> None:
