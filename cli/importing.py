@@ -58,7 +58,7 @@ def run(
     addresses = frozenset(a.address for a in store.accounts().values()) | {address.lower() for address in own}
     how = Intake(account, "email", desk.config, desk.signer, addresses, silent=True, status=status or Status.SOLVED)
     source = _unknown(store, account, _items(paths))
-    count = workers or max(1, (os.cpu_count() or 2) - 1)
+    count = workers or os.cpu_count() or 1
     begun = time.monotonic()
     whole = Taken()
     progress = Progress(_total(paths))

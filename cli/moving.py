@@ -28,7 +28,7 @@ from desk.permissions import demand
 @click.option(
     "--status", type=click.Choice([s.value for s in Status]), help="What the tickets begin as (default: solved)"
 )
-@click.option("--workers", default=0, help="Parsers side by side (default: one less than the cores)")
+@click.option("--workers", default=0, help="Parsers side by side (default: one a core)")
 @click.option("--json", "as_json", is_flag=True, help="Say what was done as one JSON object")
 def import_command(
     paths: tuple[str, ...], own: tuple[str, ...], account: str, status: str | None, workers: int, as_json: bool
@@ -69,7 +69,7 @@ def export_command(words: tuple[str, ...], query: str | None, form: str, out: st
     if rest:
         raise Invalid(f'export does not take "{rest[0]}"; it is written: export IDS')
     try:
-        target: Any = Path(out).open("xb") if out else click.get_binary_stream("stdout")
+        target: Any = Path(out).open("xb") if out else sys.stdout.buffer  # noqa: SIM115 - closed below
     except OSError as error:
         raise Invalid(f"{out}: {error.strerror}") from error
     from cli.exporting import as_json, as_mbox

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from desk.events import Record, describe
-from desk.model import Kind, Message, Millis, Ticket
+from desk.model import Kind, Message, Millis, Priority, Ticket
 from desk.store import Row
 from desk.text import clean, one_line
 from desk.when import brief, iso
@@ -140,6 +140,9 @@ def fit(text: str, columns: int) -> str:
     return kept + "…" + " " * (columns - 1 - cells(kept))
 
 
+_PRIORITIES = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}
+
+
 def table(rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool) -> None:
     """Tickets one a line: due, number, status, priority, who, age, requester, subject."""
     if plain:
@@ -162,7 +165,7 @@ def table(rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool) -> No
         t = row.ticket
         late = t.due_at is not None and t.due_at < at and not t.paused
         who = "me" if t.assignee == me and me else t.assignee or "-"
-        head = f"{due(t, at):>8} {'!' if late else ' '} {t.id:>6} {t.status.value[:7]:<7} {str(t.priority)[:4]:<4} "
+        head = f"{due(t, at):>8} {'!' if late else ' '} {t.id:>6} {t.status.value[:7]:<7} {_PRIORITIES[t.priority]:<4} "
         tail = f" {fit(one_line(row.customer.name), people)} {fit(who, 8)} {brief(at - t.updated_at):>6}"
         mark = "*" if row.unread else " "
         subject = fit(mark + one_line(t.subject), max(10, total - len(head) - people - 17))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def _bytes(here: Session, ids: list[int], raw: int | None, save: tuple[int, int,
     if raw is not None:
         if message.raw is None:
             raise NotFound(f"message {raw} did not come as bytes; show prints its text")
-        click.get_binary_stream("stdout").write(store.blob(message.raw))
+        sys.stdout.buffer.write(store.blob(message.raw))
         return
     assert save is not None
     if not 1 <= save[1] <= len(message.attachments):

@@ -83,18 +83,14 @@ _RUN = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
 _IS_DENSE = re.compile(rf"[{_DENSE}]")
 
 
+#: Marks that make no other letter. The breve of й stays, as do voiced kana and the vowels of Indic scripts and Thai.
+_MARKS = re.compile(r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
+
+
 def _fold(text: str) -> str:
     """Lower case, compatibility forms unified, accents gone (ё = е, ü = u, Ａ = a)."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    if decomposed.isascii():
-        return decomposed
-    kept = [c for i, c in enumerate(decomposed) if not unicodedata.combining(c) or _is_letter(c, decomposed[i - 1])]
-    return unicodedata.normalize("NFC", "".join(kept))
-
-
-def _is_letter(mark: str, base: str) -> bool:
-    """True where a mark makes another letter of its base: й, and the voiced kana."""
-    return mark in "\u3099\u309a" or (mark == "\u0306" and base == "и")
+    return decomposed if decomposed.isascii() else unicodedata.normalize("NFC", _MARKS.sub("", decomposed))
 
 
 def tokens(text: str) -> list[str]:
