@@ -7,7 +7,6 @@ before the desk says that a batch is safe; then it is flagged or moved.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from channels.email import notes
 from channels.email.cursor import Cursor, Place
 from channels.email.replies import Fetched, Refused, Selected
 from channels.email.settings import MIB, Settings
+from channels.email.watch import Watch
 from desk.channel import Batch, ChannelError, Permanent, Raw, Retry
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ BATCH_BYTES = 4 * MIB
 TRIES = 3
 """So often a message that breaks the connection is tried whole, then as often its header alone."""
 
-NEWS_EVERY_S = 1.0
-"""A server that reports news without a pause, or without any, wakes us up no more often."""
-
-log = logging.getLogger(__name__)
-
 
 class Mailbox:
     """The folders of one account."""
@@ -42,13 +37,11 @@ class Mailbox:
         self._settings = settings
         self._lock = asyncio.Lock()
         self._imap: Imap | None = None
-        self._watch: Imap | None = None
-        self._read: dict[str, int] = {}  # up to which UID, to notice what arrived before we listen
+        self._watch = Watch(settings, self._connect)
         self._owed: dict[str, None] = {}  # batches that are safe here but were not confirmed there
         self._tries: Counter[str] = Counter()
         self._careful = 0  # so many messages are to be fetched one by one
         self._resumed = False
-        self._woken = float("-inf")
 
     # -- the way in ---------------------------------------------------------
 
@@ -79,7 +72,7 @@ class Mailbox:
                 if only:
                     # Else the place only moves over messages that were seen, whatever UIDNEXT promises.
                     place = place.at(high)
-            self._read[folder] = box.uidnext - 1
+            self._watch.read_up_to(folder, box.uidnext - 1)
             if place != kept.places.get(folder):
                 kept.places[folder] = place
                 yield Batch((), kept.text())
@@ -191,51 +184,11 @@ class Mailbox:
             raise Retry(f"{imap.host} does not hand out the message {name}")
         self._tries.pop(name, None)
 
-    # -- waiting ------------------------------------------------------------
+    # -- beside the way in --------------------------------------------------
 
     async def wait(self, seconds: float) -> None:
-        """Return when there may be news, or after `seconds`.
-
-        Without IDLE, and when that connection does not hold, this is a pause of `poll_s`:
-        what is wrong with the server is for `poll` to say, and servers are never called
-        in a tight loop.
-        """
-        loop = asyncio.get_running_loop()
-        pause_until = loop.time() + min(seconds, self._settings.poll_s)
-        try:
-            if await self._listen(seconds):
-                await asyncio.sleep(self._woken + NEWS_EVERY_S - loop.time())
-                self._woken = loop.time()
-                return
-        except (Retry, Refused) as exc:
-            log.info("waiting for news of %s: %s", self._settings.address, exc)
-        await asyncio.sleep(pause_until - loop.time())
-
-    async def _listen(self, seconds: float) -> bool:
-        """Wait by IDLE; False at once where the server has no IDLE."""
-        settings = self._settings
-        folder = settings.folders[0]
-        try:
-            if self._watch is None or self._watch.closed:
-                self._watch = await self._connect()
-                box = await self._watch.select(folder)
-                if box.uidnext - 1 > self._read.get(folder, box.uidnext):
-                    return True
-            if "IDLE" not in self._watch.capabilities:
-                return False
-            left = seconds if len(settings.folders) == 1 else min(seconds, settings.poll_s)
-            while left > 0:
-                turn = min(left, settings.idle_minutes * 60)
-                if await self._watch.idle(turn):
-                    break
-                left -= turn
-        except BaseException:
-            if self._watch is not None:
-                self._watch.abort()
-            raise
-        return True
-
-    # -- beside the way in --------------------------------------------------
+        """Return when there may be news, or after `seconds`."""
+        await self._watch.wait(seconds)
 
     async def append(self, folder: str, data: bytes) -> None:
         """Keep a copy of `data` in `folder`."""
@@ -264,13 +217,14 @@ class Mailbox:
 
     async def close(self) -> None:
         """Hang up both connections; never raises."""
-        for imap in filter(None, (self._imap, self._watch)):
-            # Either may be in the middle of a command: then there is no time for a goodbye.
-            if self._lock.locked() or imap is self._watch:
+        self._watch.abort()
+        imap, self._imap = self._imap, None
+        if imap is not None:
+            # In the middle of a command there is no time for a goodbye.
+            if self._lock.locked():
                 imap.abort()
             else:
                 await imap.close()
-        self._imap = self._watch = None
 
     @asynccontextmanager
     async def _work(self, folder: str = "", place: Place | None = None) -> AsyncIterator[Imap]:

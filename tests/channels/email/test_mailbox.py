@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from channels.email import mailbox as module
+from channels.email import watch
 from channels.email.mailbox import Mailbox
+from channels.email.wire import Idle
 from desk.channel import AuthRequired, Batch, Permanent, Retry
 from tests.channels.email.accounts import Reader, account, clear, mail, number
 from tests.servers import eventually
@@ -28,6 +30,12 @@ async def soon(condition: Any, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def listening(mailbox: Mailbox) -> bool:
+    """True while the mailbox is inside IDLE."""
+    imap = mailbox._watch._imap
+    return imap is not None and isinstance(imap._wire.pending_sync_command, Idle) and not imap.closed
 
 
 # -- real server: the way in ------------------------------------------------
@@ -252,7 +260,7 @@ async def test_waiting_ends_with_a_delivery(user: User) -> None:
     await reader.read()
     for count in (1, 2):
         waiting = asyncio.ensure_future(mailbox.wait(20))
-        await soon(lambda: mailbox._watch and mailbox._watch._wire.pending_sync_command)
+        await soon(lambda: listening(mailbox))
         assert not waiting.done()
         user.deliver(mail(count))
         async with asyncio.timeout(10):
@@ -281,15 +289,15 @@ async def test_waiting_is_renewed_and_ends_in_time(user: User, monkeypatch: pyte
     started = loop.time()
     await mailbox.wait(0.35)
     assert 0.3 < loop.time() - started < 3
-    assert mailbox._watch is not None
-    assert not mailbox._watch.closed
+    assert mailbox._watch._imap is not None
+    assert not mailbox._watch._imap.closed
     await mailbox.close()
 
 
 async def test_cancelled_waiting_leaves_nothing_behind(user: User) -> None:
     mailbox = Mailbox(account(user.imap()))
     waiting = asyncio.ensure_future(mailbox.wait(20))
-    await soon(lambda: mailbox._watch and mailbox._watch._wire.pending_sync_command)
+    await soon(lambda: listening(mailbox))
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -474,7 +482,7 @@ async def test_trouble_of_the_server_is_no_mistake_of_ours(verb: str) -> None:
 
 
 async def test_server_that_cries_news_all_the_time_does_not_make_us_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "NEWS_EVERY_S", 0.1)
+    monkeypatch.setattr(watch, "NEWS_EVERY_S", 0.1)
     hook = lambda c: b"+ idling\r\n* 1 EXISTS\r\nTAG OK\r\n" if c == "IDLE" else None  # noqa: E731
     async with ScriptedImap([mail(1)], hook=hook) as server:
         mailbox = Mailbox(account(clear(server.port)))
