@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pwd
 import re
 
 import click
+from msgspec import structs
 
 from cli import output
 from cli.wiring import Session, now, session
@@ -29,7 +29,7 @@ def agent_command(context: click.Context, as_json: bool) -> None:
     here = session()
     for agent in here.store().agents().values():
         if as_json:
-            output.json_line({**dataclasses.asdict(agent), "role": agent.role.value, "teams": list(agent.teams)})
+            output.json_line({**structs.asdict(agent), "role": agent.role.value, "teams": list(agent.teams)})
             continue
         me = "you" if agent.uid == os.getuid() else ""
         uid = f"uid {agent.uid}" if agent.uid is not None else "no uid"
@@ -109,7 +109,7 @@ def set_(
         raise NotFound(f'there is no agent "{name}"{suggest(name, tuple(store.agents()))}')
     own = here.agent() == before and all(value is None for value in (uid, role, address, active)) and not teams
     actor = demand(here.agent(), "agent set", Role.READ_ONLY if own else Role.ADMIN)
-    after = dataclasses.replace(
+    after = structs.replace(
         before,
         display=before.display if display is None else display,
         role=before.role if role is None else Role(role),

@@ -6,15 +6,17 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.events import Record, describe
 from desk.model import Kind, Message, Millis, Priority, Ticket
-from desk.store import Row
 from desk.text import clean, one_line
 from desk.when import brief, iso
+
+if TYPE_CHECKING:
+    from desk.events import Record
+    from desk.store import Row
 
 
 def json_line(value: Any) -> None:
@@ -87,6 +89,8 @@ def message_json(message: Message) -> dict[str, Any]:
 
 def record_json(record: Record) -> dict[str, Any]:
     """A line of the log as `log --json`, `follow --json` and `show --json --events` give it."""
+    from desk.events import describe
+
     return {
         "seq": record.seq,
         "at": iso(record.at),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +14,12 @@ from cli import output
 from cli.ids import chosen, env
 from cli.wiring import Session, now, session
 from desk.errors import Invalid, NotFound
-from desk.events import Record, describe
 from desk.query import parse
 from desk.store import SORTS
 from desk.text import one_line
+
+if TYPE_CHECKING:
+    from desk.events import Record
 
 DEFAULT = "is:open"
 
@@ -157,6 +158,8 @@ def log_command(words: tuple[str, ...], as_json: bool, limit: int) -> None:
 
 
 def _line(record: Record, here: Session) -> str:
+    from desk.events import describe
+
     when = datetime.fromtimestamp(record.at / 1000, here.zone).strftime("%Y-%m-%d %H:%M:%S")
     about = f"#{record.about}" if record.entity == "ticket" else f"{record.entity} {record.about}"
     who = record.agent or record.source or "-"
@@ -190,6 +193,9 @@ def _tell(record: Record, here: Session, as_json: bool, program: str | None) -> 
 
     line = json.dumps(output.record_json(record), ensure_ascii=False)
     if program is not None:
+        import shlex
+        import subprocess
+
         # An argument list, never a shell: what customers write cannot become a command.
         done = subprocess.run(
             shlex.split(program), input=line + "\n", text=True, env={**os.environ, "DESKHAND_EVENT": record.kind}

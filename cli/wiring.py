@@ -16,15 +16,13 @@ import click
 from desk.config import Config, DeskConfig, Source, build, load
 from desk.errors import ConfigError, Forbidden, NotFound
 from desk.model import Agent, Millis, Role
-from desk.perform import Desk, Who, new_batch_id
-from desk.query import suggest
-from desk.store import Batch, Store
-from desk.threads import Signer
 from storage import open_store
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from desk.perform import Desk, Who
+    from desk.store import Batch, Store
     from relay.engine import Station
 
 SYSTEM_CONFIG = Path("/etc/deskhand/config.toml")
@@ -37,6 +35,8 @@ def now() -> Millis:
 
 def new_batch() -> str:
     """A fresh batch id."""
+    from desk.perform import new_batch_id
+
     return new_batch_id(now(), os.urandom(8))
 
 
@@ -107,6 +107,8 @@ class Session:
 
     def batch(self, at: Millis, agent: str | None, line: str) -> Batch:
         """The header of a change that is not a verb on tickets."""
+        from desk.store import Batch
+
         return Batch(new_batch(), at, agent, os.getuid(), _host(), line)
 
     def desk_config(self, store: Store) -> DeskConfig:
@@ -118,6 +120,9 @@ class Session:
 
     def desk(self, *, create: bool = False) -> Desk:
         """The desk with its store, ready for changes."""
+        from desk.perform import Desk
+        from desk.threads import Signer
+
         store = self.store(create=create)
         secret = store.setting("secret")
         assert secret is not None
@@ -131,6 +136,8 @@ class Session:
             return store.agent_of(os.getuid())
         agents = store.agents()
         if named not in agents:
+            from desk.query import suggest
+
             raise NotFound(f'there is no agent "{named}"{suggest(named, tuple(agents))}')
         if store.setting("allow_as") != "yes" and agents[named].uid != os.getuid():
             raise Forbidden("--as is not allowed at this desk; an admin allows it with: deskhand agent allow-as yes")
@@ -138,6 +145,8 @@ class Session:
 
     def who(self) -> Who:
         """Who acts, and from where."""
+        from desk.perform import Who
+
         return Who(self.agent(), os.getuid(), _host(), self.zone)
 
     @property

@@ -16,7 +16,6 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from desk.errors import ConfigError
 from desk.model import DAY, HOUR, SECOND, Millis
-from desk.query import suggest
 
 T = TypeVar("T")
 
@@ -167,6 +166,8 @@ def build(
         if key in skip:
             continue
         if key not in fields:
+            from desk.query import suggest
+
             raise source.error((*path, key), f'unknown key "{key}"{suggest(key, list(fields))}')
         values[key] = _typed(hints[key], value, source, (*path, key))
     for name, f in fields.items():
@@ -189,6 +190,8 @@ def _typed(hint: Any, value: Any, source: Source, path: tuple[str, ...]) -> Any:
         return build(hint, value, source, path)
     if origin is typing.Literal:
         if value not in args:
+            from desk.query import suggest
+
             names = [str(a) for a in args]
             raise source.error(
                 path, f'{path[-1]} cannot be "{value}"{suggest(str(value), names)}; it is one of {", ".join(names)}'

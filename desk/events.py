@@ -8,8 +8,10 @@ elements that went and came, so that two agents' tags never overwrite each other
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from desk.errors import Conflict
 from desk.model import Bin, Delivery, Direction, Kind, Link, Message, Millis, Priority, State, Status, Ticket
@@ -18,8 +20,7 @@ from desk.model import Bin, Delivery, Direction, Kind, Link, Message, Millis, Pr
 SETS = frozenset({"tags", "cc", "watchers", "links"})
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A ticket came to be."""
 
     ticket: Ticket
@@ -30,8 +31,7 @@ class Opened:
         return self.ticket.id
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """A field went from `removed` to `added` (for sets: the elements that went and came).
 
     `entity` is "ticket", "customer", "agent", "team", "account" or "settings"; `about`
@@ -45,8 +45,7 @@ class Changed:
     entity: str = "ticket"
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """A message was added to a ticket, with the deliveries that carry it out."""
 
     message: Message
@@ -60,16 +59,14 @@ class Posted:
         return self.message.ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(Struct, frozen=True):
     """A message was taken back before it went out."""
 
     about: int
     message: int
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """A message that had been taken back stands again; what was to go out waits until `not_before`."""
 
     about: int
@@ -77,8 +74,7 @@ class Restored:
     not_before: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """Messages went over to another ticket."""
 
     about: int
@@ -86,8 +82,7 @@ class Moved:
     messages: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """A delivery reached a new state."""
 
     about: int
@@ -100,8 +95,7 @@ class Delivered:
 Event = Opened | Changed | Posted | Withdrawn | Restored | Moved | Delivered
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One line of the log: an event as it was written down, and who did it when.
 
     `line` is the command line that caused it, `source` the rule, macro or channel that

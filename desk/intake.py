@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as with_fields
+
+from msgspec.structs import replace
 
 from desk.channel import Inbound, Raw
 from desk.config import DeskConfig
@@ -53,8 +56,10 @@ def prepare(item: Raw | Inbound, parse: Callable[[Raw], Inbound] | None = None) 
     """`item` parsed, with search words and digest: the part of the work that needs no store."""
     inbound = item if isinstance(item, Inbound) else _parsed(item, parse)
     if inbound.words is None:
-        inbound = replace(inbound, words=words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments)))
-    return replace(inbound, digest=digest(inbound)) if inbound.digest is None else inbound
+        inbound = with_fields(
+            inbound, words=words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments))
+        )
+    return with_fields(inbound, digest=digest(inbound)) if inbound.digest is None else inbound
 
 
 def _parsed(item: Raw, parse: Callable[[Raw], Inbound] | None) -> Inbound:

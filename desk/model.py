@@ -6,8 +6,9 @@ Times are whole milliseconds since 1970 in UTC (`Millis`). A ticket's number is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct
 
 Millis = int
 """A moment (UTC, since 1970) or a span of time, in milliseconds."""
@@ -107,8 +108,7 @@ class Role(StrEnum):
         return list(Role).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """One address, number or handle by which a person reaches the desk.
 
     `value` is normalised (a mail address in lower case); `display` is the name
@@ -125,8 +125,7 @@ class Identity:
         return self.display or self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(Struct, frozen=True):
     """A person who writes to the desk, by whatever channel."""
 
     id: int
@@ -138,8 +137,7 @@ class Customer:
     created_at: Millis = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Struct, frozen=True):
     """Somebody who works at the desk. `uid` is the kernel's number of that user on the shared host."""
 
     name: str
@@ -157,16 +155,14 @@ class Agent:
         return self.display or self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Team:
+class Team(Struct, frozen=True):
     """A group of agents that tickets can be given to."""
 
     name: str
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A file that came with a message; its bytes are the blob with the key `sha256`."""
 
     name: str
@@ -177,16 +173,14 @@ class Attachment:
     content_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A relation of one ticket to another: `related`, `parent`, `child`, `duplicate-of`, `follow-up`, ..."""
 
     kind: str
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """One matter of one customer, from the first message to its solution.
 
     `waiting_since` is the time of the oldest customer message that nobody answered;
@@ -236,8 +230,7 @@ class Ticket:
         return self.snoozed_until > at
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One entry of a conversation.
 
     `text` is all that is readable of it, `visible` the same without quotes and
@@ -275,8 +268,7 @@ class Message:
     withdrawn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One part of a message on its way to one group of recipients.
 
     `not_before` is the end of the undo window or the time asked for; `phase` how far the
@@ -297,8 +289,7 @@ class Delivery:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One mailbox, number or page of the desk, as the relay last described it for everybody."""
 
     name: str

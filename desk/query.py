@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import NoReturn
 
+from msgspec import Struct
+
 from desk.errors import Invalid
 from desk.model import Bin, Customer, Millis, Priority, Status, Ticket
 from desk.text import contains, phrase, words
@@ -27,45 +29,39 @@ from desk.when import Range, span_range
 # -- the tree ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(Struct, frozen=True):
     """Every part holds; with no parts, always."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Any:
+class Any(Struct, frozen=True):
     """At least one part holds; with no parts, never."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """The part does not hold."""
 
     part: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Is:
+class Is(Struct, frozen=True):
     """The ticket's `column` is one of `values` (None: it has none)."""
 
     column: str
     values: tuple[str | int | bool | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Has:
+class Has(Struct, frozen=True):
     """The ticket's set `column` holds `value` (None: it is empty)."""
 
     column: str
     value: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(Struct, frozen=True):
     """The ticket's number `column` lies between `low` and `high`, both included; None is open."""
 
     column: str
@@ -73,16 +69,14 @@ class Between:
     high: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(Struct, frozen=True):
     """The ticket's time `column` lies in `range`."""
 
     column: str
     range: Range
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """`where` ("text", "subject", "requester" or "organisation") holds the token line `needle` as a phrase."""
 
     where: str
@@ -90,22 +84,19 @@ class Words:
     prefix: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Snoozed:
+class Snoozed(Struct, frozen=True):
     """The ticket sleeps at `at`."""
 
     at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """`agent` has not seen the newest message."""
 
     agent: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """Some message of the ticket carries a file."""
 
 
@@ -114,8 +105,7 @@ Node = All | Any | Not | Is | Has | Between | Within | Words | Snoozed | Unread 
 EVERYTHING = All(())
 
 
-@dataclass(frozen=True, slots=True)
-class Env:
+class Env(Struct, frozen=True):
     """Who asks, when, and where: what `me`, `2h` and `today` mean."""
 
     at: Millis
@@ -124,8 +114,7 @@ class Env:
     zone: tzinfo = UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One ticket with all that a query can ask about it; `texts` are token lines, subject first."""
 
     ticket: Ticket
@@ -146,8 +135,7 @@ class QueryError(Invalid):
 # -- the fields -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One `name:` of the language: how its value becomes a node, and what may stand there."""
 
     read: Callable[[str, Env], Node]

@@ -6,7 +6,7 @@ For now there is one promise: a waiting customer gets an answer within
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from desk.config import DeskConfig
 from desk.model import Priority, Ticket

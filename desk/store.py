@@ -9,14 +9,16 @@ anything but read and write the transaction it is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from desk.blobs import Blob
-from desk.config import DeskConfig
-from desk.events import Event, Record
-from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
-from desk.query import Node
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from desk.blobs import Blob
+    from desk.config import DeskConfig
+    from desk.events import Event, Record
+    from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
+    from desk.query import Node
 
 T = TypeVar("T")
 
@@ -24,8 +26,7 @@ SORTS = ("urgency", "newest", "oldest", "updated", "waiting", "priority")
 """The orders a list can have; `urgency` is due first, then what has no due time, newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Who does something, and why: the header that a group of events shares.
 
     `line` is the command line as typed; `source` the channel, rule or macro; `undoes`
@@ -42,8 +43,7 @@ class Batch:
     undoes: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of a list: the ticket with what a list shows beside it."""
 
     ticket: Ticket
@@ -53,16 +53,14 @@ class Row:
     trouble: State | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some rows of a list, and the key behind the last one (None at the end)."""
 
     rows: list[Row]
     next: tuple[Any, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A message of ours found by its outside id."""
 
     ticket: int
@@ -71,8 +69,7 @@ class Held:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """Who holds one of the jobs that only one process at a time may do."""
 
     name: str
@@ -80,8 +77,7 @@ class Lease:
     until: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(Struct, frozen=True):
     """A claimed delivery with all that is needed to render and send it."""
 
     delivery: Delivery
@@ -90,8 +86,7 @@ class Outbound:
     references: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(Struct, frozen=True):
     """How full the store is."""
 
     tickets: int

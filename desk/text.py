@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # -- drawing ----------------------------------------------------------------
 
+_BREAKS = re.compile(r"[\n\t]")
 _BIDI = {
     0x061C: "alm",
     0x200E: "lrm",
@@ -25,20 +27,23 @@ _BIDI = {
     0x2068: "fsi",
     0x2069: "pdi",
 }
-_DRAWN: dict[int, str | None] = {
-    **{code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)},
-    0x7F: "␡",
-    **dict.fromkeys(range(128, 160), "�"),
-    **{code: f"⟨{name}⟩" for code, name in _BIDI.items()},
-    **dict.fromkeys(range(55296, 57344), "�"),
-    # Nothing to see, and each can hide or split a word.
-    **dict.fromkeys((0x00AD, 0x180E, 0x200B, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064, 0xFEFF), None),
-    **dict.fromkeys(range(0xFFF9, 0xFFFC), None),
-    **dict.fromkeys(range(0xE0000, 0xE0080), None),
-    0x2028: "\n",
-    0x2029: "\n",
-}
-_HARMLESS = re.compile(r"[\t\n -~\u00a1-\u00ac\u00ae-\u05ff\u3000-\u9fff]*")
+
+
+@cache
+def _drawn() -> dict[int, str | None]:
+    return {
+        **{code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)},
+        0x7F: "␡",
+        **dict.fromkeys(range(0x80, 0xA0), "�"),
+        **{code: f"⟨{name}⟩" for code, name in _BIDI.items()},
+        **dict.fromkeys(range(0xD800, 0xE000), "�"),
+        # Nothing to see, and each can hide or split a word.
+        **dict.fromkeys(
+            (0x00AD, 0x180E, 0x200B, *range(0x2060, 0x2065), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080))
+        ),
+        0x2028: "\n",
+        0x2029: "\n",
+    }
 
 
 def clean(text: str) -> str:
@@ -47,9 +52,10 @@ def clean(text: str) -> str:
     Newlines and tabs stay. Controls become their pictures, direction marks become
     words, invisible characters go.
     """
-    if _HARMLESS.fullmatch(text):
+    # isprintable() is false for every character of the table, and quick.
+    if text.isprintable() or all(part.isprintable() for part in _BREAKS.split(text)):
         return text
-    return text.replace("\r\n", "\n").translate(_DRAWN)
+    return text.replace("\r\n", "\n").translate(_drawn())
 
 
 def one_line(text: str) -> str:
@@ -79,18 +85,31 @@ INDEXED_LIMIT = 1_000_000
 #: Scripts written without spaces: a run of them is indexed as overlapping pairs.
 _DENSE = "\u0e00-\u0e7f\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
-_RUN = re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
-_IS_DENSE = re.compile(rf"[{_DENSE}]")
 
 
-#: Marks that make no other letter. The breve of й stays, as do voiced kana and the vowels of Indic scripts and Thai.
-_MARKS = re.compile(r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
+@cache
+def _runs() -> re.Pattern[str]:
+    # Compiled when first needed: most texts are ASCII, and most verbs look for nothing.
+    return re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
+
+
+@cache
+def _dense() -> re.Pattern[str]:
+    return re.compile(rf"[{_DENSE}]")
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    # Marks that make no other letter. The breve of й stays, as do voiced kana and the vowels of Indic scripts and Thai.
+    return re.compile(
+        r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+    )
 
 
 def _fold(text: str) -> str:
     """Lower case, compatibility forms unified, accents gone (ё = е, ü = u, Ａ = a)."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return decomposed if decomposed.isascii() else unicodedata.normalize("NFC", _MARKS.sub("", decomposed))
+    return decomposed if decomposed.isascii() else unicodedata.normalize("NFC", _marks().sub("", decomposed))
 
 
 def tokens(text: str) -> list[str]:
@@ -103,8 +122,8 @@ def tokens(text: str) -> list[str]:
     if text.isascii():
         return [token[:TOKEN_LIMIT] for token in _ASCII_RUN.findall(text[:INDEXED_LIMIT].lower())]
     found: list[str] = []
-    for run in _RUN.findall(_fold(text[:INDEXED_LIMIT])):
-        if _IS_DENSE.match(run):
+    for run in _runs().findall(_fold(text[:INDEXED_LIMIT])):
+        if _dense().match(run):
             found.extend([run[i : i + 2] for i in range(len(run) - 1)])
             found.append(run[-1])
         else:
@@ -124,8 +143,8 @@ def phrase(text: str, *, prefix: bool = False) -> tuple[str, bool]:
     character is not asked for; a single such character is asked for as a beginning.
     """
     found = tokens(text)
-    if found and _IS_DENSE.match(found[-1]) and len(found[-1]) == 1 and not prefix:
-        if len(found) > 1 and _IS_DENSE.match(found[-2]) and found[-2].endswith(found[-1]):
+    if found and _dense().match(found[-1]) and len(found[-1]) == 1 and not prefix:
+        if len(found) > 1 and _dense().match(found[-2]) and found[-2].endswith(found[-1]):
             found.pop()
         else:
             prefix = True

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
+
+from msgspec.structs import replace
 
 from desk.channel import AuthRequired, Channel, ChannelError, RateLimited, Retry
 from desk.config import DeskConfig
@@ -67,7 +69,7 @@ class Engine:
     @asynccontextmanager
     async def leased(self, name: str) -> AsyncIterator[None]:
         """Hold the job `name` for as long as the block runs; wait for it while another process has it."""
-        while not await self._take(name):
+        while not await self._take(name):  # noqa: ASYNC110 - what we wait for happens in another process
             await asyncio.sleep(LEASE_MS / 3_000)
         task = asyncio.current_task()
         keeper = asyncio.create_task(self._keep(name, task))

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from desk.channel import Batch, Inbound, Poller, Stream
+from desk.channel import Batch, Inbound, Permanent, Poller, Stream
 from desk.intake import Intake, Taken, take_in
 from desk.perform import new_batch_id
 from desk.store import Batch as Header
@@ -20,16 +20,27 @@ async def pump(engine: Engine, station: Station) -> None:
     assert isinstance(channel, Poller)
     how = Intake(station.name, station.kind, engine.config, engine.signer, _own(engine))
     cursor = await engine.call(engine.store.cursor, station.name)
+    trouble = ""
     while True:
         async for batch in channel.poll(cursor):
             await _take(engine, station, how, batch)
-            await channel.confirm(batch)
+            trouble = await _confirm(channel, batch)
             cursor = batch.cursor
-        await engine.report(f"pump:{station.name}", "ok")
+        await engine.report(f"pump:{station.name}", trouble or "ok")
         if isinstance(channel, Stream):
             await channel.wait(station.poll_s)
         else:
             await asyncio.sleep(station.poll_s)
+
+
+async def _confirm(channel: Poller, batch: Batch) -> str:
+    """Tell the other side; that it will not be told (a read-only folder) stops nothing."""
+    try:
+        await channel.confirm(batch)
+    except Permanent as error:
+        log.warning("not confirmed", extra={"error": str(error)})
+        return f"ok, but {error}"
+    return ""
 
 
 def _own(engine: Engine) -> frozenset[str]:

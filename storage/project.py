@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from desk import events as ev
 from desk.blobs import Blob
@@ -21,7 +22,7 @@ from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Mi
 from desk.sla import settle
 from desk.store import Batch, Held
 from desk.text import words
-from storage import rows
+from storage import reads, rows
 from storage.blobs import Blobs
 from storage.search import SHIFT
 
@@ -42,7 +43,7 @@ class Transaction:
     """A `desk.store.Tx` on SQLite."""
 
     def __init__(self, conn: sqlite3.Connection, blobs: Callable[[], Blobs], config: DeskConfig) -> None:
-        self._conn, self._blobs, self._config = conn, blobs, config
+        self.conn, self._blobs, self._config = conn, blobs, config
         self._before: dict[int, Ticket | None] = {}
         self._now: dict[int, Ticket] = {}
         self._recount: set[int] = set()
@@ -68,45 +69,45 @@ class Transaction:
         for start in range(0, len(missing), 500):
             chunk = missing[start : start + 500]
             marks = ",".join("?" * len(chunk))
-            for row in self._conn.execute(f"SELECT {rows.TICKET_COLUMNS} FROM ticket WHERE id IN ({marks})", chunk):
+            for row in self.conn.execute(f"SELECT {rows.TICKET_COLUMNS} FROM ticket WHERE id IN ({marks})", chunk):
                 ticket = rows.ticket(row)
                 self._before[ticket.id] = self._now[ticket.id] = ticket
         return {i: self._now[i] for i in wanted if i in self._now}
 
     def thread(self, ticket: int) -> list[Message]:
         self._flush_messages()
-        found = self._conn.execute(
+        found = self.conn.execute(
             f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE ticket = ? ORDER BY at, id", (ticket,)
         )
         return [rows.message(row) for row in found]
 
     def deliveries(self, message: int) -> list[Delivery]:
         self._flush_messages()
-        found = self._conn.execute(
+        found = self.conn.execute(
             f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE message = ? ORDER BY id", (message,)
         )
         return [rows.delivery(row) for row in found]
 
     def customer(self, number: int) -> Customer:
-        return read_customer(self._conn, number)
+        return reads.read_customer(self.conn, number)
 
     def agents(self) -> dict[str, Agent]:
-        return read_agents(self._conn)
+        return reads.read_agents(self.conn)
 
     def teams(self) -> dict[str, Team]:
-        return read_teams(self._conn)
+        return reads.read_teams(self.conn)
 
     def accounts(self) -> dict[str, Account]:
-        return read_accounts(self._conn)
+        return reads.read_accounts(self.conn)
 
     def records(self, batch: str) -> list[ev.Record]:
         self._flush_events()
         query = f"SELECT {rows.RECORD_COLUMNS} FROM event JOIN batch ON batch.id = event.batch WHERE event.batch = ? ORDER BY seq"
-        return [rows.record(row) for row in self._conn.execute(query, (batch,))]
+        return [rows.record(row) for row in self.conn.execute(query, (batch,))]
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
         fresh = {e for a, e, _ in self._external if a == account}
-        return (fresh & set(external_ids)) | read_known(self._conn, account, external_ids)
+        return (fresh & set(external_ids)) | reads.read_known(self.conn, account, external_ids)
 
     def held(self, message_ids: Sequence[str]) -> list[Held]:
         found: dict[str, Held] = {}
@@ -116,7 +117,7 @@ class Transaction:
             if keys:
                 marks = ",".join("?" * len(keys))
                 order = "id DESC" if column == "conversation" else "id"
-                for row in self._conn.execute(f"{_HELD}{column} IN ({marks}) ORDER BY {order}", keys):
+                for row in self.conn.execute(f"{_HELD}{column} IN ({marks}) ORDER BY {order}", keys):
                     # The newest ticket of a conversation is the one that goes on.
                     found.setdefault(row[4] if column == "conversation" else row[2], _held(row))
         for key in message_ids:
@@ -128,23 +129,23 @@ class Transaction:
         if digest in self._twins and (message_id is None or self._twins[digest].message_id == message_id):
             return self._twins[digest]
         if message_id is None:
-            row = self._conn.execute(f"{_HELD}digest = ? AND message_id IS NULL", (digest,)).fetchone()
+            row = self.conn.execute(f"{_HELD}digest = ? AND message_id IS NULL", (digest,)).fetchone()
         else:
-            row = self._conn.execute(f"{_HELD}message_id = ? AND digest = ?", (message_id, digest)).fetchone()
+            row = self.conn.execute(f"{_HELD}message_id = ? AND digest = ?", (message_id, digest)).fetchone()
         return _held(row) if row else None
 
     # -- writing ------------------------------------------------------------
 
     def new_id(self, kind: str) -> int:
         if kind not in self._counters:
-            self._counters[kind] = self._conn.execute("SELECT value FROM counter WHERE name = ?", (kind,)).fetchone()[0]
+            self._counters[kind] = self.conn.execute("SELECT value FROM counter WHERE name = ?", (kind,)).fetchone()[0]
         self._counters[kind] += 1
         return self._counters[kind]
 
     def customer_for(self, identity: Identity, at: Millis) -> Customer:
         key = (identity.kind, identity.value)
         if key not in self._people:
-            row = self._conn.execute(
+            row = self.conn.execute(
                 f"SELECT {rows.CUSTOMER_COLUMNS} FROM identity JOIN customer ON customer.id = identity.customer "
                 "WHERE identity.kind = ? AND identity.value = ?",
                 key,
@@ -153,7 +154,7 @@ class Transaction:
         known = self._people[key]
         if identity.display and known.name == known.address != identity.display:
             known = self._people[key] = replace(known, name=identity.display)
-            self._conn.execute(
+            self.conn.execute(
                 "UPDATE customer SET name = ?, words = ? WHERE id = ?", (known.name, customer_words(known), known.id)
             )
         return known
@@ -161,7 +162,7 @@ class Transaction:
     def _new_customer(self, identity: Identity, at: Millis) -> Customer:
         organisation = organisation_of(identity)
         person = Customer(self.new_id("customer"), identity.label, identity.value, organisation, created_at=at)
-        self._conn.execute(
+        self.conn.execute(
             "INSERT INTO customer (id, name, address, organisation, notes, blocked, created_at, words, organisation_words) "
             "VALUES (?, ?, ?, ?, '', 0, ?, ?, ?)",
             (
@@ -174,7 +175,7 @@ class Transaction:
                 f" {words(organisation or '')} ",
             ),
         )
-        self._conn.execute(
+        self.conn.execute(
             "INSERT INTO identity VALUES (?, ?, ?, ?)", (identity.kind, identity.value, person.id, identity.display)
         )
         return person
@@ -190,7 +191,7 @@ class Transaction:
 
     def _seq(self) -> int:
         if "seq" not in self._counters:
-            self._counters["seq"] = self._conn.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0]
+            self._counters["seq"] = self.conn.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0]
         return self._counters["seq"]
 
     def _project(self, event: ev.Event, at: Millis) -> None:
@@ -207,7 +208,7 @@ class Transaction:
                     self._words.append((before.id << SHIFT, words(str(event.added))))
             case ev.Changed(entity="customer"):
                 assert event.field in ("blocked", "name", "notes", "organisation")
-                self._conn.execute(f"UPDATE customer SET {event.field} = ? WHERE id = ?", (event.added, event.about))
+                self.conn.execute(f"UPDATE customer SET {event.field} = ? WHERE id = ?", (event.added, event.about))
                 self._people.clear()
             case ev.Posted():
                 self._post(event, at)
@@ -219,7 +220,7 @@ class Transaction:
                 self._move(event)
             case ev.Delivered(about, message, delivery, state, detail):
                 self._flush_messages()
-                self._conn.execute(
+                self.conn.execute(
                     "UPDATE delivery SET state = ?, error = ?, holder = NULL, held_until = NULL WHERE id = ?",
                     (state.value, detail, delivery),
                 )
@@ -254,7 +255,7 @@ class Transaction:
 
     def _message(self, number: int) -> Message:
         self._flush_messages()
-        row = self._conn.execute(f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?", (number,)).fetchone()
+        row = self.conn.execute(f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?", (number,)).fetchone()
         if row is None:
             raise NotFound(f"there is no message {number}")
         return rows.message(row)
@@ -265,11 +266,11 @@ class Transaction:
         if away and left:
             raise Conflict(f"message {message.id} is {min(left).value} and cannot be taken back; write again instead")
         state = State.WITHDRAWN if away else State.QUEUED
-        self._conn.execute(
+        self.conn.execute(
             "UPDATE delivery SET state = ?, next_at = ?, not_before = ?, phase = '' WHERE message = ?",
             (state.value, not_before, not_before, message.id),
         )
-        self._conn.execute("UPDATE message SET withdrawn = ? WHERE id = ?", (int(away), message.id))
+        self.conn.execute("UPDATE message SET withdrawn = ? WHERE id = ?", (int(away), message.id))
         self._derive_state(message.id)
         self._recount.add(message.ticket)
         (self._gone if away else self._words).append((message.ticket << SHIFT | message.id, message_words(message)))
@@ -279,8 +280,8 @@ class Transaction:
             message = self._message(number)
             if message.ticket != event.about:
                 raise Conflict(f"message {number} is on #{message.ticket} by now")
-            self._conn.execute("UPDATE message SET ticket = ? WHERE id = ?", (event.to, number))
-            self._conn.execute("UPDATE delivery SET ticket = ? WHERE message = ?", (event.to, number))
+            self.conn.execute("UPDATE message SET ticket = ? WHERE id = ?", (event.to, number))
+            self.conn.execute("UPDATE delivery SET ticket = ? WHERE message = ?", (event.to, number))
             if not message.withdrawn:
                 line = message_words(message)
                 self._gone.append((event.about << SHIFT | number, line))
@@ -293,10 +294,10 @@ class Transaction:
 
     def _derive_state(self, message: int) -> None:
         state = ev.overall(d.state for d in self.deliveries(message))
-        self._conn.execute("UPDATE message SET state = ? WHERE id = ?", (state.value if state else None, message))
+        self.conn.execute("UPDATE message SET state = ? WHERE id = ?", (state.value if state else None, message))
 
     def seen(self, agent: str, ticket: int, message: int) -> None:
-        mark_seen(self._conn, agent, ticket, message)
+        reads.mark_seen(self.conn, agent, ticket, message)
 
     def put_blobs(self, blobs: Iterable[Blob]) -> None:
         found = list(blobs)
@@ -313,17 +314,17 @@ class Transaction:
         self._twins.setdefault(digest, Held(found.ticket, message, found.message_id or ""))
 
     def set_cursor(self, account: str, cursor: str) -> None:
-        self._conn.execute("INSERT OR REPLACE INTO cursor (account, value) VALUES (?, ?)", (account, cursor))
+        self.conn.execute("INSERT OR REPLACE INTO cursor (account, value) VALUES (?, ?)", (account, cursor))
 
     # -- the end ------------------------------------------------------------
 
     def _flush_messages(self) -> None:
         if self._messages:
             values = [[*rows.message_values(m), self._digests.get(m.id)] for m in self._messages.values()]
-            self._conn.executemany(_INSERT_MESSAGE, values)
+            self.conn.executemany(_INSERT_MESSAGE, values)
             self._messages.clear()
         if self._deliveries:
-            self._conn.executemany(
+            self.conn.executemany(
                 _INSERT_DELIVERY, [[*rows.delivery_values(d), d.not_before] for d in self._deliveries]
             )
             self._deliveries.clear()
@@ -346,51 +347,51 @@ class Transaction:
             self._retag(number, before.tags if before else (), ticket.tags)
             self._before[number] = self._now[number] = ticket
         if fresh:
-            self._conn.executemany(_INSERT_TICKET, fresh)
+            self.conn.executemany(_INSERT_TICKET, fresh)
 
     def _update_ticket(self, number: int, before: list[Any], after: list[Any]) -> None:
         changed = [i for i, value in enumerate(after) if value != before[i]]
         sets = ", ".join(f"{_COLUMNS[i]} = ?" for i in changed)
-        self._conn.execute(f"UPDATE ticket SET {sets} WHERE id = ?", (*(after[i] for i in changed), number))
+        self.conn.execute(f"UPDATE ticket SET {sets} WHERE id = ?", (*(after[i] for i in changed), number))
 
     def _retag(self, number: int, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         if before != after:
-            self._conn.executemany(
+            self.conn.executemany(
                 "DELETE FROM tag WHERE tag = ? AND ticket = ?", [(t, number) for t in before if t not in after]
             )
-            self._conn.executemany(
+            self.conn.executemany(
                 "INSERT OR IGNORE INTO tag VALUES (?, ?)", [(t, number) for t in after if t not in before]
             )
 
     def _flush_words(self) -> None:
         # In the order of their keys: FTS5 writes a segment whenever a key goes back.
         if self._gone:
-            self._conn.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", sorted(self._gone))
+            self.conn.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", sorted(self._gone))
             self._gone.clear()
         if self._words:
             self._words.sort()
-            self._conn.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", self._words)
+            self.conn.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", self._words)
             self._words.clear()
 
     def _flush_events(self) -> None:
         if not self._records:
             return
         for batch in self._batches.values():
-            self._conn.execute(
+            self.conn.execute(
                 "INSERT OR IGNORE INTO batch (id, at, agent, uid, host, line, source, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (batch.id, batch.at, batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes),
             )
             if batch.undoes:
                 # What is taken back can be done again, and what is done again can be taken back.
-                self._conn.execute("UPDATE batch SET undone_by = ? WHERE id = ?", (batch.id, batch.undoes))
-                self._conn.execute(
+                self.conn.execute("UPDATE batch SET undone_by = ? WHERE id = ?", (batch.id, batch.undoes))
+                self.conn.execute(
                     "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)",
                     (batch.undoes,),
                 )
-        first = self._conn.execute(
+        first = self.conn.execute(
             "UPDATE counter SET value = value + ? WHERE name = 'seq' RETURNING value", (len(self._records),)
         ).fetchone()[0] - len(self._records)
-        self._conn.executemany(
+        self.conn.executemany(
             "INSERT INTO event (seq, batch, at, entity, about, kind, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(first + i, *record) for i, record in enumerate(self._records, 1)],
         )
@@ -404,11 +405,11 @@ class Transaction:
         self._flush_tickets()
         self._flush_words()
         if self._external:
-            self._conn.executemany("INSERT OR IGNORE INTO external VALUES (?, ?, ?)", self._external)
+            self.conn.executemany("INSERT OR IGNORE INTO external VALUES (?, ?, ?)", self._external)
             self._external.clear()
         for name, value in self._counters.items():
             if name != "seq":
-                self._conn.execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
+                self.conn.execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
         self._flush_events()
 
 
@@ -473,46 +474,3 @@ def organisation_of(identity: Identity) -> str | None:
 def _held(row: Sequence[Any]) -> Held:
     ticket, number, message_id, flags, _ = row
     return Held(ticket, number, message_id or "", tuple(json.loads(flags)) if flags else ())
-
-
-# -- reads that the store and a transaction share ----------------------------
-
-
-def read_customer(conn: sqlite3.Connection, number: int) -> Customer:
-    row = conn.execute(f"SELECT {rows.CUSTOMER_COLUMNS} FROM customer WHERE id = ?", (number,)).fetchone()
-    if row is None:
-        raise NotFound(f"there is no customer {number}")
-    return rows.customer(row)
-
-
-def read_agents(conn: sqlite3.Connection) -> dict[str, Agent]:
-    return {
-        a.name: a for a in map(rows.agent, conn.execute(f"SELECT {', '.join(rows.AGENT)} FROM agent ORDER BY name"))
-    }
-
-
-def read_teams(conn: sqlite3.Connection) -> dict[str, Team]:
-    return {name: Team(name, title or "") for name, title in conn.execute("SELECT name, title FROM team ORDER BY name")}
-
-
-def read_accounts(conn: sqlite3.Connection) -> dict[str, Account]:
-    return {
-        a.name: a
-        for a in map(rows.account, conn.execute(f"SELECT {', '.join(rows.ACCOUNT)} FROM account ORDER BY name"))
-    }
-
-
-def mark_seen(conn: sqlite3.Connection, agent: str, ticket: int, message: int) -> None:
-    conn.execute(
-        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message = max(message, excluded.message)",
-        (agent, ticket, message),
-    )
-
-
-def read_known(conn: sqlite3.Connection, account: str, external_ids: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(external_ids), 500):
-        chunk = external_ids[start : start + 500]
-        query = f"SELECT external_id FROM external WHERE account = ? AND external_id IN ({','.join('?' * len(chunk))})"
-        found |= {e for (e,) in conn.execute(query, (account, *chunk))}
-    return found

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from desk.events import Record
 from desk.model import (
     Account,
     Agent,
@@ -27,7 +25,10 @@ from desk.model import (
     Ticket,
 )
 
-TICKET = tuple(f.name for f in fields(Ticket))
+if TYPE_CHECKING:
+    from desk.events import Record
+
+TICKET = Ticket.__struct_fields__
 TICKET_COLUMNS = ", ".join(f"ticket.{name}" for name in TICKET)
 _SETS = [TICKET.index(name) for name in ("cc", "tags", "watchers")]
 _LINKS, _STATUS, _PRIORITY, _BIN, _PAUSED, _FOR_REPLY = (
@@ -209,6 +210,8 @@ RECORD_COLUMNS = (
 
 def record(row: Sequence[Any]) -> Record:
     """A row of RECORD_COLUMNS as a line of the log."""
+    from desk.events import Record
+
     seq, at, batch, entity, about, kind, payload, agent_, uid, host, line, source, undoes = row
     number: int | str = int(about) if entity in ("ticket", "customer") else about
     return Record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from desk.actions import Context, action
 from desk.actions.talk import outbound, say

@@ -1,0 +1,196 @@
+"""Connections, and one writer that commits for everybody who waits."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from desk.errors import Busy, StoreError
+from storage import place
+
+if TYPE_CHECKING:
+    from desk.config import DeskConfig
+    from desk.store import Tx
+    from storage.blobs import Blobs
+    from storage.project import Transaction
+
+T = TypeVar("T")
+
+_BUSY_S = 60
+
+
+class _Job(Generic[T]):
+    """A write that waits for its turn."""
+
+    def __init__(self, body: Callable[[Transaction], T]) -> None:
+        self.body = body
+        self.done = False
+        self.result: T
+        self.error: BaseException | None = None
+
+
+class Engine:
+    """One SQLite file, its blobs, and everything about connections and commits."""
+
+    def __init__(self, path: Path, url: str, config: DeskConfig) -> None:
+        self.path, self.url, self.config = path, url, config
+        self.shared = place.is_shared(path)
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._queue: deque[_Job[Any]] = deque()
+        self._queued = threading.Lock()
+        self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._blobs: Blobs | None = None
+        self._full = True
+
+    # -- connections ----------------------------------------------------------
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection with the settings that every one of ours has."""
+        try:
+            conn = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            conn.execute("PRAGMA trusted_schema = OFF")
+            conn.execute("PRAGMA temp_store = MEMORY")
+            conn.execute("PRAGMA mmap_size = 268435456")
+            conn.execute("PRAGMA cache_size = -16000")
+            return conn
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {error}; check the path and its modes with: deskhand doctor") from error
+
+    @property
+    def _read(self) -> sqlite3.Connection:
+        conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
+        if conn is None:
+            conn = self._local.conn = self.connect()
+            with self._queued:
+                self._readers.append(conn)
+        return conn
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = self.connect()
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = FULL")
+        return self._writer
+
+    def _open_blobs(self) -> Blobs:
+        if self._blobs is None:
+            path = blob_path(self.path)
+            if not path.exists():
+                with suppress(FileExistsError):
+                    place.create(path)
+            from storage.blobs import Blobs
+
+            self._blobs = Blobs(path)
+        return self._blobs
+
+    # -- writing --------------------------------------------------------------
+
+    def write(self, body: Callable[[Tx], T], *, bulk: bool = False) -> T:
+        return self.change(body, bulk=bulk)
+
+    def change(self, body: Callable[[Transaction], T], *, bulk: bool = False) -> T:
+        """Run `body` in a transaction, together with whatever else waits, and commit."""
+        job = _Job(body)
+        with self._queued:
+            self._queue.append(job)
+        with self._writing:
+            if not job.done:
+                with self._queued:
+                    group = list(self._queue)
+                    self._queue.clear()
+                self._commit(group, bulk)
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def _commit(self, group: list[_Job[Any]], bulk: bool) -> None:
+        """Run `group` in one transaction; on failure of the commit itself all of them fail."""
+        conn = self._open_writer()
+        if self._full == bulk:
+            self._full = not bulk
+            conn.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")
+            self._open_blobs().durable(self._full)
+        try:
+            with explained(self.path):
+                conn.execute("BEGIN IMMEDIATE")
+                try:
+                    for job in group:
+                        self._run(conn, job)
+                    if self._blobs is not None:
+                        self._blobs.commit()
+                    conn.execute("COMMIT")
+                except BaseException:
+                    if conn.in_transaction:
+                        conn.execute("ROLLBACK")
+                    if self._blobs is not None:
+                        self._blobs.rollback()
+                    raise
+        except BaseException as error:
+            for job in group:
+                job.error = job.error or error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for job in group:
+                job.done = True
+
+    def _run(self, conn: sqlite3.Connection, job: _Job[Any]) -> None:
+        conn.execute("SAVEPOINT job")
+        try:
+            from storage.project import Transaction
+
+            tx = Transaction(conn, self._open_blobs, self.config)
+            job.result = job.body(tx)
+            tx.flush()
+        except sqlite3.Error:
+            # The transaction itself is in doubt (disk full, I/O error): nobody's part stands.
+            raise
+        except BaseException as error:
+            conn.execute("ROLLBACK TO job")
+            job.error = error
+        conn.execute("RELEASE job")
+
+    def _execute(self, statement: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
+        """One small statement as a transaction of its own."""
+
+        return self.change(lambda tx: tx.conn.execute(statement, params).fetchall())
+
+    def close(self) -> None:
+        with self._writing:
+            for conn in [*self._readers, *([self._writer] if self._writer else [])]:
+                conn.close()
+            if self._blobs is not None:
+                self._blobs.close()
+            self._readers.clear()
+            self._writer = self._blobs = None
+            self._local = threading.local()
+
+
+def blob_path(path: Path) -> Path:
+    """The file beside the store that keeps its blobs: desk.db has desk-blobs.db."""
+    return path.with_name(f"{path.stem}-blobs{path.suffix}")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's errors as sentences with a next step."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            raise Busy(
+                f"{path}: another process holds the store for over {_BUSY_S} s; deskhand doctor names it"
+            ) from error
+        if "full" in text:
+            raise StoreError(f"{path}: the disk is full; nothing was changed, make room and do it again") from error
+        raise StoreError(f"{path}: {text}; nothing was changed") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path}: {error}; look at it with: deskhand doctor") from error

@@ -1,0 +1,148 @@
+"""The way out: deliveries claimed under a lease, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from desk.errors import NotFound
+from desk.model import Delivery, Millis, State
+from desk.store import Batch, Outbound
+from storage import rows
+from storage.engine import Engine
+
+if TYPE_CHECKING:
+    from storage.project import Transaction
+
+_CLAIMED = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ? AND holder = ? AND state = 'sending'"
+
+
+class Outbox(Engine):
+    """The outbox half of the store."""
+
+    def claim(self, holder: str, at: Millis, until: Millis, limit: int = 10) -> list[Outbound]:
+        due = "SELECT id FROM delivery WHERE state IN ('queued', 'failed for now') AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+        if not self._read.execute(due, (at, 1)).fetchone():
+            return []
+
+        def body(tx: Transaction) -> list[Outbound]:
+            ids = [row[0] for row in tx.conn.execute(due, (at, limit))]
+            claimed = []
+            for number in ids:
+                tx.conn.execute(
+                    "UPDATE delivery SET state = 'sending', phase = 'connect', attempts = attempts + 1, holder = ?, held_until = ? WHERE id = ?",
+                    (holder, until, number),
+                )
+                claimed.append(self._outbound(tx, number))
+            return claimed
+
+        return self.change(body)
+
+    def _outbound(self, tx: Transaction, number: int) -> Outbound:
+        delivery = rows.delivery(
+            tx.conn.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (number,)).fetchone()
+        )
+        thread = tx.thread(delivery.ticket)
+        message = next(m for m in thread if m.id == delivery.message)
+        before = [
+            m.message_id for m in thread if m.message_id and (m.at, m.id) < (message.at, message.id) and not m.withdrawn
+        ]
+        tx.conn.execute("UPDATE message SET state = 'sending' WHERE id = ?", (message.id,))
+        return Outbound(delivery, message, tx.tickets((delivery.ticket,))[delivery.ticket], tuple(before))
+
+    def phase(self, delivery: int, holder: str, phase: str, until: Millis) -> bool:
+        statement = "UPDATE delivery SET phase = ?, held_until = ? WHERE id = ? AND holder = ? AND state = 'sending' RETURNING id"
+        return bool(self._execute(statement, (phase, until, delivery, holder)))
+
+    def settle(
+        self,
+        delivery: int,
+        holder: str,
+        state: State,
+        at: Millis,
+        *,
+        error: str = "",
+        remote_id: str | None = None,
+        next_at: Millis | None = None,
+        again: Sequence[str] = (),
+    ) -> bool:
+        def body(tx: Transaction) -> bool:
+            row = tx.conn.execute(_CLAIMED, (delivery, holder)).fetchone()
+            if row is None:
+                return False
+            claimed = rows.delivery(row)
+            if again:
+                self._split(tx, claimed, again, error, next_at or at)
+            tx.conn.execute(
+                "UPDATE delivery SET remote_id = coalesce(?, remote_id), next_at = ?, phase = ? WHERE id = ?",
+                (remote_id, next_at, "done" if state is State.SENT else claimed.phase, delivery),
+            )
+            self._record(tx, claimed, state, at, error)
+            return True
+
+        return self.change(body)
+
+    def _split(self, tx: Transaction, claimed: Delivery, again: Sequence[str], error: str, next_at: Millis) -> None:
+        """The recipients that were refused for now go on as a delivery of their own."""
+        rest = tuple(a for a in claimed.recipients if a not in again)
+        tx.conn.execute("UPDATE delivery SET recipients = ? WHERE id = ?", (rows.dump(rest), claimed.id))
+        values = [*rows.delivery_values(claimed), next_at]
+        columns = (*rows.DELIVERY, "next_at")
+        fresh = dict(zip(columns, values, strict=True)) | {
+            "id": tx.new_id("delivery"), "recipients": rows.dump(list(again)), "state": State.DEFERRED.value, "phase": "", "error": error,
+        }  # fmt: skip
+        tx.conn.execute(
+            f"INSERT INTO delivery ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            [fresh[c] for c in columns],
+        )
+
+    def _record(
+        self, tx: Transaction, delivery: Delivery, state: State, at: Millis, detail: str, source: str = "outbox"
+    ) -> None:
+        batch = Batch(f"{at:011x}{delivery.id:08x}{delivery.attempts:02x}", at, source=source)
+        from desk.events import Delivered
+
+        tx.append(batch, [Delivered(delivery.ticket, delivery.message, delivery.id, state, detail)])
+
+    def reclaim(self, at: Millis) -> list[int]:
+        lost = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE state = 'sending' AND held_until < ?"
+        if not self._read.execute(lost, (at,)).fetchone():
+            return []
+
+        def body(tx: Transaction) -> list[int]:
+            found = [rows.delivery(row) for row in tx.conn.execute(lost, (at,)).fetchall()]
+            for delivery in found:
+                if delivery.phase in ("", "connect"):
+                    state, detail = State.DEFERRED, "the sender was lost before it began; it is sent again"
+                else:
+                    state, detail = State.UNKNOWN, "the sender was lost in the middle; it may have gone out"
+                tx.conn.execute("UPDATE delivery SET next_at = ? WHERE id = ?", (at, delivery.id))
+                self._record(tx, delivery, state, at, detail, "reclaim")
+            return [d.id for d in found]
+
+        return self.change(body)
+
+    def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:
+        wanted = [s.value for s in states] or ["queued", "sending", "failed for now", "failed", "bounced", "unknown"]
+        marks = ",".join("?" * len(wanted))
+        query = (
+            f"SELECT {rows.DELIVERY_COLUMNS}, next_at FROM delivery WHERE state IN ({marks}) ORDER BY id DESC LIMIT ?"
+        )
+        return [(rows.delivery(row[:-1]), row[-1]) for row in self._read.execute(query, (*wanted, limit))]
+
+    def retry(self, delivery: int, batch: Batch) -> None:
+        def body(tx: Transaction) -> None:
+            row = tx.conn.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (delivery,)).fetchone()
+            if row is None:
+                raise NotFound(f"there is no delivery {delivery}; deskhand outbox lists them")
+            found = rows.delivery(row)
+            if found.state not in (State.FAILED, State.UNKNOWN, State.DEFERRED, State.BOUNCED):
+                raise NotFound(
+                    f"delivery {delivery} is {found.state.value}; only what failed or is unknown can be sent again"
+                )
+            tx.conn.execute("UPDATE delivery SET next_at = ?, phase = '' WHERE id = ?", (batch.at, delivery))
+            from desk.events import Delivered
+
+            tx.append(batch, [Delivered(found.ticket, found.message, found.id, State.QUEUED, "to be sent again")])
+
+        self.change(body)

@@ -1,0 +1,136 @@
+"""Who works here and by which accounts; settings, leases, and upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from desk.errors import StoreError
+from desk.model import Account, Agent, Millis, Team
+from desk.store import Batch, Lease, Numbers
+from storage import reads, rows
+from storage.engine import Engine, blob_path
+
+if TYPE_CHECKING:
+    from storage.project import Transaction
+
+
+class TeamRoom(Engine):
+    """The part of the store that is not about tickets."""
+
+    def agents(self) -> dict[str, Agent]:
+        return reads.read_agents(self._read)
+
+    def agent_of(self, uid: int) -> Agent | None:
+        row = self._read.execute(f"SELECT {', '.join(rows.AGENT)} FROM agent WHERE uid = ?", (uid,)).fetchone()
+        return rows.agent(row) if row else None
+
+    def save_agent(self, agent: Agent, batch: Batch) -> None:
+        def body(tx: Transaction) -> None:
+            before = tx.agents().get(agent.name)
+            other = next(
+                (a for a in tx.agents().values() if a.uid is not None and a.uid == agent.uid and a.name != agent.name),
+                None,
+            )
+            if other:
+                raise StoreError(
+                    f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
+                )
+            marks = ", ".join("?" * len(rows.AGENT))
+            tx.conn.execute(
+                f"INSERT OR REPLACE INTO agent ({', '.join(rows.AGENT)}) VALUES ({marks})", rows.agent_values(agent)
+            )
+            old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
+            new = dict(zip(rows.AGENT, rows.agent_values(agent), strict=True))
+            from desk.events import Changed
+
+            tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in rows.AGENT if old[k] != new[k]])
+
+        self.change(body)
+
+    def teams(self) -> dict[str, Team]:
+        return reads.read_teams(self._read)
+
+    def save_team(self, team: Team, batch: Batch) -> None:
+        def body(tx: Transaction) -> None:
+            before = tx.teams().get(team.name)
+            tx.conn.execute("INSERT OR REPLACE INTO team (name, title) VALUES (?, ?)", (team.name, team.title))
+            from desk.events import Changed
+
+            tx.append(batch, [Changed(team.name, "title", before.title if before else None, team.title, "team")])
+
+        self.change(body)
+
+    def accounts(self) -> dict[str, Account]:
+        return reads.read_accounts(self._read)
+
+    def save_account(self, account: Account) -> None:
+        if self.accounts().get(account.name) != account:
+            marks = ", ".join("?" * len(rows.ACCOUNT))
+            self._execute(
+                f"INSERT OR REPLACE INTO account ({', '.join(rows.ACCOUNT)}) VALUES ({marks})",
+                rows.account_values(account),
+            )
+
+    def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
+        return reads.read_known(self._read, account, external_ids)
+
+    def cursor(self, account: str) -> str | None:
+        row = self._read.execute("SELECT value FROM cursor WHERE account = ?", (account,)).fetchone()
+        return row[0] if row else None
+
+    def setting(self, name: str) -> str | None:
+        row = self._read.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def set_setting(self, name: str, value: str) -> None:
+        self._execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+
+    def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
+        def body(tx: Transaction) -> None:
+            for name, value in (("config", config), ("config_version", str(version))):
+                tx.conn.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+            from desk.events import Changed
+
+            tx.append(batch, [Changed(f"config {version}", name, *pair, "settings") for name, pair in changes.items()])
+
+        self.change(body)
+
+    def lease(self, name: str, holder: str, at: Millis, until: Millis) -> bool:
+        statement = (
+            "INSERT INTO lease (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+            "SET holder = excluded.holder, until = excluded.until WHERE lease.holder = excluded.holder OR lease.until < ? RETURNING name"
+        )
+        return bool(self._execute(statement, (name, holder, until, at)))
+
+    def release(self, name: str, holder: str) -> None:
+        self._execute("DELETE FROM lease WHERE name = ? AND holder = ?", (name, holder))
+
+    def leases(self) -> list[Lease]:
+        return [Lease(*row) for row in self._read.execute("SELECT name, holder, until FROM lease ORDER BY name")]
+
+    def numbers(self) -> Numbers:
+        read = self._read
+
+        def one(query: str) -> int:
+            return int(read.execute(query).fetchone()[0])
+
+        return Numbers(
+            tickets=one("SELECT count(*) FROM ticket"),
+            live=one("SELECT count(*) FROM ticket WHERE live = 1 AND bin = '' AND merged_into IS NULL"),
+            messages=one("SELECT count(*) FROM message"),
+            queued=one("SELECT count(*) FROM delivery WHERE state IN ('queued', 'failed for now')"),
+            unknown=one("SELECT count(*) FROM delivery WHERE state = 'unknown'"),
+            last_seq=one("SELECT value FROM counter WHERE name = 'seq'"),
+        )
+
+    def check(self) -> list[str]:
+        from storage.upkeep import check
+
+        return check(self._read, blob_path(self.path))
+
+    def backup(self, path: str) -> None:
+        from storage.upkeep import backup
+
+        backup(self._read, self.path, blob_path(self.path), Path(path))
