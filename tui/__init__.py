@@ -1,0 +1,1 @@
+"""The screen: a queue of tickets, a conversation, and the keys that work on both."""

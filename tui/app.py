@@ -1,0 +1,374 @@
+"""The screen as a whole: puts the parts together and hands each key to the part that it is meant for."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+import themes
+from desk.actions import load
+from desk.errors import DeskError, StoreError
+from tui import keymap
+from tui.commands import Commands
+from tui.draw import look
+from tui.edges import Edges
+from tui.feed import Feed, Found, House, Lost, Touched
+from tui.front import Front
+from tui.keymap import QUEUE, TICKET, Keys, with_verbs
+from tui.outgoing import NOTE
+from tui.prompting import Prompting
+from tui.runner import Runner
+from tui.screens.queue import Loaded, QueuePane
+from tui.screens.ticket import TicketPane
+from tui.terminal import Backstop, QuietDriver
+from tui.verbs import VERBS
+from tui.widgets.bars import Part, keys
+from tui.widgets.lines import Lines
+from tui.widgets.prompt import Prompt
+from tui.widgets.queue import QueueList
+from tui.writing import Writing
+
+Answer = tuple[str, Callable[[], Awaitable[None]]]
+"""What a key does that answers a question: its word, and the deed."""
+
+
+class DeskScreen(Screen[None], inherit_bindings=False):
+    """A screen that leaves every key to the desk."""
+
+
+class DeskApp(App[None], inherit_bindings=False):
+    """The support desk in a terminal."""
+
+    CSS_PATH = "styles.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "deskhand"
+
+    def __init__(self, front: Front) -> None:
+        front, no_color = _colourless(front)
+        super().__init__(driver_class=QuietDriver, ansi_color=True)
+        if no_color:
+            os.environ["NO_COLOR"] = no_color
+        self.animation_level = "none"
+        self.front, self.look, self.runner = front, look(front.theme), Runner()
+        self.queue = QueuePane(front, self.runner, self.look)
+        self.ticket = TicketPane(front, self.runner, self.look)
+        self.edges = Edges(front, self.look)
+        self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
+        self.feed = Feed(front.desk.store, self.post_message, front.now)
+        self.own: set[str] = set()
+        """Batches made here: their effect is shown already."""
+        self.cancelled = False
+        self._keys = {
+            name: Keys(with_verbs(table, load().values())) for name, table in (("queue", QUEUE), ("ticket", TICKET))
+        }
+        self._answers: Mapping[str, Answer] = {}
+        self._held: list[events.Key] = []
+        self._works = 0
+        self._backstop = Backstop()
+        # Read while Textual starts, so that the first frame has tickets in it.
+        self._first = self.runner.begin(self._read_first)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The one screen there is."""
+        return DeskScreen(id="_default")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line passes on its way out."""
+        return (*super().get_line_filters(), self._backstop)
+
+    def compose(self) -> ComposeResult:
+        """Top line, list or ticket, notice, status line."""
+        yield self.edges.top
+        with ContentSwitcher(initial="queue"):
+            yield self.queue
+            yield self.ticket
+        yield self.edges.notice
+        yield self.edges.status
+
+    def _read_first(self) -> tuple[int, Loaded]:
+        # The end of the log first: what happens after it reaches the list by the feed.
+        return self.front.desk.store.last_seq(), self.queue.first(self.front.query)
+
+    async def on_mount(self) -> None:
+        """Show the first page and begin to follow the desk."""
+        self.edges.place, self.edges.pending = lambda: self.place, self._pending
+        self.runner.away, self.runner.back = self._away, self._back
+        self.edges.refresh()
+        self.queue.list.focus()
+        seq = 0
+        try:
+            seq, loaded = await self.runner.follow(self._first)
+            self.queue.begin(self.front.query, loaded)
+            if loaded.page.next is not None:
+                self.run_worker(self._guarded(self.queue.rest(self.queue.node())))
+        except DeskError as error:
+            self.edges.say(str(error))
+        self.feed.start(seq)
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(_settle_memory)
+
+    def on_unmount(self) -> None:
+        """Let go of the threads."""
+        self.feed.stop()
+        self.runner.stop()
+
+    # -- where one is -------------------------------------------------------------
+
+    @property
+    def place(self) -> str:
+        """What the keys mean now: "queue", "ticket", "writing", "reviewing" (a reply) or "noting" (a note)."""
+        if not self.reading:
+            return "queue"
+        stage = self.ticket.stage
+        return (
+            "ticket" if stage == "reading" else "noting" if stage == "reviewing" and self.ticket.kind == NOTE else stage
+        )
+
+    @property
+    def reading(self) -> bool:
+        """Whether a ticket is open."""
+        return self.ticket.view is not None
+
+    @property
+    def pane(self) -> QueueList | Lines:
+        """What the moving keys move."""
+        if not self.reading:
+            return self.queue.list
+        return self.ticket.review if self.ticket.stage == "reviewing" else self.ticket.conversation
+
+    @property
+    def bindings(self) -> Mapping[str, str]:
+        """The keys of this place with their lines."""
+        return self._keys["ticket" if self.reading else "queue"].bindings
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done; keys typed meanwhile wait for it."""
+        return self._works > 0 or bool(self._held)
+
+    async def show(self, number: int) -> None:
+        """Open a ticket."""
+        self.ticket.keep()
+        await self.ticket.open(number)
+        self.query_one(ContentSwitcher).current = "ticket"
+        if (place := self.queue.list.place(number)) is not None:
+            self.queue.list.move_to(place)
+        self.focus_pane()
+        self.edges.refresh()
+        self.run_worker(self._guarded(self._see(number)))
+
+    async def _see(self, number: int) -> None:
+        await self.ticket.see()
+        await self.queue.touched((number,), own=False)
+
+    def to_list(self) -> None:
+        """Leave the ticket."""
+        self.ticket.close()
+        self.query_one(ContentSwitcher).current = "queue"
+        self.focus_pane()
+        self.edges.refresh()
+
+    def focus_pane(self) -> None:
+        """Let keys go to the list, the ticket or the text again."""
+        self.ticket.focus_stage() if self.reading else self.queue.list.focus()
+
+    # -- keys ---------------------------------------------------------------------
+
+    async def on_key(self, event: events.Key) -> None:
+        """Hand a key to what it is meant for; typed ahead, it waits for its turn."""
+        name = keymap.name(event)
+        if self._works and not self.prompting.active:
+            if name in ("escape", "^c"):
+                self._held.clear()
+                self.cancelled = True
+            else:
+                self._held.append(event)
+            event.prevent_default()
+            return
+        self.edges.clear()
+        if await self._take(name):
+            event.prevent_default()
+        self.edges.refresh()
+
+    async def _take(self, name: str) -> bool:
+        if self._answers:
+            self._answer(name)
+            return True
+        if self.prompting.active and self.prompting.prompt is not None:
+            return self.prompting.prompt.key(name)
+        if self.reading and self.ticket.stage != "reading":
+            return self.writing.key(name)
+        reader = self._keys[self.place]
+        begun = reader.waiting
+        if name == "escape" and begun:
+            reader.clear()
+            return True
+        typed = reader.feed(name)
+        if typed is not None:
+            await self.run_line(typed.line, typed.count)
+        elif not reader.waiting and len(name) == 1:
+            self.say(f"{name} does nothing here; ? lists the keys", "quiet")
+        return True
+
+    def _pending(self) -> Sequence[Part]:
+        reader = self._keys.get(self.place)
+        if self.prompting.active or reader is None or not reader.waiting:
+            return ()
+        begun = reader.digits + "".join(reader.pending)
+        return [
+            (f"{begun}  ", "strong"),
+            *keys(*(reader.hints() or [("⏎", "opens that ticket"), ("G", "goes to that line")])),
+        ]
+
+    async def run_line(self, line: str, count: int | None = None) -> None:
+        """Do a command line: of the screen, a ticket's number, or of the desk."""
+        word, _, rest = line.partition(" ")
+        if word.lstrip("#").isdecimal() and not rest:
+            word, rest = "show", word
+        if word not in VERBS:
+            # With nothing behind it but a space, the rest is still to be typed.
+            self.prompting.command(line) if line.endswith(" ") else self.spawn(self.commands.run(line))
+        elif VERBS[word].quick:
+            await self._guarded(VERBS[word].run(self, count, rest))
+        else:
+            self.spawn(VERBS[word].run(self, count, rest))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes time; keys wait, the screen does not."""
+        self._works += 1
+        self.cancelled = False
+
+        async def turn() -> None:
+            try:
+                await self._guarded(work)
+            finally:
+                self._works -= 1
+                self.edges.refresh()
+                if not self._works:
+                    held, self._held = self._held, []
+                    for key in held:
+                        self.post_message(events.Key(key.key, key.character))
+
+        self.run_worker(turn())
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except DeskError as error:
+            self.say(str(error))
+
+    # -- saying and asking ----------------------------------------------------------
+
+    def say(self, text: str, style: str = "error") -> None:
+        """A sentence in the last line, until the next key."""
+        self.edges.say(text, style)
+
+    def ask(self, question: str, answers: Mapping[str, Answer]) -> None:
+        """Ask; any key but the answers' means no."""
+        self._answers = answers
+        self.edges.question = (question, (*((key, word) for key, (word, _) in answers.items()), ("esc", "no")))
+        self.edges.refresh()
+
+    def _answer(self, name: str) -> None:
+        answers, self._answers, self.edges.question = self._answers, {}, None
+        if name in answers:
+            self.spawn(self._call(answers[name][1]))
+
+    async def _call(self, deed: Callable[[], Awaitable[None]]) -> None:
+        await deed()
+
+    def leave(self) -> None:
+        """End the program; texts that were never sent are asked about first."""
+        if not self.ticket.drafts:
+            self.exit()
+            return
+        where = ", ".join(f"#{number}" for number, _ in self.ticket.drafts)
+        self.ask(f"an unsent text on {where} would be lost", {"y": ("leave all the same", self._quit)})
+
+    async def _quit(self) -> None:
+        self.exit()
+
+    # -- what happens -----------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self.reading:
+            self.ticket.tell()
+        else:
+            self.queue.list.repaint()
+        self.edges.refresh()
+
+    def _away(self, error: StoreError) -> None:
+        self.edges.lost(str(error))
+
+    def _back(self) -> None:
+        if self.edges.found():
+            self.edges.refresh()
+            self.run_worker(self._guarded(self.queue.load(keep=self.queue.list.current)))
+
+    async def on_touched(self, event: Touched) -> None:
+        """Somebody changed tickets: show it."""
+        self.run_worker(self._guarded(self._follow(event)))
+
+    async def _follow(self, event: Touched) -> None:
+        own = event.batches <= self.own
+        await self.queue.touched(event.tickets, own=own)
+        view = self.ticket.view
+        if view is not None and view.ticket.id in event.tickets:
+            await self.ticket.reload()
+            await self.ticket.see()
+
+    def on_house(self, event: House) -> None:
+        """How the desk fares."""
+        self.edges.accounts, self.edges.relay = event.accounts, event.relay
+        self.edges.refresh()
+
+    def on_lost(self, event: Lost) -> None:
+        """The store went away."""
+        self.edges.lost(event.reason)
+
+    def on_found(self, event: Found) -> None:
+        """The store is back."""
+        self._back()
+
+    def on_queue_pane_failed(self, event: QueuePane.Failed) -> None:
+        """A list could not be read."""
+        self.say(str(event.error))
+
+    async def on_queue_list_pressed(self, event: QueueList.Pressed) -> None:
+        """A ticket was clicked twice."""
+        await self.run_line("show")
+
+    async def on_prompt_changed(self, event: Prompt.Changed) -> None:
+        """Something was typed into the prompt."""
+        self.run_worker(self._guarded(self.prompting.changed(event.kind, event.text)), group="typing", exclusive=True)
+
+    async def on_prompt_left(self, event: Prompt.Left) -> None:
+        """The prompt closed."""
+        await self._guarded(self.prompting.left(event.kind, event.text))
+        self.edges.refresh()
+
+
+def _colourless(front: Front) -> tuple[Front, str | None]:
+    """`front` in the theme without colours when NO_COLOR asks for it; the variable is hidden from Textual, which would take the shades too."""
+    wish = os.environ.pop("NO_COLOR", None)
+    return (replace(front, theme=themes.load("mono")) if wish and front.theme.name != "mono" else front), wish
+
+
+def _settle_memory() -> None:
+    # What is there after the start stays to the end: the collector need not look at it again at each key.
+    gc.collect()
+    gc.freeze()
+
+
+def run(front: Front) -> None:
+    """Open the screen and stay until the agent leaves."""
+    DeskApp(front).run()

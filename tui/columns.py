@@ -1,0 +1,176 @@
+"""The columns of the queue: which ones fit, where they stand, and what each says of a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from desk.model import Millis, Priority, Status, Ticket
+from desk.store import Row
+from tui.clock import age, due
+from tui.draw import cut, flat, pad
+
+GUTTER = 2
+"""The cursor's cell, and one for a mark or the sign of something unread."""
+
+Pieces = tuple[tuple[str, str], ...]
+"""A cell as (text, name of a style) pairs, together as wide as its column."""
+
+STATUS = {
+    Status.NEW: "new",
+    Status.OPEN: "open",
+    Status.PENDING: "pend",
+    Status.ON_HOLD: "hold",
+    Status.SOLVED: "solv",
+    Status.CLOSED: "clsd",
+}
+_STATUS_STYLE = {Status.NEW: "strong", Status.OPEN: "text"}
+PRIORITY = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}
+_PRIORITY_STYLE = {Priority.LOW: "faint", Priority.NORMAL: "quiet", Priority.HIGH: "high", Priority.URGENT: "urgent"}
+_CHANNELS = {"email": "mail"}
+_DUE = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column in its place: `x` counted from the left edge, both in cells."""
+
+    name: str
+    title: str
+    x: int
+    width: int
+    right: bool = False
+
+
+def layout(width: int, number: int = 4) -> tuple[Column, ...]:
+    """The columns for a list of `width` cells whose ticket numbers have up to `number` digits.
+
+    Eighty cells keep clock, status, number, subject and who; the rest comes with room.
+    """
+    wide, vast = width >= 140, width >= 180
+    plan: list[tuple[str, str, int, int, bool]] = [("due", "DUE", _DUE, 1, True), ("status", "ST", 4, 2, False)]
+    if width >= 100:
+        plan.append(("priority", "PR", 4, 2, False))
+    plan += [("number", "NO", max(4, number), 2, True), ("subject", "SUBJECT", 0, 2, False)]
+    if vast:
+        plan.append(("tags", "TAGS", 18, 2, False))
+    if width >= 100:
+        plan += [
+            ("requester", "REQUESTER", 32 if vast else 26 if wide else 18, 2, False),
+            ("channel", "CH", 5, 2, False),
+        ]
+    plan.append(("who", "WHO", 10 if wide else 8, 2, False))
+    if width >= 100:
+        plan.append(("age", "AGE", 4, 1, True))
+    taken = GUTTER + sum(size + gap for _, _, size, gap, _ in plan)
+    columns, x = [], GUTTER
+    for name, title, size, gap, right in plan:
+        size = size or max(8, width - taken)
+        columns.append(Column(name, title, x, size, right))
+        x += size + gap
+    return tuple(columns)
+
+
+def heading(columns: tuple[Column, ...]) -> str:
+    """The line of titles."""
+    line = ""
+    for column in columns:
+        title = "DUE  " if column.name == "due" else column.title
+        line = pad(line, column.x) + pad(title, column.width, right=column.right)
+    return line
+
+
+def channel(name: str) -> str:
+    """The word for a channel."""
+    return _CHANNELS.get(name, flat(name)) or "-"
+
+
+def requester(row: Row) -> str:
+    """Whose ticket it is, with their organisation."""
+    name = flat(row.customer.name) or flat(row.customer.address)
+    return f"{name} · {flat(row.customer.organisation)}" if row.customer.organisation else name
+
+
+def cell(column: Column, row: Row, now: Millis, me: str | None, *, gone: bool = False) -> Pieces:
+    """What `column` says of the ticket in `row`; quietly when the ticket is `gone` from the list's query."""
+    pieces = _CELLS[column.name](row, column.width, now, me)
+    used = sum(cell_len(text) for text, _ in pieces)
+    if used < column.width:
+        blank = (" " * (column.width - used), "text")
+        pieces = (blank, *pieces) if column.right else (*pieces, blank)
+    return tuple((text, "gone") for text, _ in pieces) if gone else pieces
+
+
+def _due(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    text, style = due(row.ticket, now)
+    # Numbers align with and without the sign behind them.
+    return ((pad(text if text[-1] in "!~" else text + "  ", width, right=True), style),)
+
+
+def _status(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    status = row.ticket.status
+    return ((STATUS[status], _STATUS_STYLE.get(status, "quiet")),)
+
+
+def _priority(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    priority = row.ticket.priority
+    return ((PRIORITY[priority], _PRIORITY_STYLE[priority]),)
+
+
+def _number(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((str(row.ticket.id), "quiet"),)
+
+
+def _subject(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    trouble = f"  ! {row.trouble.value}" if row.trouble else ""
+    subject = cut(flat(row.ticket.subject) or "(no subject)", width - len(trouble))
+    pieces = [(subject, "unread" if row.unread else "text")]
+    if trouble:
+        pieces.append((trouble, "trouble"))
+    room = width - cell_len(subject) - len(trouble) - 2
+    if row.snippet and room >= 10:
+        pieces.append((f"  “{cut(flat(row.snippet), room - 2)}”", "quiet"))
+    return tuple(pieces)
+
+
+def _tags(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((cut(flat(" ".join(row.ticket.tags)), width), "quiet"),)
+
+
+def _requester(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((cut(requester(row), width), "text"),)
+
+
+def _channel(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((cut(channel(row.ticket.channel), width), "quiet"),)
+
+
+def who(ticket: Ticket, me: str | None) -> str:
+    """Who has the ticket: `me`, a colleague, or `-`."""
+    if ticket.assignee is None:
+        return "-"
+    return "me" if ticket.assignee == me else flat(ticket.assignee)
+
+
+def _who(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    text = who(row.ticket, me)
+    return ((cut(text, width), {"-": "faint", "me": "strong"}.get(text, "quiet")),)
+
+
+def _age(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((age(row.ticket.created_at, now), "quiet"),)
+
+
+_CELLS = {
+    "due": _due,
+    "status": _status,
+    "priority": _priority,
+    "number": _number,
+    "subject": _subject,
+    "tags": _tags,
+    "requester": _requester,
+    "channel": _channel,
+    "who": _who,
+    "age": _age,
+}

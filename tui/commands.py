@@ -1,0 +1,198 @@
+"""Command lines on the screen: which tickets they mean, what became of them, and how to take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from desk import lines
+from desk.actions import find
+from desk.errors import Invalid
+from desk.lines import Call
+from desk.model import Priority
+from desk.perform import Outcome, perform, undo
+from tui.draw import plural
+from tui.outgoing import NOTE, REPLY
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+_UNDO = "u takes it back"
+
+
+class Commands:
+    """Runs lines for the screen, one at a time, and remembers the last one."""
+
+    def __init__(self, app: DeskApp) -> None:
+        self._app = app
+        self._front = app.front
+        self.last: str | None = None
+        self.sent: tuple[str, int, str, str] | None = None
+        """The last text that went out: its batch, ticket, kind and the text itself."""
+
+    # -- which tickets ------------------------------------------------------------
+
+    def targets(self) -> list[int]:
+        """The open ticket; in the list the marked ones, or the one under the cursor."""
+        app = self._app
+        if app.ticket.view is not None:
+            return [app.ticket.view.ticket.id]
+        marks = app.queue.list.marks
+        if marks:
+            return [number for number in app.queue.list.ids if number in marks]
+        return [app.queue.list.current] if app.queue.list.current is not None else []
+
+    # -- doing --------------------------------------------------------------------
+
+    async def run(self, line: str) -> None:
+        """Do a command line of the desk, or ask for what is missing in it."""
+        verb, _, rest = line.strip().partition(" ")
+        if verb in (REPLY, NOTE) and not rest:
+            await self.write(verb)
+            return
+        action = find(verb)
+        try:
+            calls = lines.script(line)
+        except Invalid as error:
+            if rest or not any(argument.required for argument in action.arguments):
+                raise
+            self._app.prompting.command(f"{verb} ", str(error))
+            return
+        await self.perform(calls, line)
+
+    async def perform(self, calls: Sequence[Call], line: str) -> None:
+        """Do the calls on the targets as one batch."""
+        creates = bool(calls) and find(calls[0].verb).creates
+        targets = [] if creates else self.targets()
+        if not targets and not creates:
+            raise Invalid("there is no ticket here to do that on; / shows others")
+        groups = [(list(calls), targets)]
+        await self._batch(groups, line)
+
+    async def level(self, by: int) -> None:
+        """Give each target the next higher or lower priority."""
+        known = {row.ticket.id: row.ticket.priority for row in self._app.queue.list.rows.values()}
+        if view := self._app.ticket.view:
+            known[view.ticket.id] = view.ticket.priority
+        groups: dict[Priority, list[int]] = {}
+        for number in self.targets():
+            now = known.get(number, Priority.NORMAL)
+            wanted = Priority(max(Priority.LOW, min(Priority.URGENT, now + by)))
+            if wanted != now:
+                groups.setdefault(wanted, []).append(number)
+        if not groups:
+            raise Invalid(f"that is the {'highest' if by > 0 else 'lowest'} priority there is")
+        await self._batch([([Call("priority", {"to": str(to)})], ids) for to, ids in groups.items()], "")
+
+    async def _batch(self, groups: list[tuple[list[Call], list[int]]], line: str) -> None:
+        app, front, batch = self._app, self._front, self._front.new_batch()
+        app.own.add(batch)
+
+        def work() -> Outcome:
+            whole = Outcome(batch, "")
+            for calls, ids in groups:
+                part = perform(
+                    front.desk,
+                    calls,
+                    ids,
+                    front.who,
+                    at=front.now(),
+                    batch_id=batch,
+                    read_file=front.read_file,
+                    progress=self._progress,
+                )
+                whole.line = whole.line or part.line
+                whole.done += part.done
+                whole.skipped |= part.skipped
+                whole.opened += part.opened
+                whole.queued += part.queued
+                whole.events += part.events
+            return whole
+
+        outcome = await app.runner.write(work)
+        if line:
+            self.last = line
+        if app.ticket.view is None:
+            app.queue.list.mark(())
+        app.say(told(outcome), "quiet" if outcome.skipped else "good")
+        await self.settle(outcome)
+
+    def _progress(self, done: int, whole: int) -> bool:
+        if whole > done:
+            self._app.call_from_thread(self._app.say, f"{done:,} of {plural(whole, 'ticket')}", "quiet")
+        return not self._app.cancelled
+
+    async def settle(self, outcome: Outcome) -> None:
+        """Show at once what became of the tickets."""
+        app = self._app
+        touched = {*outcome.done, *outcome.opened, *(e.about for e in outcome.events if isinstance(e.about, int))}
+        await app.queue.touched(touched, own=True)
+        if app.ticket.view is not None and app.ticket.view.ticket.id in touched:
+            await app.ticket.reload()
+
+    async def repeat(self) -> None:
+        """Do the last command line again, here."""
+        if self.last is None:
+            raise Invalid("there is nothing to repeat yet")
+        await self.run(self.last)
+
+    # -- taking back --------------------------------------------------------------
+
+    async def take_back(self, *, redo: bool = False) -> None:
+        """Undo the agent's newest batch, or do again what was undone last."""
+        app, front, batch = self._app, self._front, self._front.new_batch()
+        app.own.add(batch)
+        desk = front.desk
+        me = front.me
+        target = await app.runner.read(lambda: desk.store.last_batch(me, undo=redo) if me else None)
+        outcome = await app.runner.write(lambda: undo(desk, front.who, at=front.now(), batch_id=batch, redo=redo))
+        app.edges.sending = None
+        if self.sent and self.sent[0] == target and not redo:
+            _, number, kind, text = self.sent
+            app.ticket.drafts[number, kind] = text
+            app.say(
+                f"taken back, nothing was sent; the text is kept: {'i' if kind == NOTE else 'r'} goes on with it",
+                "good",
+            )
+        else:
+            line = outcome.line.partition(": ")[2] or outcome.line
+            app.say(
+                f"{'done again' if redo else 'taken back'}: {line} · {_which(outcome.done)}{_left(outcome)}", "good"
+            )
+        await self.settle(outcome)
+
+    # -- writing ------------------------------------------------------------------
+
+    async def write(self, kind: str) -> None:
+        """Open the ticket at hand and begin a reply or a note."""
+        app = self._app
+        targets = self.targets()
+        if not targets:
+            raise Invalid("there is no ticket here to write on")
+        if len(targets) > 1:
+            raise Invalid(f"{len(targets)} tickets are marked; :{kind} TEXT goes to all of them, Escape unmarks")
+        if app.ticket.view is None:
+            await app.show(targets[0])
+        await app.ticket.write(kind)
+
+
+def told(outcome: Outcome) -> str:
+    """What a command did, as a sentence."""
+    if not outcome.done:
+        return f"nothing done{_left(outcome)}"
+    if not outcome.changed:
+        return f"{outcome.line}: {_which(outcome.done)} had that already{_left(outcome)}"
+    if outcome.opened:
+        return f"opened {_which(outcome.opened)}  {_UNDO}"
+    return f"{outcome.line} · {_which(outcome.done)}{_left(outcome)}  {_UNDO}"
+
+
+def _which(ids: Sequence[int]) -> str:
+    return f"#{ids[0]}" if len(ids) == 1 else plural(len(ids), "ticket")
+
+
+def _left(outcome: Outcome) -> str:
+    if not outcome.skipped:
+        return ""
+    first = next(iter(outcome.skipped.values()))
+    return f" · {plural(len(outcome.skipped), 'ticket')} left alone: {first}"

@@ -1,0 +1,105 @@
+"""Text for a grid of cells: cut, padded and wrapped by how wide it is drawn, always cleaned first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from desk.text import clean, one_line
+from themes import STYLES, Theme
+
+ELLIPSIS = "…"
+TAB = 4
+
+#: Joiners, variation selectors and skin tones: terminals disagree on the width of what they
+#: make of the emoji before them, and a table must not depend on it.
+_UNSTEADY = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+
+Look = dict[str, Style]
+"""The styles of a theme by name, ready to draw with."""
+
+
+def look(theme: Theme) -> Look:
+    """The styles of `theme`."""
+    return {name: Style.parse(getattr(theme, name)) for name in STYLES}
+
+
+def flat(text: str) -> str:
+    """`text` on one line, harmless, and as wide as every terminal thinks it is."""
+    text = one_line(text)
+    return text if text.isascii() else _UNSTEADY.sub("", text)
+
+
+def cut(text: str, width: int) -> str:
+    """As much of `text` as fits into `width` cells, with `…` where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS if width > 0 else ""
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` cells, aligned left or `right`."""
+    text = cut(text, width)
+    blank = " " * (width - cell_len(text))
+    return blank + text if right else text + blank
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """The lines of `text`, cleaned, none wider than `width` cells; long words are broken."""
+    width = max(8, width)
+    for line in clean(text).split("\n"):
+        line = _UNSTEADY.sub("", line.expandtabs(TAB).rstrip())
+        if len(line) * 2 <= width or cell_len(line) <= width:
+            yield line
+        else:
+            yield from _broken(line, width)
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    held, used = "", 0
+    for word in re.findall(r"\s*\S+", line):
+        wide = cell_len(word)
+        if used + wide <= width:
+            held, used = held + word, used + wide
+            continue
+        if held:
+            yield held.rstrip()
+        word = word.lstrip()
+        *whole, held = chop_cells(word, width) or [""]
+        yield from whole
+        used = cell_len(held)
+    if held:
+        yield held
+
+
+def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style | None = None) -> Strip:
+    """The `parts` of a line as a strip of exactly `width` cells; `ground` fills what is left."""
+    segments = [Segment(text, style) for text, style in parts if text]
+    return Strip(segments).adjust_cell_length(width, ground)
+
+
+def between(left: str, right: str, width: int) -> str:
+    """`left` and `right` at the ends of a line; the left one is cut when both do not fit."""
+    room = width - cell_len(right) - (2 if right else 0)
+    return pad(left, max(0, room)) + ("  " if right else "") + right if room > 0 else cut(right, width)
+
+
+def size(count: int) -> str:
+    """A number of bytes as people say it: `18 kB`."""
+    if count < 1000:
+        return f"{count} B"
+    for unit in ("kB", "MB"):
+        if count < 999_500:
+            return f"{count / 1000:.1f} {unit}" if count < 10_000 else f"{count / 1000:.0f} {unit}"
+        count //= 1000
+    return f"{count / 1000:.1f} GB"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 ticket`, `3 tickets`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,126 @@
+"""The lines at the top and the bottom: where one is, what is wrong, what was done, which keys matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from desk.model import MINUTE, SECOND, Account, Millis
+from desk.when import brief
+from tui.clock import wall
+from tui.draw import Look, flat
+from tui.front import Front
+from tui.widgets.bars import Line, Part, keys, sentence
+
+NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand relay"
+KEYS = {
+    "queue": (("⏎", "open"), ("r", "reply"), ("a", "assign"), ("x", "solve"), ("/", "filter"), ("?", "help")),
+    "ticket": (("r", "reply"), ("i", "note"), ("x", "solve"), ("J K", "next/previous"), ("q", "back"), ("?", "help")),
+    "writing": (("^s", "review and send"), ("^e", "editor"), ("esc", "leave, keeping the text")),
+    "reviewing": (("y", "send"), ("s", "send and solve"), ("p", "send and pending"), ("e", "edit"), ("q", "discard")),
+    "noting": (("y", "keep it"), ("s", "keep and solve"), ("p", "keep and pending"), ("e", "edit"), ("q", "discard")),
+}
+
+
+class Edges:
+    """Keeps the three lines true; each is repainted only when it reads differently."""
+
+    def __init__(self, front: Front, look: Look) -> None:
+        self._front = front
+        self.top = Line(look, "top", ground="bar")
+        self.notice = Line(look, "notice")
+        self.status = Line(look, "status")
+        self.place: Callable[[], str] = lambda: "queue"
+        self.pending: Callable[[], Sequence[Part]] = lambda: ()
+        self.question: tuple[str, tuple[tuple[str, str], ...]] | None = None
+        self.accounts: dict[str, Account] = {}
+        self.relay = True
+        self.sending: tuple[Millis, str] | None = None
+        """When the last reply goes out, and what to call it."""
+        self._said: list[Part] | None = None
+        self._away: tuple[Millis, str] | None = None
+
+    # -- what they know -----------------------------------------------------------
+
+    def say(self, text: str, style: str = "error") -> None:
+        """A sentence in the last line, until the next key."""
+        self._said = sentence(text, style)
+        self.refresh()
+
+    def clear(self) -> None:
+        """The sentence has been read."""
+        self._said = None
+
+    @property
+    def away(self) -> bool:
+        """Whether the store does not answer."""
+        return self._away is not None
+
+    def lost(self, reason: str) -> None:
+        """The store does not answer."""
+        self._away = (self._away[0] if self._away else self._front.now(), reason)
+        self.refresh()
+
+    def found(self) -> bool:
+        """The store answers; True when it did not before."""
+        was, self._away = self._away is not None, None
+        return was
+
+    # -- what they show -----------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Bring all three up to date."""
+        self.top.say(*self._top())
+        notice = self._notice()
+        self.notice.display = bool(notice)
+        self.notice.say(notice)
+        self.status.say(self._status())
+
+    def _top(self) -> tuple[list[Part], list[Part]]:
+        front, name = self._front, self._front.desk.config.name
+        left: list[Part] = [("deskhand", "strong")]
+        facts = [
+            name if name != "deskhand" else "",
+            "demo" if front.demo else "",
+            "trusted team" if front.desk.store.shared else "",
+        ]
+        if told := " · ".join(flat(fact) for fact in facts if fact):
+            left.append((f"  {told}", "bar"))
+        right: list[Part] = []
+        for account in self.accounts.values():
+            word, style = _health(account)
+            right += [(f"{flat(account.name)} ", "quiet"), (f"{word}   ", style)]
+        return left, [*right, (front.me or "read only", "bar"), (f"   {wall(front.now(), front.zone)}", "bar")]
+
+    def _notice(self) -> list[Part]:
+        if self._away:
+            since, reason = self._away
+            return [
+                (f"read-only: the store has been away for {_for(self._front.now() - since)}, retrying", "notice"),
+                (f"  {flat(reason)}", "quiet"),
+            ]
+        return [(NO_RELAY, "notice")] if not self.relay and not self._front.demo else []
+
+    def _status(self) -> list[Part]:
+        if self.question:
+            text, answers = self.question
+            return [(f"{flat(text)}  ", "notice"), *keys(*answers)]
+        if self._said:
+            return self._said
+        if pending := self.pending():
+            return list(pending)
+        if self.sending and (left := self.sending[0] - self._front.now()) > 0:
+            return [(f"{self.sending[1]} in {-(-left // SECOND)} s", "good"), ("  u to take it back", "quiet")]
+        self.sending = None
+        return keys(*KEYS[self.place()])
+
+
+def _health(account: Account) -> tuple[str, str]:
+    if account.paused:
+        return "paused", "notice"
+    if account.health in ("", "ok"):
+        return "ok", "quiet"
+    return "failing", "trouble"
+
+
+def _for(length: Millis) -> str:
+    return f"{max(0, length) // SECOND} s" if length < 2 * MINUTE else brief(length)

@@ -1,0 +1,128 @@
+"""The prompts of the screen: what each asks, what it offers, and what becomes of the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from desk.actions import load
+from desk.errors import Invalid
+from tui import completion
+from tui.completion import Choice, Known
+from tui.keymap import shown
+from tui.verbs import VERBS
+from tui.widgets.prompt import Asking, Prompt
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+_REMEMBERED = 100
+
+
+class Prompting:
+    """Opens prompts and acts on what was typed into them."""
+
+    def __init__(self, app: DeskApp) -> None:
+        self._app = app
+        self.prompt: Prompt | None = None
+        self.known = Known(load(), {v.name: v.summary for v in VERBS.values() if not v.quick})
+        self._before = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether something is being typed."""
+        return self.prompt is not None and bool(self.prompt.display)
+
+    # -- asking -------------------------------------------------------------------
+
+    def command(self, text: str = "", hint: str | None = None) -> None:
+        """Ask for a command line, beginning with `text`."""
+        self._open(
+            Asking("command", ":", lambda line: completion.command(line, self.known), self.known.history), text, hint
+        )
+
+    def filter(self) -> None:
+        """Ask for a query; the list follows what is typed."""
+        self._before = self._app.queue.query_text
+        text = f"{self._before} " if self._before else ""
+        self._open(Asking("filter", "/", lambda line: completion.query(line, self.known), self.known.filters), text)
+
+    def palette(self) -> None:
+        """Offer every verb there is."""
+        names = {**self.known.screen, **{name: action.summary for name, action in self.known.actions.items()}}
+        keys = self._keys()
+        choices = [Choice(name, name, hint, keys.get(name, "")) for name, hint in sorted(names.items())]
+        self._open(Asking("palette", "run", lambda words: completion.search(words, choices), picks=True))
+
+    def help(self) -> None:
+        """Offer every key and verb, those with keys first."""
+        keys = self._keys()
+        hints = {v.name: v.summary for v in VERBS.values()} | {
+            name: action.summary for name, action in self.known.actions.items()
+        }
+        usages = {name: action.usage for name, action in self.known.actions.items()}
+        order = sorted(hints, key=lambda name: (name not in keys, list(keys).index(name) if name in keys else 0, name))
+        choices = [Choice(name, usages.get(name, name), hints[name], keys.get(name, "")) for name in order]
+        self._open(Asking("help", "help", lambda words: completion.search(words, choices), picks=True))
+
+    def _keys(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for key, line in self._app.bindings.items():
+            verb = line.strip()
+            found[verb] = f"{found[verb]} {shown(key)}" if verb in found else shown(key)
+        return found
+
+    def _open(self, asking: Asking, text: str = "", hint: str | None = None) -> None:
+        async def open_() -> None:
+            if self.prompt is None:
+                self.prompt = Prompt(self._app.look)
+                await self._app.screen.mount(self.prompt)
+            self.prompt.open(asking, text)
+            self.prompt.complain(hint, "notice")
+
+        self._app.spawn(open_())
+
+    # -- answers ------------------------------------------------------------------
+
+    async def changed(self, kind: str, text: str) -> None:
+        """Follow what is being typed."""
+        if self.prompt is None:
+            return
+        if kind != "filter":
+            self.prompt.complain(None)
+            return
+        try:
+            self._app.queue.node(text.strip())
+        except Invalid as error:
+            self.prompt.complain(str(error))
+            return
+        self.prompt.complain(None)
+        await self._app.queue.load(text.strip())
+
+    async def left(self, kind: str, text: str | None) -> None:
+        """Act on a line, or on its absence."""
+        self._app.focus_pane()
+        if kind == "filter":
+            await self._filtered(text)
+        elif text is not None and text.strip():
+            if kind == "command":
+                _remember(self.known.history, text.strip())
+            await self._app.run_line(text.strip())
+
+    async def _filtered(self, text: str | None) -> None:
+        queue = self._app.queue
+        if text is None:
+            if queue.query_text != self._before:
+                await queue.load(self._before)
+            return
+        text = text.strip()
+        queue.node(text)
+        _remember(self.known.filters, text)
+        if queue.query_text != text:
+            await queue.load(text)
+
+
+def _remember(history: list[str], line: str) -> None:
+    if line in history:
+        history.remove(line)
+    history.append(line)
+    del history[:-_REMEMBERED]

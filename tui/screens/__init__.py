@@ -1,0 +1,1 @@
+"""What fills the screen: the queue, or one ticket."""

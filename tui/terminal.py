@@ -1,0 +1,34 @@
+"""Between Textual and the terminal: fewer mouse reports, and a last filter for harmful bytes."""
+
+from __future__ import annotations
+
+import re
+
+from rich.segment import Segment
+from textual.color import Color
+from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter
+
+from desk.text import clean
+
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+class QuietDriver(LinuxDriver):
+    """Asks for clicks and the wheel only: reports of every movement are a burden over SSH."""
+
+    def _enable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write("\x1b[?1000h\x1b[?1006h")
+            self.flush()
+
+
+class Backstop(LineFilter):
+    """Makes harmless whatever reached a widget uncleaned: a paste, a bug."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments without a byte that a terminal would act on."""
+        for i, (text, style, control) in enumerate(segments):
+            if not control and _HARMFUL.search(text):
+                segments[i] = Segment(clean(text).replace("\n", " ").replace("\t", " "), style)
+        return segments

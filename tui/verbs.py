@@ -1,0 +1,267 @@
+"""What the screen itself can do, each thing once: a key, a word for the command line, a line in the help."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from desk.errors import Invalid
+from desk.query import suggest
+from desk.store import SORTS
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+Run = Callable[["DeskApp", int | None, str], Coroutine[Any, Any, None]]
+"""A verb: the screen, the count typed before the key (None: none), and the rest of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of the screen. `quick` ones are keys only; they do not show in completion."""
+
+    name: str
+    run: Run
+    summary: str
+    quick: bool = False
+
+
+VERBS: dict[str, Verb] = {}
+"""All verbs of the screen by name."""
+
+
+def verb(*, quick: bool = False) -> Callable[[Run], Run]:
+    """Make a function a verb of the screen; its docstring is its help."""
+
+    def register(run: Run) -> Run:
+        name = getattr(run, "__name__", "").strip("_").replace("_", "-")
+        VERBS[name] = Verb(name, run, inspect.cleandoc(run.__doc__ or "").partition("\n")[0], quick)
+        return run
+
+    return register
+
+
+# -- moving -------------------------------------------------------------------
+
+_STEP = 3
+"""Lines a key scrolls a conversation: terminals without scroll regions redraw it all anyway."""
+
+
+@verb(quick=True)
+async def down(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go down."""
+    app.pane.move((count or 1) * (_STEP if app.reading else 1))
+
+
+@verb(quick=True)
+async def up(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go up."""
+    app.pane.move(-(count or 1) * (_STEP if app.reading else 1))
+
+
+@verb(quick=True)
+async def half_page_down(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go down half a page."""
+    app.pane.half_page(1, count or 1)
+
+
+@verb(quick=True)
+async def half_page_up(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go up half a page."""
+    app.pane.half_page(-1, count or 1)
+
+
+@verb(quick=True)
+async def top(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the beginning."""
+    await _to(app, count or 1)
+
+
+@verb(quick=True)
+async def bottom(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the end, or with a count to that line."""
+    await _to(app, count)
+
+
+async def _to(app: DeskApp, line: int | None) -> None:
+    if app.reading:
+        app.ticket.conversation.go(len(app.ticket.conversation.lines) if line is None else line - 1)
+    else:
+        app.queue.list.move_to(len(app.queue.list.ids) - 1 if line is None else line - 1)
+
+
+# -- tickets ------------------------------------------------------------------
+
+
+@verb()
+async def show(app: DeskApp, count: int | None, rest: str) -> None:
+    """Open the ticket; with a number (4812 ⏎) that one."""
+    number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else count or app.queue.list.current
+    if number is None:
+        raise Invalid("there is no ticket to open; / shows others")
+    await app.show(number)
+
+
+@verb()
+async def back(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go back to the list."""
+    app.to_list()
+
+
+@verb(quick=True)
+async def leave(app: DeskApp, count: int | None, rest: str) -> None:
+    """Drop the marks, then the filter."""
+    if app.queue.list.marks:
+        app.queue.list.mark(())
+        app.queue.tell()
+    elif (app.queue.query_text, app.queue.sort) != (app.front.query, "urgency"):
+        await app.queue.load(app.front.query, sort="urgency", keep=app.queue.list.current)
+
+
+async def _step(app: DeskApp, by: int) -> None:
+    view, tickets = app.ticket.view, app.queue.list
+    if view is not None and tickets.holds(view.ticket.id):
+        tickets.move(by)
+    if tickets.current is None or (view is not None and tickets.current == view.ticket.id):
+        raise Invalid(f"that is the {'last' if by > 0 else 'first'} ticket of the list")
+    await app.show(tickets.current)
+
+
+@verb()
+async def next_ticket(app: DeskApp, count: int | None, rest: str) -> None:
+    """Open the next ticket of the list."""
+    await _step(app, count or 1)
+
+
+@verb()
+async def previous_ticket(app: DeskApp, count: int | None, rest: str) -> None:
+    """Open the ticket before this one in the list."""
+    await _step(app, -(count or 1))
+
+
+@verb()
+async def next(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the next ticket that needs attention: unread first, then what is due."""
+    place = await app.queue.attention()
+    if place is None:
+        raise Invalid("nothing in this list is unread or due within two hours")
+    app.queue.list.move_to(place)
+    if app.reading and app.queue.list.current is not None:
+        await app.show(app.queue.list.current)
+
+
+@verb()
+async def mark(app: DeskApp, count: int | None, rest: str) -> None:
+    """Mark the ticket (or no longer) and go down; commands then act on all marked ones."""
+    for _ in range(count or 1):
+        if app.queue.list.current is not None:
+            app.queue.list.toggle(app.queue.list.current)
+            app.queue.list.move(1)
+    app.queue.tell()
+
+
+@verb()
+async def mark_all(app: DeskApp, count: int | None, rest: str) -> None:
+    """Mark every ticket of the list, or none."""
+    tickets = app.queue.list
+    tickets.mark(() if tickets.marks else tickets.ids)
+    app.queue.tell()
+
+
+@verb()
+async def unfold(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the quoted text of all messages, or fold it again."""
+    if not app.ticket.conversation.unfold():
+        app.say("nothing is folded here", "quiet")
+
+
+@verb()
+async def why(app: DeskApp, count: int | None, rest: str) -> None:
+    """Tell why each message is on this ticket."""
+    app.ticket.conversation.explain()
+
+
+# -- the list -----------------------------------------------------------------
+
+
+@verb()
+async def filter(app: DeskApp, count: int | None, rest: str) -> None:
+    """Choose what the list shows: is:open assignee:me due:<2h "refund"."""
+    if rest:
+        app.queue.node(rest)
+        await app.queue.load(rest, keep=app.queue.list.current)
+    else:
+        app.prompting.filter()
+
+
+@verb()
+async def sort(app: DeskApp, count: int | None, rest: str) -> None:
+    """Order the list by urgency, newest, oldest, updated, waiting or priority."""
+    if rest not in SORTS:
+        raise Invalid(f'there is no order "{rest}"{suggest(rest, SORTS)}')
+    await app.queue.load(sort=rest, keep=app.queue.list.current)
+
+
+@verb()
+async def refresh(app: DeskApp, count: int | None, rest: str) -> None:
+    """Bring in what is new and put the list in order."""
+    await app.queue.load(keep=app.queue.list.current)
+
+
+# -- doing --------------------------------------------------------------------
+
+
+@verb(quick=True)
+async def command(app: DeskApp, count: int | None, rest: str) -> None:
+    """Type a command."""
+    app.prompting.command()
+
+
+@verb()
+async def palette(app: DeskApp, count: int | None, rest: str) -> None:
+    """Search all verbs and run one."""
+    app.prompting.palette()
+
+
+@verb()
+async def help(app: DeskApp, count: int | None, rest: str) -> None:
+    """Search all keys and verbs."""
+    app.prompting.help()
+
+
+@verb()
+async def undo(app: DeskApp, count: int | None, rest: str) -> None:
+    """Take back what you did last."""
+    await app.commands.take_back()
+
+
+@verb()
+async def redo(app: DeskApp, count: int | None, rest: str) -> None:
+    """Do again what you took back."""
+    await app.commands.take_back(redo=True)
+
+
+@verb()
+async def repeat(app: DeskApp, count: int | None, rest: str) -> None:
+    """Do the last command again, here."""
+    await app.commands.repeat()
+
+
+@verb()
+async def raise_(app: DeskApp, count: int | None, rest: str) -> None:
+    """Give the ticket the next higher priority."""
+    await app.commands.level(count or 1)
+
+
+@verb()
+async def lower(app: DeskApp, count: int | None, rest: str) -> None:
+    """Give the ticket the next lower priority."""
+    await app.commands.level(-(count or 1))
+
+
+@verb()
+async def quit(app: DeskApp, count: int | None, rest: str) -> None:
+    """Leave deskhand."""
+    app.leave()

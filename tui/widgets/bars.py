@@ -1,0 +1,81 @@
+"""The lines at the edges: what desk this is, what the list shows, and which keys matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.draw import Look, cut, flat, strip
+
+Part = tuple[str, str]
+"""Text, and the name of its style."""
+
+
+class Line(Widget):
+    """One line with something at its left end and something at its right; repainted only when it differs."""
+
+    def __init__(self, look: Look, id: str | None = None, *, ground: str = "text") -> None:
+        super().__init__(id=id)
+        self.look, self.ground = look, ground
+        self.left: tuple[Part, ...] = ()
+        self.right: tuple[Part, ...] = ()
+
+    def say(self, left: Sequence[Part], right: Sequence[Part] = ()) -> None:
+        """Show this."""
+        if (tuple(left), tuple(right)) != (self.left, self.right):
+            self.left, self.right = tuple(left), tuple(right)
+            self.refresh()
+
+    @property
+    def text(self) -> str:
+        """What stands there, for tests and screen readers."""
+        return "".join(text for text, _ in (*self.left, *self.right))
+
+    def render_line(self, y: int) -> Strip:
+        """The line as it is drawn: the right end wins when both do not fit."""
+        width = self.size.width
+        right = _fitted(self.right, max(0, width - 1))
+        room = max(0, width - 1 - sum(cell_len(text) for text, _ in right) - (2 if right else 0))
+        left = _fitted(self.left, room)
+        gap = width - 1 - sum(cell_len(text) for text, _ in (*left, *right)) - (1 if right else 0)
+        parts = [(" ", self.ground), *left, (" " * max(0, gap), self.ground), *right]
+        return strip([(text, self.look[style]) for text, style in parts], width, self.look[self.ground])
+
+
+class Rule(Widget):
+    """One thin line across."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        return strip([("─" * self.size.width, self.look["rule"])], self.size.width)
+
+
+def _fitted(parts: Sequence[Part], width: int) -> list[Part]:
+    fitted: list[Part] = []
+    for text, style in parts:
+        text = cut(text, width)
+        width -= cell_len(text)
+        fitted.append((text, style))
+        if width <= 0:
+            break
+    return fitted
+
+
+def keys(*pairs: tuple[str, str]) -> list[Part]:
+    """Keys with their words, for the status line."""
+    parts: list[Part] = []
+    for key, word in pairs:
+        parts += [(key, "key"), (f" {word}   ", "quiet")]
+    return parts
+
+
+def sentence(text: str, style: str = "error") -> list[Part]:
+    """A message for the status line, on one line and harmless."""
+    return [(flat(text), style)]

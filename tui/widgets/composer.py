@@ -1,0 +1,68 @@
+"""Where a reply or a note is written, below the conversation."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import TextArea
+
+from desk.text import clean
+from tui.draw import Look
+from tui.outgoing import NOTE
+from tui.widgets.bars import Line
+
+
+class Composer(Vertical):
+    """A heading that says who will read it, and the text."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(id="composer")
+        self.look = look
+
+    def compose(self) -> ComposeResult:
+        """The heading and the text."""
+        yield Line(self.look, "composing")
+        area = TextArea(
+            "",
+            soft_wrap=True,
+            tab_behavior="focus",
+            show_line_numbers=False,
+            compact=True,
+            id="body",
+            highlight_cursor_line=False,
+        )
+        area.cursor_blink = False
+        yield area
+
+    @property
+    def area(self) -> TextArea:
+        """Where the text is typed."""
+        return self.query_one("#body", TextArea)
+
+    def open(self, kind: str, heading: tuple[tuple[str, str], ...], text: str) -> None:
+        """Write a reply or a note, going on with `text`."""
+        line = self.query_one("#composing", Line)
+        line.ground = "note" if kind == NOTE else "text"
+        line.say(heading)
+        line.refresh()
+        self._colour(kind)
+        self.display = True
+        self.text = text
+        self.area.focus()
+
+    def _colour(self, kind: str) -> None:
+        style = self.look["note"] if kind == NOTE else self.look["text"]
+        for target, color in (("color", style.color), ("background", style.bgcolor)):
+            plain = color is None or color.is_default
+            value = "ansi_default" if plain or color is None else color.get_truecolor().hex
+            setattr(self.area.styles, target, value)
+
+    @property
+    def text(self) -> str:
+        """What has been written."""
+        return self.area.text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.area.load_text(clean(text).expandtabs(4))
+        self.area.move_cursor(self.area.document.end)

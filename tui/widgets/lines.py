@@ -1,0 +1,74 @@
+"""Lines of text to read and scroll: what a conversation, a review and a list of choices are drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.draw import Look, strip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One line: (text, name of a style) pairs, and the style of the ground behind and after them."""
+
+    parts: tuple[tuple[str, str], ...] = ()
+    ground: str = "text"
+
+
+class Lines(ScrollView, can_focus=True, inherit_bindings=False):
+    """Lines that scroll by keys; only those that changed are drawn again."""
+
+    def __init__(self, look: Look, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.look = look
+        self.lines: list[Drawn] = []
+
+    @property
+    def text(self) -> str:
+        """All that is there, as plain text."""
+        return "\n".join("".join(text for text, _ in line.parts).rstrip() for line in self.lines)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last line is in sight."""
+        return self.scroll_offset.y + self.size.height >= len(self.lines)
+
+    def put(self, lines: Sequence[Drawn]) -> None:
+        """Show these lines; repaint the ones that differ."""
+        before, self.lines = self.lines, list(lines)
+        self.virtual_size = Size(self.size.width, len(self.lines))
+        top = self.scroll_offset.y
+        for y in range(self.size.height):
+            if before[top + y : top + y + 1] != self.lines[top + y : top + y + 1]:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        line = y + self.scroll_offset.y
+        if line >= len(self.lines):
+            return Strip.blank(self.size.width)
+        drawn = self.lines[line]
+        return strip(
+            [(text, self.look[style]) for text, style in drawn.parts], self.size.width, self.look[drawn.ground]
+        )
+
+    def move(self, by: int) -> None:
+        """Scroll `by` lines."""
+        self.go(self.scroll_offset.y + by)
+
+    def half_page(self, direction: int, times: int = 1) -> None:
+        """Scroll by half a page."""
+        self.move(direction * max(1, self.size.height // 2) * times)
+
+    def go(self, line: int) -> None:
+        """Scroll so that `line` is the first one, as far as there are lines."""
+        self.scroll_to(y=max(0, min(line, len(self.lines) - self.size.height)), animate=False, immediate=True)
+
+    def end(self) -> None:
+        """Scroll to the last line."""
+        self.go(len(self.lines))

@@ -1,0 +1,182 @@
+"""The line at the bottom to type into: commands, filters, and the searchable lists of verbs and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from desk.text import clean
+from tui.completion import SHOWN, Choice
+from tui.draw import Look, cut, pad
+from tui.widgets.lines import Drawn, Lines
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a prompt is for: its sign, how it completes, and the lines typed before.
+
+    `picks`: Enter takes the chosen line rather than what was typed (a list to search in).
+    """
+
+    kind: str
+    sign: str
+    choices: Callable[[str], Sequence[Choice]]
+    history: Sequence[str] = ()
+    picks: bool = False
+
+
+class Prompt(Vertical):
+    """One line of input with what it may become above it."""
+
+    class Changed(Message):
+        """The text is another one."""
+
+        def __init__(self, kind: str, text: str) -> None:
+            super().__init__()
+            self.kind, self.text = kind, text
+
+    class Left(Message):
+        """The prompt closed, with a line to run or without one."""
+
+        def __init__(self, kind: str, text: str | None) -> None:
+            super().__init__()
+            self.kind, self.text = kind, text
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(id="prompt")
+        self.look = look
+        self.asking = Asking("", ":", lambda text: ())
+        self.found: list[Choice] = []
+        self.chosen = -1
+        self.said: tuple[str, str] | None = None
+        self._back = 0
+        self._quiet = False
+
+    def compose(self) -> ComposeResult:
+        """The possibilities, and below them the line."""
+        yield Lines(self.look, "choices")
+        with Horizontal(id="typing"):
+            yield Static(id="sign", markup=False)
+            field = Input(compact=True, id="field", select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+
+    @property
+    def field(self) -> Input:
+        """Where the text is typed."""
+        return self.query_one("#field", Input)
+
+    def open(self, asking: Asking, text: str = "") -> None:
+        """Ask, beginning with `text`."""
+        self.asking, self._back, self.said = asking, 0, None
+        self.query_one("#sign", Static).update(asking.sign)
+        self.display = True
+        self._set(text)
+        self.field.focus()
+        self._look_up()
+
+    def close(self, text: str | None) -> None:
+        """End, with or without a line."""
+        self.display = False
+        self.post_message(self.Left(self.asking.kind, text))
+
+    def complain(self, text: str | None, style: str = "error") -> None:
+        """Show a sentence above the line (None: no longer)."""
+        said = (text, style) if text else None
+        if said != self.said:
+            self.said = said
+            self._draw()
+
+    def key(self, name: str) -> bool:
+        """Take a key that is not text; False when it is none of ours."""
+        match name:
+            case "escape" | "^c":
+                self.close(None)
+            case "enter":
+                self._enter()
+            case "tab":
+                self._choose(1, complete=not self.asking.picks)
+            case "shift+tab":
+                self._choose(-1, complete=not self.asking.picks)
+            case "up" | "^k" if self.asking.picks:
+                self._choose(-1)
+            case "down" | "^n" if self.asking.picks:
+                self._choose(1)
+            case "up" | "down":
+                self._recall(1 if name == "up" else -1)
+            case _:
+                return False
+        return True
+
+    def _enter(self) -> None:
+        if not self.asking.picks:
+            self.close(self.field.value)
+        elif self.found:
+            self.close(self.found[max(0, self.chosen)].text)
+
+    def _recall(self, step: int) -> None:
+        history = self.asking.history
+        self._back = max(0, min(len(history), self._back + step))
+        self._set(history[-self._back] if self._back else "")
+        self._look_up()
+
+    def _choose(self, step: int, *, complete: bool = False) -> None:
+        usable = [i for i, c in enumerate(self.found) if not complete or c.text != self.field.value]
+        if not usable:
+            return
+        later = [i for i in usable if (i > self.chosen if step > 0 else i < self.chosen)]
+        self.chosen = (later[0] if step > 0 else later[-1]) if later else usable[0 if step > 0 else -1]
+        if complete:
+            self._set(self.found[self.chosen].text)
+            self.post_message(self.Changed(self.asking.kind, self.field.value))
+        self._draw()
+
+    def _set(self, text: str) -> None:
+        self._quiet = self.field.value != text
+        self.field.value = text
+        self.field.cursor_position = len(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Look up again what the line may become."""
+        event.stop()
+        if self._quiet:
+            self._quiet = False
+            return
+        self._look_up()
+        self.post_message(self.Changed(self.asking.kind, event.value))
+
+    def _look_up(self) -> None:
+        self.found = list(self.asking.choices(self.field.value))
+        self.chosen = 0 if self.asking.picks and self.found else -1
+        self._draw()
+
+    def _draw(self) -> None:
+        most = max(SHOWN, self.app.size.height * 2 // 3) if self.asking.picks else SHOWN
+        first = max(0, min(self.chosen - most // 2, len(self.found) - most))
+        shown = self.found[first : first + most]
+        keys = max((cell_len(c.key) for c in shown), default=0)
+        names = min(max((cell_len(c.label) for c in shown), default=0), max(12, self.app.size.width // 2))
+        lines = [self._line(c, i + first == self.chosen, keys, names) for i, c in enumerate(shown)]
+        if self.said:
+            lines += [Drawn(((f" {part}", self.said[1]),)) for part in clean(self.said[0]).split("\n")]
+        if not lines and self.asking.picks:
+            lines = [Drawn(((" nothing has these words in it; shorten them, or Escape", "quiet"),))]
+        choices = self.query_one("#choices", Lines)
+        choices.styles.height = len(lines)
+        choices.put(lines)
+
+    def _line(self, choice: Choice, chosen: bool, keys: int, names: int) -> Drawn:
+        lead = f" {pad(choice.key, keys)}  " if keys else " "
+        ground = "chosen" if chosen else "text"
+        parts = (
+            (lead, "chosen" if chosen else "key"),
+            (pad(cut(choice.label, names), names), ground),
+            (f"  {choice.hint}", "chosen" if chosen else "quiet"),
+        )
+        return Drawn(parts, ground)

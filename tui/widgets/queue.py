@@ -1,0 +1,277 @@
+"""The list of tickets: draws only the lines in sight, and after a change only the cells that differ."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from desk.model import Millis
+from desk.store import Row
+from tui.columns import GUTTER, Column, Pieces, cell, layout
+from tui.draw import Look, strip
+
+CURSOR = "▌"
+MARK = "*"
+UNREAD = "•"
+_AHEAD = 100
+_KEPT = 2_000
+
+
+class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
+    """Tickets in the order of a query, with a cursor, marks, and clocks that tick."""
+
+    class Wanted(Message):
+        """Some lines in sight have not been read yet."""
+
+        def __init__(self, ids: list[int]) -> None:
+            super().__init__()
+            self.ids = ids
+
+    class Moved(Message):
+        """The columns stand elsewhere now."""
+
+        def __init__(self, columns: tuple[Column, ...]) -> None:
+            super().__init__()
+            self.columns = columns
+
+    class Pressed(Message):
+        """A line was clicked twice: open it."""
+
+    def __init__(self, look: Look, now: Callable[[], Millis], me: str | None) -> None:
+        super().__init__()
+        self.look, self.now, self.me = look, now, me
+        self.ids = array("q")
+        self.rows: dict[int, Row] = {}
+        self.cursor = 0
+        self.marks: set[int] = set()
+        self.gone: set[int] = set()
+        self.columns: tuple[Column, ...] = ()
+        self.empty: tuple[str, ...] = ("loading",)
+        self._sorted = array("q")
+        self._asked: set[int] = set()
+        self._drawn: dict[int, tuple[Pieces, ...]] = {}
+
+    # -- what is in it ----------------------------------------------------------
+
+    def fill(
+        self, ids: Sequence[int], rows: Iterable[Row], *, keep: int | None = None, empty: tuple[str, ...] = ()
+    ) -> None:
+        """Show these tickets; the cursor stays on the ticket `keep` if it is among them, else in its place.
+
+        `empty` are the sentences to show when there are none.
+        """
+        self.empty = empty
+        self.ids = array("q", ids)
+        self._sorted = array("q", sorted(ids))
+        self.rows = {row.ticket.id: row for row in rows}
+        self.gone.clear()
+        self._asked.clear()
+        self._drawn.clear()
+        self.marks &= set(self.ids) if self.marks else set()
+        place = self.place(keep) if keep is not None else None
+        self.cursor = max(0, min(self.cursor if place is None else place, len(self.ids) - 1))
+        self._arrange()
+        self._reveal()
+        self.refresh()
+
+    def extend(self, ids: Sequence[int]) -> None:
+        """Put behind what is shown whatever of `ids` is not there yet: nothing moves."""
+        shown = set(self.ids)
+        self.ids.extend(i for i in ids if i not in shown)
+        self._sorted = array("q", sorted(self.ids))
+        self._arrange()
+
+    def put(self, rows: Iterable[Row], gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
+        """Take over fresh rows, and repaint the cells in sight that differ."""
+        for row in rows:
+            self.rows[row.ticket.id] = row
+            self._asked.discard(row.ticket.id)
+        self.gone |= set(gone)
+        self.gone -= set(back)
+        self._trim()
+        self.repaint()
+
+    def drop(self, ids: set[int]) -> None:
+        """Take tickets out; the cursor keeps its place, or its ticket when something before it went."""
+        at = self.current
+        before = sum(1 for i in self.ids[: self.cursor] if i in ids)
+        self.ids = array("q", (i for i in self.ids if i not in ids))
+        self._sorted = array("q", sorted(self.ids))
+        self.marks -= ids
+        self.gone -= ids
+        self.cursor = max(0, min(self.cursor - (before if at is not None else 0), len(self.ids) - 1))
+        self._arrange()
+        self._reveal()
+        self.refresh()
+
+    def holds(self, number: int) -> bool:
+        """Whether the ticket is in the list, in sight or not."""
+        place = bisect_left(self._sorted, number)
+        return place < len(self._sorted) and self._sorted[place] == number
+
+    def place(self, number: int) -> int | None:
+        """On which line the ticket is."""
+        return self.ids.index(number) if self.holds(number) else None
+
+    @property
+    def current(self) -> int | None:
+        """The ticket under the cursor."""
+        return self.ids[self.cursor] if self.ids else None
+
+    @property
+    def in_sight(self) -> range:
+        """The lines on the screen."""
+        top = self.scroll_offset.y
+        return range(top, min(len(self.ids), top + self.size.height))
+
+    # -- moving -----------------------------------------------------------------
+
+    def move_to(self, line: int) -> None:
+        """Put the cursor on a line; at the edge the list jumps by half a page."""
+        line = max(0, min(line, len(self.ids) - 1))
+        if line == self.cursor or not self.ids:
+            return
+        before, self.cursor = self.cursor, line
+        if not self._reveal():
+            for changed in (before, line):
+                self.refresh(Region(0, changed - self.scroll_offset.y, 1, 1))
+
+    def move(self, by: int) -> None:
+        """Move the cursor `by` lines."""
+        self.move_to(self.cursor + by)
+
+    def half_page(self, direction: int, times: int = 1) -> None:
+        """Move the cursor and the list by half a page."""
+        self.move(direction * max(1, self.size.height // 2) * times)
+
+    def _reveal(self) -> bool:
+        top, height = self.scroll_offset.y, max(1, self.size.height)
+        if top <= self.cursor < top + height:
+            return False
+        half = height // 2
+        wanted = self.cursor - (height - 1 - half if self.cursor >= top + height else half)
+        self.scroll_to(y=max(0, min(wanted, len(self.ids) - height)), animate=False, immediate=True)
+        return True
+
+    # -- marks ------------------------------------------------------------------
+
+    def toggle(self, number: int) -> None:
+        """Mark a ticket, or no longer."""
+        self.marks ^= {number}
+        self._redraw_gutter((number,))
+
+    def mark(self, ids: Iterable[int]) -> None:
+        """Mark exactly these."""
+        before, self.marks = self.marks, set(ids)
+        self._redraw_gutter(before ^ self.marks)
+
+    def _redraw_gutter(self, ids: Iterable[int]) -> None:
+        changed = set(ids)
+        for line in self.in_sight:
+            if self.ids[line] in changed:
+                self.refresh(Region(1, line - self.scroll_offset.y, 1, 1))
+
+    # -- drawing ----------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Arrange the columns for the new width."""
+        self._arrange()
+        self._reveal()
+
+    def _arrange(self) -> None:
+        digits = len(str(self._sorted[-1])) if self._sorted else 4
+        columns = layout(self.size.width, digits)
+        if columns != self.columns:
+            self.columns = columns
+            self._drawn.clear()
+            self.post_message(self.Moved(columns))
+            self.refresh()
+        self.virtual_size = Size(self.size.width, len(self.ids))
+
+    def cells(self, number: int) -> tuple[Pieces, ...] | None:
+        """What each column says of the ticket now; None when it has not been read yet."""
+        row = self.rows.get(number)
+        if row is None:
+            return None
+        now, gone = self.now(), number in self.gone
+        return tuple(cell(column, row, now, self.me, gone=gone) for column in self.columns)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        line, width, look = y + self.scroll_offset.y, self.size.width, self.look
+        if line >= len(self.ids):
+            return self._blank(y)
+        number = self.ids[line]
+        cells = self.cells(number)
+        if cells is None:
+            self._want(line)
+            return Strip([Segment(CURSOR if line == self.cursor else " ", look["cursor"])]).adjust_cell_length(width)
+        self._drawn[number] = cells
+        segments = [Segment(CURSOR if line == self.cursor else " ", look["cursor"]), self._sign(number)]
+        x = GUTTER
+        for column, pieces in zip(self.columns, cells, strict=True):
+            if column.x > x:
+                segments.append(Segment(" " * (column.x - x), look["text"]))
+            segments += [Segment(text, look[style]) for text, style in pieces]
+            x = column.x + column.width
+        return Strip(segments).adjust_cell_length(width)
+
+    def _blank(self, y: int) -> Strip:
+        """Below the last ticket; an empty list says why it is empty."""
+        said = self.empty[y - 1] if not self.ids and 0 < y <= len(self.empty) else ""
+        return strip([(f"   {said}", self.look["quiet"])], self.size.width)
+
+    def _sign(self, number: int) -> Segment:
+        if number in self.marks:
+            return Segment(MARK, self.look["mark"])
+        return Segment(UNREAD if self.rows[number].unread else " ", self.look["unread"])
+
+    def repaint(self) -> None:
+        """Repaint the cells in sight whose text or style is not what stands on the screen."""
+        for line in self.in_sight:
+            number = self.ids[line]
+            drawn, cells = self._drawn.get(number), self.cells(number)
+            if cells is None or cells == drawn:
+                continue
+            y = line - self.scroll_offset.y
+            if drawn is None:
+                self.refresh(Region(0, y, self.size.width, 1))
+                continue
+            for column, old, new in zip(self.columns, drawn, cells, strict=True):
+                if old != new:
+                    self.refresh(Region(column.x, y, column.width, 1))
+            self.refresh(Region(1, y, 1, 1))
+
+    def _want(self, line: int) -> None:
+        wanted = [
+            i for i in self.ids[max(0, line - _AHEAD) : line + _AHEAD] if i not in self.rows and i not in self._asked
+        ]
+        if wanted:
+            self._asked.update(wanted)
+            self.post_message(self.Wanted(wanted))
+
+    def _trim(self) -> None:
+        """Forget rows far away, so that a long day does not fill the memory."""
+        if len(self.rows) > _KEPT:
+            top = self.scroll_offset.y
+            near = set(self.ids[max(0, top - _KEPT // 4) : top + _KEPT // 4])
+            self.rows = {number: row for number, row in self.rows.items() if number in near}
+            self._drawn.clear()
+
+    # -- the mouse --------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """One click moves the cursor, two open."""
+        line = event.y + self.scroll_offset.y
+        if line < len(self.ids):
+            self.move_to(line)
+            if event.chain == 2:
+                self.post_message(self.Pressed())
