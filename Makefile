@@ -1,0 +1,78 @@
+# make demo and make test need nothing but make and Python 3.11 or later; they set up the rest in .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS :=
+JOBS := 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint check format bench torture lock clean
+
+help:
+	@echo "make demo      a sample desk to play with; nothing to configure"
+	@echo "make run       start deskhand (make run ARGS='ls is:open')"
+	@echo "make test      set up the test servers and run the tests"
+	@echo "make check     format, lint, types, tests: all that a change has to pass"
+	@echo "make format    put the code into its format"
+	@echo "make bench     measure, with peers beside us where they are installed (ARGS='--only ls,start')"
+	@echo "make torture   the long fault-injection tests"
+	@echo "make lock      pin the newest versions that pyproject.toml allows"
+	@echo "make clean     remove what all this made"
+
+run: $(VENV)/.run
+	@$(BIN)/deskhand $(ARGS)
+
+demo: $(VENV)/.run
+	@$(BIN)/deskhand demo $(ARGS)
+
+test: $(VENV)/.dev
+	@sh tests/servers/install.sh || echo "the test servers could not be installed"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not torture" $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.run $(ARGS)
+
+torture: $(VENV)/.dev
+	@sh tests/servers/install.sh || echo "the test servers could not be installed"
+	$(BIN)/python -m pytest -m torture $(ARGS)
+
+# Pins are made in a fresh environment without deskhand itself: what pip freeze lists there
+# is what deskhand needs and no more. requirements-dev.lock holds what the tests need besides.
+lock:
+	rm -rf build/lock
+	.ci/venv build/lock
+	build/lock/bin/python .ci/wants.py | build/lock/bin/python -m pip install --quiet -r /dev/stdin
+	build/lock/bin/python -m pip freeze >requirements.lock
+	build/lock/bin/python .ci/wants.py dev | build/lock/bin/python -m pip install --quiet -c requirements.lock -r /dev/stdin
+	build/lock/bin/python -m pip freeze | grep -vxFf requirements.lock >requirements-dev.lock
+	rm -rf build/lock
+
+clean:
+	rm -rf $(VENV) build dist bench/out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# -- the virtual environment; a stamp is younger than what it was made from --------
+
+$(VENV)/.made: .ci/venv
+	.ci/venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements.lock pyproject.toml
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(PIP) install -r requirements-dev.lock
+	@touch $@
