@@ -1,0 +1,1 @@
+"""Measurements: generated mail, a harness for full-screen programs, and one command that runs all (`make bench`)."""
