@@ -68,6 +68,7 @@ class RelayConfig:
     log: str = "-"
     log_level: str = "info"
     workers: int = 1
+    lease_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,6 @@ from relay.workers import Parse, Workers
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LEASE_MS: Millis = 30_000
-"""How long a lost holder keeps a job from others."""
-
 STEADY_S = 60.0
 """A part that ran this long before it failed begins its back-off anew."""
 
@@ -41,13 +38,12 @@ class Station:
     poll_s: float = 60.0
 
 
-class Lost(Exception):
-    """Another process holds the lease now."""
-
-
 @dataclass
 class Engine:
-    """The relay's surroundings. `now` tells the time (Unix milliseconds), `holder` is this process's name on leases."""
+    """The relay's surroundings. `now` tells the time (Unix milliseconds), `holder` is this process's name on leases.
+
+    `lease_ms` is how long a lost relay keeps its jobs, and what it was sending, from others.
+    """
 
     store: Store
     config: DeskConfig
@@ -56,6 +52,7 @@ class Engine:
     holder: str
     now: Callable[[], Millis]
     workers: Workers
+    lease_ms: Millis = 30_000
     health: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
 
@@ -64,13 +61,13 @@ class Engine:
         return await asyncio.to_thread(work, *args, **kwargs)
 
     async def _take(self, name: str) -> bool:
-        return await self.call(self.store.lease, name, self.holder, self.now(), self.now() + LEASE_MS)
+        return await self.call(self.store.lease, name, self.holder, self.now(), self.now() + self.lease_ms)
 
     @asynccontextmanager
     async def leased(self, name: str) -> AsyncIterator[None]:
         """Hold the job `name` for as long as the block runs; wait for it while another process has it."""
         while not await self._take(name):  # noqa: ASYNC110 - what we wait for happens in another process
-            await asyncio.sleep(LEASE_MS / 3_000)
+            await asyncio.sleep(self.lease_ms / 3_000)
         task = asyncio.current_task()
         keeper = asyncio.create_task(self._keep(name, task))
         try:
@@ -81,7 +78,7 @@ class Engine:
 
     async def _keep(self, name: str, task: asyncio.Task[object] | None) -> None:
         while True:
-            await asyncio.sleep(LEASE_MS / 3_000)
+            await asyncio.sleep(self.lease_ms / 3_000)
             try:
                 kept = await self._take(name)
             except DeskError as error:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Retry, Sender, Sent, Unknown
 from desk.errors import DeskError, NotFound
-from desk.model import Identity, Kind, Millis, State
+from desk.model import Identity, Kind, State
 from desk.store import Outbound
 from relay.engine import Engine, Station
 from relay.log import log
 from relay.retry import GIVE_UP_MS, backoff
-
-HOLD_MS: Millis = 60_000
-"""How long a claimed delivery stays with a sender that gives no sign of life."""
 
 IDLE_S = 0.5
 AT_ONCE = 4
@@ -37,7 +34,9 @@ async def outbox(engine: Engine) -> None:
         lost = await engine.call(engine.store.reclaim, engine.now())
         if lost:
             log.warning("taken over from a lost sender", extra={"deliveries": lost})
-        claimed = await engine.call(engine.store.claim, engine.holder, engine.now(), engine.now() + HOLD_MS, AT_ONCE)
+        claimed = await engine.call(
+            engine.store.claim, engine.holder, engine.now(), engine.now() + engine.lease_ms, AT_ONCE
+        )
         if claimed:
             await _all(_deliver(engine, stations.get(one.delivery.account), one) for one in claimed)
         else:
@@ -124,14 +123,18 @@ class _Phase:
     async def __call__(self, name: str) -> None:
         self.name = name
         engine = self._engine
-        if not await engine.call(engine.store.phase, self._number, engine.holder, name, engine.now() + HOLD_MS):
+        if not await engine.call(engine.store.phase, self._number, engine.holder, name, engine.now() + engine.lease_ms):
             raise _ClaimLost
 
     async def keep(self) -> None:
         while True:
-            await asyncio.sleep(HOLD_MS / 3_000)
+            await asyncio.sleep(self._engine.lease_ms / 3_000)
             engine = self._engine
-            await engine.call(engine.store.phase, self._number, engine.holder, self.name, engine.now() + HOLD_MS)
+            # A store that is away for a moment must not end the renewals.
+            with suppress(DeskError):
+                await engine.call(
+                    engine.store.phase, self._number, engine.holder, self.name, engine.now() + engine.lease_ms
+                )
 
 
 async def _attempt(station: Station, part: Part, one: Outbound, phase: _Phase) -> _Result:

@@ -9,7 +9,7 @@ from functools import partial
 from desk.channel import Poller
 from desk.errors import DeskError
 from desk.store import RELAY
-from relay.engine import LEASE_MS, Engine
+from relay.engine import Engine
 from relay.log import log
 from relay.outbox import outbox
 from relay.pump import pump
@@ -57,7 +57,7 @@ async def _presence(engine: Engine) -> None:
     name = f"{RELAY}{engine.holder}"
     while True:
         try:
-            await engine.call(engine.store.lease, name, engine.holder, engine.now(), engine.now() + LEASE_MS)
+            await engine.call(engine.store.lease, name, engine.holder, engine.now(), engine.now() + engine.lease_ms)
         except DeskError as error:
             log.warning("presence not renewed", extra={"error": str(error)})
-        await asyncio.sleep(LEASE_MS / 3_000)
+        await asyncio.sleep(engine.lease_ms / 3_000)

@@ -37,6 +37,7 @@ class Email:
             attachment_limit_bytes=self._settings.attachment_limit_bytes,
             markup="markdown",
             may_start=True,
+            plus_address=self._settings.plus_address,
         )
 
     @property
@@ -61,7 +62,7 @@ class Email:
         """The bytes of `draft`."""
         from channels.email.render import render
 
-        return [render(draft, self._settings)]
+        return [render(draft)]
 
     async def send(self, part: Part, key: str, phase: Phase) -> Sent:
         """Hand `part` in. Mail has no use for `key`: what was lost in the data phase stays unknown."""

@@ -1,0 +1,183 @@
+"""relay.outbox: no reply is silently lost, and none is sent twice by the program (invariants 5 to 8)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from desk.model import State
+from relay import outbox as module
+from relay.outbox import outbox
+from tests.channels.email.accounts import NOWHERE, account, clear
+from tests.relays import Room, batch, now, running, until
+from tests.servers.scripted_smtp import DROP, SILENCE, STEPS, ScriptedSmtp
+
+FINAL = {State.SENT, State.FAILED, State.UNKNOWN, State.DEFERRED}
+
+
+def settled(room: Room) -> bool:
+    return all(state in FINAL for state, _ in room.states())
+
+
+def at(server: ScriptedSmtp, **other: object) -> dict[str, object]:
+    return clear(server.port, **other)
+
+
+async def test_reply_goes_out_with_threading_headers_and_is_sent(tmp_path: Path) -> None:
+    async with ScriptedSmtp() as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply **Hello** Ann")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: room.states() == [(State.SENT, "")], "the reply to be sent")
+    (sent,) = server.messages
+    thread = room.store.thread(1)
+    assert f"Message-ID: <{thread[1].message_id}>".encode() in sent
+    assert f"In-Reply-To: <{thread[0].message_id}>".encode() in sent
+    assert b"<strong>Hello</strong>" in sent
+    assert thread[1].state is State.SENT
+    assert room.store.ticket(1).waiting_since is None
+
+
+@pytest.mark.parametrize("fault", [DROP, SILENCE])
+@pytest.mark.parametrize("step", STEPS)
+async def test_cut_is_sent_again_before_the_data_and_unknown_from_there_on(
+    tmp_path: Path, step: str, fault: str
+) -> None:
+    async with ScriptedSmtp(**{step: fault}) as server:
+        room = Room(tmp_path, account(smtp=at(server, timeout_s=0.3, answer_timeout_s=0.3)))
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: settled(room), f"the cut at {step} to be settled")
+            if step in ("DATA", "DOT"):
+                assert [s for s, _ in room.states()] == [State.UNKNOWN]
+                assert room.store.thread(1)[1].state is State.UNKNOWN
+                room.hurry()
+                await asyncio.sleep(2 * module.IDLE_S)
+                assert len(server.messages) == (step == "DOT"), "an unknown delivery is never sent again by the program"
+                room.store.retry(1, batch("outbox retry 1"))
+            else:
+                assert [s for s, _ in room.states()] == [State.DEFERRED]
+                assert not server.messages
+                room.hurry()
+            await until(lambda: room.states()[0][0] is State.SENT, "the second attempt")
+    ids = {line for message in server.messages for line in message.split(b"\r\n") if line.startswith(b"Message-ID:")}
+    assert len(ids) == 1, "every attempt carries the same Message-ID"
+    assert len(server.messages) == (2 if step == "DOT" else 1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "state"),
+    [
+        ("RCPT", "451 4.7.1 try later", State.DEFERRED),
+        ("RCPT", "550 5.1.1 no such user", State.FAILED),
+        ("MAIL", "452 4.3.1 disk full", State.DEFERRED),
+        ("DATA", "554 5.7.1 not from you", State.FAILED),
+        ("DOT", "451 4.3.0 mailbox busy", State.DEFERRED),
+        ("DOT", "552 5.3.4 too big", State.FAILED),
+        ("AUTH", "535 5.7.8 wrong", State.DEFERRED),
+    ],
+)
+async def test_server_says_no_and_the_agent_reads_why(tmp_path: Path, verb: str, said: str, state: State) -> None:
+    async with ScriptedSmtp(**{verb: said}) as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: settled(room), f"{said} to be settled")
+    ((found, why),) = room.states()
+    assert found is state
+    assert said.split(" ", 2)[2] in why or verb == "AUTH"
+    assert room.store.thread(1)[1].state is state
+
+
+async def test_partial_refusal_is_told_per_recipient_and_only_the_deferred_one_is_tried_again(tmp_path: Path) -> None:
+    answers = ["250 ok", "550 5.1.1 no such user", "451 4.7.1 later", "250 ok"]
+    async with ScriptedSmtp(RCPT=answers) as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply --cc 'bob@example.com, cyd@example.com' Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(
+                lambda: len(room.states()) == 2, "the recipient refused for now to become a delivery of its own"
+            )
+            first, second = room.states()
+            assert first[0] is State.SENT
+            assert "bob@example.com: 550" in first[1]
+            assert second[0] is State.DEFERRED
+            room.hurry()
+            await until(lambda: room.states()[1][0] is State.SENT, "the second attempt")
+    recipients = [c for c in server.commands if c.startswith("RCPT")]
+    assert [c.partition("<")[2].rstrip(">") for c in recipients] == [
+        "ann@example.com",
+        "bob@example.com",
+        "cyd@example.com",
+        "cyd@example.com",
+    ]
+
+
+@pytest.mark.parametrize(("phase", "state"), [("connect", State.DEFERRED), ("data", State.UNKNOWN)])
+async def test_lost_sender_is_taken_over_according_to_its_phase(tmp_path: Path, phase: str, state: State) -> None:
+    room = Room(tmp_path, account(smtp=NOWHERE))
+    room.do("reply Hello")
+    (claimed,) = room.store.claim("lost", now() + 1, now() + 1)
+    assert room.store.phase(claimed.delivery.id, "lost", phase, now() - 1)
+    room.store.reclaim(now() + 1)
+    assert [s for s, _ in room.states()] == [state]
+    assert not room.store.settle(claimed.delivery.id, "lost", State.SENT, now()), "who lost the claim settles nothing"
+    assert not room.store.phase(claimed.delivery.id, "lost", "data", now()), "nor may it begin to send"
+    assert [s for s, _ in room.states()] == [state]
+
+
+async def test_sleeping_sender_that_wakes_after_takeover_sends_nothing(tmp_path: Path) -> None:
+    async with ScriptedSmtp() as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply Hello")
+        (claimed,) = room.store.claim("asleep", now() + 1, now())
+        room.store.reclaim(now() + 10)
+        asleep = room.engine("asleep")
+        await module._deliver(asleep, asleep.stations[0], claimed)
+        assert not server.messages
+        async with running(outbox(room.engine("b"))):
+            await until(lambda: room.states()[0][0] is State.SENT, "the one who took over to send")
+    assert len(server.messages) == 1
+
+
+async def test_two_relays_never_send_the_same_delivery(tmp_path: Path) -> None:
+    async with ScriptedSmtp() as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        for number in range(20):
+            room.do(f"reply Hello {number}")
+        async with running(outbox(room.engine("a")), outbox(room.engine("b"))):
+            await until(lambda: all(s is State.SENT for s, _ in room.states()), "all replies to be sent")
+    assert len(server.messages) == 20
+    assert len(set(server.messages)) == 20
+
+
+async def test_stopped_relay_leaves_nothing_half_done(tmp_path: Path) -> None:
+    async with ScriptedSmtp(DOT=SILENCE) as server:
+        room = Room(tmp_path, account(smtp=at(server, answer_timeout_s=0.5)))
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: server.messages, "the data to be on its way")
+    assert [s for s, _ in room.states()] == [State.UNKNOWN]
+
+
+async def test_delivery_of_an_account_that_is_not_configured_waits(tmp_path: Path) -> None:
+    room = Room(tmp_path, account(smtp=NOWHERE))
+    room.do("reply Hello")
+    engine = room.engine("a")
+    engine.stations.clear()
+    async with running(outbox(engine)):
+        await until(lambda: settled(room), "the delivery to be settled")
+    assert room.states() == [(State.DEFERRED, 'no account "support" is configured where the relay runs')]
+
+
+async def test_copy_that_cannot_be_kept_sends_nothing_again(tmp_path: Path) -> None:
+    async with ScriptedSmtp() as server:
+        room = Room(tmp_path, account(smtp=at(server), imap=NOWHERE, sent_folder="Sent"))
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: room.states()[0][0] is State.SENT, "the reply to be sent")
+            room.hurry()
+            await asyncio.sleep(2 * module.IDLE_S)
+    assert len(server.messages) == 1
