@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, time, timedelta, tzinfo
 from datetime import date as Date
 
 from desk.errors import Invalid
@@ -35,29 +35,39 @@ def span(text: str) -> Millis | None:
     """The length `text` names (`2h`, `1d12h`), or None when it names none."""
     if not _SPAN.fullmatch(text):
         return None
-    length = sum(int(number) * _UNITS[unit] for number, unit in _SPAN_PART.findall(text))
+    length = sum(int(number[:18]) * _UNITS[unit] for number, unit in _SPAN_PART.findall(text))
     if length > _FARTHEST:
-        raise Invalid(f"{text} is longer than anybody waits")
+        raise Invalid(f"{text[:40]} is longer than anybody waits")
     return length
 
 
-def day(text: str, at: Millis, zone: tzinfo) -> tuple[Millis, Millis] | None:
-    """The first and last+1 millisecond of the day (or minute) that `text` names, or None."""
+def day(text: str, at: Millis, zone: tzinfo, *, ahead: bool = True) -> tuple[Millis, Millis] | None:
+    """The first and last+1 millisecond of the day (or minute) that `text` names, or None.
+
+    A weekday is the next one, or with `ahead` false the last one, today included.
+    """
     here = datetime.fromtimestamp(at / 1000, zone)
     word = text.lower()
     if word in ("today", "yesterday", "tomorrow"):
         date = here.date() + timedelta({"today": 0, "yesterday": -1, "tomorrow": 1}[word])
     elif len(word) >= 3 and (names := [d for d in _DAYS if d.startswith(word)]):
-        date = here.date() + timedelta((_DAYS.index(names[0]) - here.weekday() - 1) % 7 + 1)
+        wanted, today = _DAYS.index(names[0]), here.weekday()
+        date = here.date() + timedelta((wanted - today - 1) % 7 + 1 if ahead else -((today - wanted) % 7))
     else:
         try:
             if len(text) > 10:
                 exact = datetime.fromisoformat(text)
-                start = millis(exact if exact.tzinfo else exact.replace(tzinfo=zone))
-                return start, start + MINUTE
-            date = Date.fromisoformat(text)
-        except (ValueError, OverflowError):
+                date = exact.date()
+            else:
+                exact, date = None, Date.fromisoformat(text)
+        except ValueError:
             return None
+        if not MINYEAR < date.year < MAXYEAR:
+            # The calendar ends there: no day has another behind it in every zone.
+            return None
+        if exact:
+            start = millis(exact if exact.tzinfo else exact.replace(tzinfo=zone))
+            return start, start + MINUTE
     midnight = datetime.combine(date, time.min, zone)
     return millis(midnight), millis(datetime.combine(date + timedelta(1), time.min, zone))
 
@@ -77,9 +87,10 @@ def moment(text: str, at: Millis, zone: tzinfo, *, morning: str = "09:00") -> Mi
     hours = _CLOCK.fullmatch(clock or morning)
     if whole is None or hours is None or int(hours[1]) > 23 or int(hours[2]) > 59:
         raise Invalid(f'"{text}" is not a time: {HINT}')
-    date = datetime.fromtimestamp(whole[0] / 1000, zone).date()
-    result = millis(datetime.combine(date, time(int(hours[1]), int(hours[2])), zone))
-    return result + DAY if name == "today" and result <= at else result
+    exact = datetime.combine(datetime.fromtimestamp(whole[0] / 1000, zone), time(int(hours[1]), int(hours[2])), zone)
+    if name == "today" and millis(exact) <= at:
+        exact += timedelta(1)
+    return millis(exact)
 
 
 def millis(moment_: datetime) -> Millis:
@@ -151,7 +162,7 @@ def _edge(text: str, at: Millis, zone: tzinfo, ahead: bool) -> tuple[Millis, Mil
     if length is not None:
         point = at + length if ahead else at - length
         return point, point
-    found = day(text, at, zone)
+    found = day(text, at, zone, ahead=ahead)
     if found is None:
         raise Invalid(f'"{text}" is not a time: {HINT}')
     return found

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from desk import intake, lines
 from desk.channel import Inbound
 from desk.config import DeskConfig
-from desk.model import HOUR, MINUTE, Account, Agent, Attachment, Identity, Millis, Role
-from desk.perform import Desk, Outcome, Who, perform
+from desk.model import HOUR, MINUTE, Account, Agent, Attachment, Identity, Millis, Role, State, Team
+from desk.perform import Desk, Outcome, Who, perform, undo
 from desk.store import Batch, Store
 from desk.threads import Signer
 from storage import open_store
@@ -42,7 +43,15 @@ def make_desk(tmp_path: Path, tickets: int = 5, *, config: DeskConfig | None = N
     return store, desk, Who(kim, 1000, "test")
 
 
-def mail(number: int, *, at: Millis = NOW, text: str = "", subject: str | None = None, name: str | None = None, **more: object) -> Inbound:
+def mail(
+    number: int,
+    *,
+    at: Millis = NOW,
+    text: str = "",
+    subject: str | None = None,
+    name: str | None = None,
+    **more: object,
+) -> Inbound:
     """One mail from a customer of its own."""
     return replace(
         Inbound(
@@ -64,7 +73,9 @@ def receive(desk: Desk, mails: Sequence[Inbound], *, batch: str, at: Millis = NO
     return desk.store.write(lambda tx: intake.take_in(tx, how, items, Batch(batch, at, source="support"), batch))
 
 
-def answer(desk: Desk, ticket: int, text: str, *, batch: str, at: Millis = NOW + HOUR, sender: int | None = None) -> intake.Taken:
+def answer(
+    desk: Desk, ticket: int, text: str, *, batch: str, at: Millis = NOW + HOUR, sender: int | None = None
+) -> intake.Taken:
     """Let the requester of `ticket` write again."""
     first = desk.store.thread(ticket)[0]
     number = 100_000 + desk.store.last_seq()
@@ -79,3 +90,77 @@ def do(desk: Desk, who: Who, line: str, *ids: int, batch: str, at: Millis = NOW)
 
 
 PNG = Attachment("photo.png", "image/png", 18_000, "0" * 64)
+
+
+@dataclass
+class Room:
+    """A desk at work: whatever a test does here takes a minute and is a batch of its own."""
+
+    store: Store
+    desk: Desk
+    who: Who
+    clock: Millis = NOW
+    turns: int = 0
+
+    @classmethod
+    def open(cls, tmp_path: Path, tickets: int = 5, *, config: DeskConfig | None = None) -> Room:
+        """A desk as `make_desk` makes it, and in it lee (lead), rob (read-only) and the team network."""
+        room = cls(*make_desk(tmp_path, tickets, config=config))
+        for name, role, uid in (("lee", Role.LEAD, 1002), ("rob", Role.READ_ONLY, 1003)):
+            room.store.save_agent(Agent(name, role=role, uid=uid), Batch(f"agent-{name}", NOW))
+        room.store.save_team(Team("network"), Batch("team-network", NOW))
+        return room
+
+    def turn(self) -> str:
+        """A minute later: the id of the next batch."""
+        self.turns += 1
+        self.clock += MINUTE
+        return f"turn-{self.turns:04}"
+
+    def be(self, name: str) -> Who:
+        """Act as this agent."""
+        agent = self.store.agents()[name]
+        return Who(agent, agent.uid, "test")
+
+    def do(self, line: str, *ids: int, by: str = "kim", **more: Any) -> Outcome:
+        """Do a command line on tickets."""
+        batch = self.turn()
+        return perform(self.desk, lines.script(line), ids, self.be(by), at=self.clock, batch_id=batch, **more)
+
+    def undo(self, *, by: str = "kim", **more: Any) -> Outcome:
+        """Take back what `by` did last."""
+        batch = self.turn()
+        return undo(self.desk, self.be(by), at=self.clock, batch_id=batch, **more)
+
+    def redo(self, *, by: str = "kim") -> Outcome:
+        """Do again what `by` took back last."""
+        return self.undo(by=by, redo=True)
+
+    def receive(self, *mails: Inbound, **how: Any) -> intake.Taken:
+        """Let mails come in; `how` changes the fields of the account's Intake."""
+        batch = self.turn()
+        into = replace(
+            intake.Intake("support", "email", self.desk.config, self.desk.signer, frozenset({ADDRESS})), **how
+        )
+        items = [intake.prepare(item) for item in mails]
+        return self.store.write(lambda tx: intake.take_in(tx, into, items, Batch(batch, self.clock, source="support")))
+
+    def mail(self, number: int, **more: Any) -> Inbound:
+        """A mail that arrives a minute from now."""
+        return mail(number, at=self.clock + MINUTE, **more)
+
+    def answer(self, ticket: int, text: str = "One more thing.", **more: Any) -> intake.Taken:
+        """Let the requester of `ticket` write again."""
+        first = self.store.thread(ticket)[0]
+        number = 200_000 + self.turns
+        return self.receive(
+            self.mail(number, text=text, sender=first.sender, in_reply_to=(first.message_id or "",), **more)
+        )
+
+    def send(self, *, state: State = State.SENT, error: str = "") -> list[int]:
+        """Let everything that waits go out now, and end so; returns the deliveries."""
+        self.clock += HOUR
+        claimed = self.store.claim("relay", self.clock, self.clock + MINUTE, 100)
+        for one in claimed:
+            assert self.store.settle(one.delivery.id, "relay", state, self.clock, error=error)
+        return [one.delivery.id for one in claimed]
