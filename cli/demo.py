@@ -121,7 +121,7 @@ def furnish(here: Session, desk: Desk) -> None:
 
 
 _AGES: tuple[Millis, ...] = (
-    5 * HOUR, 40 * MINUTE, 3 * HOUR + 40 * MINUTE, 2 * DAY, 9 * DAY, 1 * DAY, 3 * HOUR, 12 * MINUTE, 6 * HOUR, 26 * HOUR, 90 * MINUTE, 3 * DAY,
+    5 * HOUR, 40 * MINUTE, 3 * HOUR + 40 * MINUTE, 2 * DAY, 9 * DAY, 1 * DAY, 3 * HOUR, 12 * MINUTE, 3 * HOUR + 30 * MINUTE, 26 * HOUR, 90 * MINUTE, 3 * DAY,
 )  # fmt: skip
 
 _PAST: tuple[tuple[tuple[int, ...], str, Millis, str], ...] = (
@@ -138,10 +138,15 @@ _PAST: tuple[tuple[tuple[int, ...], str, Millis, str], ...] = (
         1 * DAY,
         'take; reply "Yes, archived projects are included if you tick **Archived** in the export dialogue."; status pending',
     ),
-    ((5,), "me", 8 * DAY, "take; priority low; tag idea"),
+    (
+        (5,),
+        "me",
+        8 * DAY,
+        'take; priority low; tag idea; reply "Thank you, that is a lovely idea. I have put it on our list."; status on-hold',
+    ),
     ((6,), "sam", 20 * HOUR, 'take; reply "Toutes nos excuses. Les deux câbles partent aujourd’hui."; solve'),
     ((8,), "kim", 10 * MINUTE, "priority urgent; tag outage"),
-    ((9,), "me", 5 * HOUR, "take; team billing"),
+    ((9,), "me", 3 * HOUR, "take; team billing"),
     ((10,), "kim", 20 * HOUR, "take; snooze 30h"),
     (
         (12,),

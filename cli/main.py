@@ -49,7 +49,7 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 """Every verb that is not an action, with the module that has it and its help in one line."""
 
-_GLOBAL = ("store", "config", "as_agent", "plain", "color")
+_GLOBAL = ("store", "config", "as_agent", "plain", "color", "limit")
 
 
 class Verbs(click.Group):
@@ -100,6 +100,7 @@ def _global_options() -> list[click.Option]:
         click.Option(["--config"], metavar="FILE", help="Read this configuration file"),
         click.Option(["--as", "as_agent"], metavar="AGENT", help="Act as this agent (where an admin allows it)"),
         click.Option(["--plain"], is_flag=True, default=None, help="One line a thing, no decoration"),
+        click.Option(["--limit"], type=int, default=None, help="At most so many lines; 0 for all"),
         click.Option(["--no-color", "color"], flag_value=False, default=None, type=bool, help="No colours"),
     ]
 
@@ -118,8 +119,14 @@ def _with_globals(command: click.Command) -> click.Command:
     if callback is not None and not hasattr(callback, "deskhand_globals"):
 
         def wrapped(**params: Any) -> Any:
-            given = click.get_current_context().ensure_object(dict)
+            context = click.get_current_context()
+            given = context.ensure_object(dict)
             for name in _GLOBAL:
+                if name in known:
+                    # The verb has an option of this name: what stood before the verb is its default.
+                    if name in given and context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT:
+                        params[name] = given[name]
+                    continue
                 value = params.pop(name, None)
                 if value is not None:
                     given[name] = value

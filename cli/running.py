@@ -36,7 +36,16 @@ def relay_command(log_to: str | None, level: str | None) -> None:
 
     desk, settings = here.desk(), here.config.relay
     listener = log.start(log_to or settings.log, level or settings.log_level)
-    engine = Engine(desk.store, desk.config, desk.signer, stations, _holder(), now, Workers(settings.workers), settings.lease_s * 1_000)
+    engine = Engine(
+        desk.store,
+        desk.config,
+        desk.signer,
+        stations,
+        _holder(),
+        now,
+        Workers(settings.workers),
+        settings.lease_s * 1_000,
+    )
     try:
         asyncio.run(run(engine))
     finally:

@@ -29,6 +29,7 @@ class DeskConfig:
     reply_target_h: int = 24
     reopen_window_d: int = 0
     default_account: str = ""
+    signature: str = ""
 
     @property
     def undo(self) -> Millis:

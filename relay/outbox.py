@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Retry, Sender, Sent, Unknown
-from desk.errors import DeskError, NotFound
+from desk.errors import DeskError, Invalid, NotFound
 from desk.model import Identity, Kind, State
 from desk.store import Outbound
+from desk.templates import expand
 from relay.engine import Engine, Station
 from relay.log import log
 from relay.retry import GIVE_UP_MS, backoff
@@ -195,14 +196,27 @@ def _render(engine: Engine, station: Station, one: Outbound) -> Part:
     return Part(part.data, one.delivery.recipients)
 
 
+def _signature(engine: Engine, one: Outbound) -> str:
+    """The agent's own signature, else the desk's; a template that is wrong must not hold up an answer."""
+    agent = engine.store.agents().get(one.message.agent or "")
+    template = (agent.signature if agent else "") or engine.config.signature
+    named = {"name": agent.name, "display": agent.label, "address": agent.address or ""} if agent else {}
+    try:
+        return expand(
+            template, {"agent": named, "desk": {"name": engine.config.name}, "ticket": {"id": one.ticket.id}}
+        ).strip()
+    except Invalid as error:
+        log.warning("signature left out", extra={"agent": one.message.agent, "error": str(error)})
+        return ""
+
+
 def compose(engine: Engine, station: Station, one: Outbound) -> Outgoing:
     """The message as the customer gets it: signature, reply token and files added."""
     message, store = one.message, engine.store
     ours = station.channel.addresses[0]
-    agent = store.agents().get(message.agent or "")
     text = message.text
-    if agent and agent.signature and message.kind is Kind.PUBLIC:
-        text = f"{text}\n\n-- \n{agent.signature}"
+    if message.kind is Kind.PUBLIC and (signature := _signature(engine, one)):
+        text = f"{text}\n\n-- \n{signature}"
     sender = message.sender or ours
     reply_to = None
     if station.channel.capabilities.plus_address:
