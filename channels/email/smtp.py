@@ -53,11 +53,13 @@ class Submission:
             said = f"{self._host}: ready to send" + (
                 f" as {self._settings.smtp_login[1]}" if self._server.login else ""
             )
-            if limit and limit < self._server.max_message_mb * 2**20:
-                raise Permanent(
-                    f"{self._host} takes messages of {limit / 2**20:.0f} MiB at most: "
-                    f"set max_message_mb = {max(1, limit // 2**20)} in the smtp table"
-                )
+        if limit and limit < self._server.max_message_mb * 2**20:
+            # Known before anything is written: a limit is no reason not to begin.
+            mib = max(1, limit // 2**20)
+            return [
+                said,
+                f"it takes messages of {mib} MiB at most; say so with max_message_mb = {mib} in the smtp table",
+            ]
         return [said]
 
     # -- step by step -------------------------------------------------------
