@@ -83,7 +83,7 @@ class Corpus:
         self.span = span
         self.malformed = malformed
         self._rng = random.Random(seed)
-        self._sentences = {lang: self._sentence_pool(lang) for lang in LANGUAGE_WEIGHTS}
+        self.sentences = {lang: self._sentence_pool(lang) for lang in LANGUAGE_WEIGHTS}
         self._customers = self._make_customers(customers)
         self._customer_cum = list(accumulate(1.0 / rank for rank in range(1, customers + 1)))
         hours = [
@@ -251,7 +251,7 @@ class Corpus:
             yield self._message(index, stamp, thread)
 
     def _subject(self, lang: str, index: int) -> str:
-        sentence = self._rng.choice(self._sentences[lang])[:-1]
+        sentence = self._rng.choice(self.sentences[lang])[:-1]
         limit = 20 if lang in ("ja", "zh") else 60
         if len(sentence) > limit:
             sentence = sentence[:limit].rsplit(" ", 1)[0] if " " in sentence[:limit] else sentence[:limit]
@@ -339,7 +339,7 @@ class Corpus:
     def _own_text(self, lang: str, name: str, direction: str, person: _Customer, index: int) -> str:
         """The sender's new text, greeting to signature, without quotes."""
         rng = self._rng
-        pool = self._sentences[lang]
+        pool = self.sentences[lang]
         joiner = "\n" if rng.random() < 0.6 else ("" if lang in ("ja", "zh") else " ")
         lines = [GREETING[lang], ""]
         for _ in range(1 + min(7, int(rng.expovariate(0.45)))):
@@ -382,7 +382,7 @@ class Corpus:
             start = rng.randrange(len(self._noise) - 40_960)
             data = magic + self._noise[start : start + size - len(magic)]
         else:
-            pool = self._sentences["en"]
+            pool = self.sentences["en"]
             data = ("\n".join(rng.choices(pool, k=size // 60)) + "\n").encode()
         return Attachment(pattern.format(n=index), content_type, data)
 

@@ -1,0 +1,73 @@
+"""Mail into the store: our import, and programs that index the same Maildir."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.corpus import SUPPORT_ADDRESS, generate
+from bench.mailfiles import write_maildir
+from bench.process import DESKHAND, environment, timed
+from bench.stores import OUT
+
+
+@dataclass
+class Found:
+    """Messages a second by program, who is not installed, and how large everything is."""
+
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    store_bytes: int = 0
+    mail_bytes: int = 0
+
+
+def maildir(messages: int) -> Path:
+    """A Maildir of so many generated mails, made now if it is not there."""
+    path = OUT / f"mail-{messages}"
+    whole = path / "complete"
+    if not whole.exists():
+        shutil.rmtree(path, ignore_errors=True)
+        write_maildir(generate(messages), path / "mail", messages)
+        whole.touch()
+    return path / "mail"
+
+
+def measure(messages: int, turns: int) -> Found:
+    """Everything `turns` times, in turns."""
+    mail = maildir(messages)
+    found = Found()
+    programs: dict[str, Callable[[Path, Path], float]] = {"deskhand": _deskhand}
+    for name, program, index in (("notmuch new", "notmuch", _notmuch), ("mu index", "mu", _mu)):
+        if shutil.which(program):
+            programs[name] = index
+        else:
+            found.absent.append(name)
+    for _ in range(turns):
+        for name, run in programs.items():
+            place = OUT / "import"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(mode=0o700)
+            found.rates.setdefault(name, []).append(messages / run(mail, place))
+            if name == "deskhand":
+                found.store_bytes = sum(file.stat().st_size for file in place.glob("*.db"))
+    found.mail_bytes = sum(file.stat().st_size for file in mail.rglob("*") if file.is_file())
+    return found
+
+
+def _deskhand(mail: Path, place: Path) -> float:
+    return timed((*DESKHAND, "--store", f"sqlite:///{place}/desk.db", "import", "--own", SUPPORT_ADDRESS, str(mail)))
+
+
+def _notmuch(mail: Path, place: Path) -> float:
+    config = place / "config"
+    config.write_text(f"[database]\npath={place}\nmail_root={mail}\n[user]\nname=A\nprimary_email={SUPPORT_ADDRESS}\n")
+    return timed(("notmuch", f"--config={config}", "new", "--quiet"))
+
+
+def _mu(mail: Path, place: Path) -> float:
+    home = f"--muhome={place}"
+    subprocess.run(("mu", "init", home, f"--maildir={mail}"), check=True, stdout=subprocess.DEVNULL, env=environment())
+    return timed(("mu", "index", home, "--quiet"))

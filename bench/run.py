@@ -1,0 +1,197 @@
+"""Measure deskhand from a clean clone and print it beside its peers: `make bench`.
+
+    python -m bench.run
+    python -m bench.run --only import,ls
+    python -m bench.run --only queries --tickets 100000
+
+Every figure is a median, and every ratio is made of figures of this very run, taken in
+turns: machines differ and are busy, ratios much less. Peers (notmuch, mu, neomutt) are
+measured where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bench import intake, process, screen
+from bench.queries import queries
+from bench.stores import OUT
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure, what stands beside it, and the goal."""
+
+    what: str
+    ours: str
+    beside: str = ""
+    theirs: str = ""
+    ratio: str = ""
+    goal: str = ""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    messages: int
+    tickets: tuple[int, int]
+    turns: int
+
+
+def import_(sizes: Sizes) -> Iterable[Line]:
+    """An archive of mail into whole tickets, beside programs that only index it."""
+    found = intake.measure(sizes.messages, max(3, sizes.turns // 2))
+    ours = statistics.median(found.rates["deskhand"])
+    count = f"{sizes.messages:,} mails"
+    yield Line(f"import {count}", f"{ours:,.0f}/s", goal="2,000/s")
+    for name, rates in found.rates.items():
+        if name != "deskhand":
+            theirs = statistics.median(rates)
+            yield Line(f"import {count}", f"{ours:,.0f}/s", name, f"{theirs:,.0f}/s", f"{ours / theirs:.1f} x")
+    for name in found.absent:
+        yield Line(f"import {count}", f"{ours:,.0f}/s", name, "not installed")
+    kilobytes, raw = found.store_bytes / sizes.messages / 1024, found.mail_bytes / sizes.messages / 1024
+    yield Line(
+        "store, per message", f"{kilobytes:.1f} KiB", "the mail itself", f"{raw:.1f} KiB", f"{kilobytes / raw:.2f} x"
+    )
+
+
+def ls(sizes: Sizes) -> Iterable[Line]:
+    """`deskhand ls` as a whole process."""
+    small, large = sizes.tickets
+    times = process.ls(sizes.tickets, sizes.turns)
+    few, many, python = (statistics.median(times[key]) * 1000 for key in (small, large, 0))
+    yield Line(f"ls, {small:,} tickets", f"{few:.0f} ms", "python -c pass", f"{python:.0f} ms", "", "80 ms")
+    yield Line(
+        f"ls, {large:,} tickets",
+        f"{many:.0f} ms",
+        f"{small:,} tickets",
+        f"{few:.0f} ms",
+        f"{many / few:.2f} x",
+        "1.10 x",
+    )
+
+
+def start(sizes: Sizes) -> Iterable[Line]:
+    """What importing the command line costs beyond Python's own start."""
+    times = process.start(2 * sizes.turns + 1)
+    with_us, bare = (statistics.median(times[key]) * 1000 for key in ("import cli.main", "pass"))
+    yield Line("import cli.main", f"+{with_us - bare:.0f} ms", "python -c pass", f"{bare:.0f} ms", "", "+35 ms")
+
+
+def relay(sizes: Sizes) -> Iterable[Line]:
+    """A relay with nothing to do."""
+    share, memory = process.idle_relay(10.0)
+    yield Line("relay, idle", f"{share * 100:.2f}% of a core", goal="1%")
+    yield Line("relay, memory", f"{memory:.0f} MiB")
+
+
+def on_screen(sizes: Sizes) -> Iterable[Line]:
+    """The terminal screen under a pty, beside an empty Textual application."""
+    large = sizes.tickets[-1]
+    reports = screen.measure(large, max(3, sizes.turns // 2))
+    ours, empty = reports["deskhand"], reports["empty Textual"]
+    for name, report in reports.items():
+        if report.failure:
+            yield Line(f"screen, {name}", "failed", report.failure)
+    if ours.failure or empty.failure or not (ours.start_ms and empty.start_ms):
+        return
+    first, theirs = ours.start_ms.median, empty.start_ms.median
+    yield Line(
+        f"screen, {large:,} tickets",
+        f"{first:.0f} ms",
+        "empty Textual",
+        f"{theirs:.0f} ms",
+        f"{first / theirs:.2f} x",
+        "1.5 x",
+    )
+    if ours.key_settled_ms and ours.key_bytes:
+        yield Line(
+            "a cursor key, p50 / p99",
+            f"{ours.key_settled_ms.median:.1f} / {ours.key_settled_ms.p99:.1f} ms",
+            goal="3 / 10 ms",
+        )
+        yield Line("a cursor key, bytes", f"{ours.key_bytes.median:.0f}", goal="100")
+    yield Line(
+        "screen, memory", f"{ours.rss_mib:.0f} MiB", "empty Textual", f"{empty.rss_mib:.0f} MiB",
+        f"{ours.rss_mib / empty.rss_mib:.2f} x", "60 MiB",
+    )  # fmt: skip
+    yield Line("screen, idle", f"{ours.idle_bytes_per_s:.0f} B/s, {ours.idle_cpu_percent:.1f}% of a core", goal="0 B/s")
+    for name, report in reports.items():
+        if name not in ("deskhand", "empty Textual") and report.start_ms:
+            yield Line(
+                "screen, start", f"{first:.0f} ms", name, f"{report.start_ms.median:.0f} ms",
+                f"{first / report.start_ms.median:.2f} x",
+            )  # fmt: skip
+
+
+def each_query(sizes: Sizes) -> Iterable[Line]:
+    """The queries of bench/queries.txt in this process: the first 50 rows, warm."""
+    timed = queries(sizes.tickets[-1], sizes.turns)
+    for query, (median, worst) in timed.items():
+        yield Line(query, f"{median * 1000:.2f} ms", "worst", f"{worst * 1000:.2f} ms")
+    medians = [median for median, _ in timed.values()]
+    worst_of_all = max(worst for _, worst in timed.values())
+    yield Line(
+        f"all queries, {sizes.tickets[-1]:,}", f"{statistics.median(medians) * 1000:.2f} ms", "worst",
+        f"{worst_of_all * 1000:.2f} ms", "", "2 / 20 ms",
+    )  # fmt: skip
+
+
+PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
+    "import": import_,
+    "ls": ls,
+    "start": start,
+    "relay": relay,
+    "screen": on_screen,
+    "queries": each_query,
+}
+
+
+def table(lines: list[Line]) -> str:
+    """The lines in columns."""
+    head = Line("what", "deskhand", "beside", "theirs", "ratio", "goal")
+    cells = [(c.what, c.ours, c.beside, c.theirs, c.ratio, c.goal) for c in (head, *lines)]
+    widths = [max(len(row[i]) for row in cells) for i in range(6)]
+    drawn = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([drawn[0], "-" * len(drawn[0]), *drawn[1:]])
+
+
+def main() -> int:
+    """Measure what was asked for and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measure deskhand and print ratios.")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"some of: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--messages", type=int, default=10_000, help="mails to import (default 10000)")
+    parser.add_argument("--tickets", default="10000,100000", help="sizes of stores (default 10000,100000)")
+    parser.add_argument("--turns", type=int, default=7, help="how often each figure is taken (default 7)")
+    parser.add_argument("--fresh", action="store_true", help="make corpus and stores anew")
+    args = parser.parse_args()
+    unknown = [name for name in args.only.split(",") if name not in PARTS]
+    if unknown:
+        parser.error(f"there is no {unknown[0]}; there are {', '.join(PARTS)}")
+    counts = [int(part) for part in args.tickets.split(",")]
+    if args.fresh:
+        shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name in [name for name in os.environ if name.startswith("DESKHAND_")]:
+        del os.environ[name]
+    sizes = Sizes(args.messages, (counts[0], counts[-1]), args.turns)
+    lines: list[Line] = []
+    for name in args.only.split(","):
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        lines += PARTS[name](sizes)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}\n")
+    print(table(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
