@@ -215,13 +215,18 @@ def _words(where: str) -> Callable[[str, Env], Node]:
 
 
 def _customer(text: str, env: Env) -> Node:
-    return Is("requester", (int(text.lstrip("#")),)) if text.lstrip("#").isdigit() else word(text, "requester")
+    number = re.fullmatch(r"#?(\d{1,15})", text)
+    return Is("requester", (int(number[1]),)) if number else word(text, "requester")
+
+
+#: At most 15 digits: a store's integers end at 19.
+_NUMBERS = re.compile(r"#?(\d{1,15})(?:(?:-|\.\.)#?(\d{1,15}))?|#?(\d{1,15})\.\.|\.\.#?(\d{1,15})")
 
 
 def _number(text: str, env: Env) -> Node:
     parts: list[Node] = []
     for item in text.split(","):
-        found = re.fullmatch(r"#?(\d+)(?:(?:-|\.\.)#?(\d+))?|#?(\d+)\.\.|\.\.#?(\d+)", item)
+        found = _NUMBERS.fullmatch(item)
         if not found:
             raise Invalid(f'"{item}" is not a ticket number; write 12, 12,15 or 12..20')
         one, last, first_open, last_open = (int(g) if g else None for g in found.groups())
@@ -370,7 +375,10 @@ class _Reader:
             if not self.follows():
                 self.fail("there is nothing to exclude here", term.end() - 1)
             self.deeper(term.start())
+            hidden = self.names_hidden
             part = Not(self.one())
+            # To exclude a bin is not to ask for the others.
+            self.names_hidden = hidden
             self.depth -= 1
             return part
         if term["name"]:
