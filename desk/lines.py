@@ -134,7 +134,8 @@ def _require(action: Action, args: Mapping[str, Any]) -> None:
 
 
 def _article(word: str) -> str:
-    return word if word.endswith("s") else f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+    several = word.endswith("s") and not word.endswith(("ss", "us"))
+    return word if several else f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def title(calls: Iterable[Call]) -> str:

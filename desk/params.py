@@ -148,6 +148,9 @@ class _When(Param):
 #: An address as people write one; how the outside world does is the e-mail channel's business.
 _ADDRESS = re.compile(r"\s*(?:\"?(?P<name>[^<>\"]*?)\"?\s*<(?P<bracketed>[^<>\s]+)>|(?P<bare>[^<>\s,;\"]+))\s*")
 
+_ITEM = re.compile(r'(?:"[^"]*"|[^,;"]|")+')
+"""One address of several: a comma in a quoted name does not end it."""
+
 
 def address(text: str) -> Identity:
     """One mail address, with or without a name before it."""
@@ -170,8 +173,11 @@ def address(text: str) -> Identity:
 
 
 def written(identity: Identity) -> str:
-    """An address as it is typed."""
-    return f"{identity.display} <{identity.value}>" if identity.display else identity.value
+    """An address as it is typed; a name that could end an address early is put in quotes."""
+    if not identity.display:
+        return identity.value
+    name = f'"{identity.display}"' if set(identity.display) & set(",;") else identity.display
+    return f"{name} <{identity.value}>"
 
 
 class _Address(Param):
@@ -184,7 +190,8 @@ class _Address(Param):
 
 class _Addresses(Param):
     def parse(self, text: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(written(address(item)) for item in re.split(r"[,;]", text) if item.strip()))
+        items = _ITEM.findall(text)
+        return tuple(dict.fromkeys(written(address(item)) for item in items if item.strip()))
 
     def format(self, value: tuple[str, ...]) -> str:
         return ", ".join(value)
