@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any
 
 from textual import events
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 import themes
@@ -21,7 +24,7 @@ from tui import keymap
 from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
-from tui.feed import Feed, Found, House, Lost, Touched
+from tui.feed import Feed, Found, House, Lost, Touched, house
 from tui.front import Front
 from tui.keymap import QUEUE, TICKET, Keys, with_verbs
 from tui.outgoing import NOTE
@@ -37,12 +40,17 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
 
+_PATIENCE_S = 0.2
+"""How long the first frame waits for the first tickets."""
+
 Answer = tuple[str, Callable[[], Awaitable[None]]]
 """What a key does that answers a question: its word, and the deed."""
 
 
 class DeskScreen(Screen[None], inherit_bindings=False):
-    """A screen that leaves every key to the desk."""
+    """A screen that leaves every key to the desk, and is not drawn again because another part has the focus."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
 
 class DeskApp(App[None], inherit_bindings=False):
@@ -76,6 +84,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self._backstop = Backstop()
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
+        self._all = self.runner.begin(self._read_all)
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen there is."""
@@ -87,6 +96,9 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
+        self.edges.place, self.edges.pending = lambda: self.place, self._pending
+        wait((self._first,), timeout=_PATIENCE_S)
+        self._start()
         yield self.edges.top
         with ContentSwitcher(initial="queue"):
             yield self.queue
@@ -94,27 +106,57 @@ class DeskApp(App[None], inherit_bindings=False):
         yield self.edges.notice
         yield self.edges.status
 
-    def _read_first(self) -> tuple[int, Loaded]:
+    def _read_first(self) -> tuple[int, House, Loaded]:
         # The end of the log first: what happens after it reaches the list by the feed.
-        return self.front.desk.store.last_seq(), self.queue.first(self.front.query)
+        store = self.front.desk.store
+        return store.last_seq(), house(store, self.front.now()), self.queue.first(self.front.query)
+
+    def _read_all(self) -> Sequence[int]:
+        more = self._first.result()[2].page.next is not None
+        return self.front.desk.store.ids(self.queue.node(self.front.query)) if more else []
+
+    def _start(self) -> bool:
+        """Show what has been read so far; False when that is nothing yet."""
+        if not self._first.done() or self._first.exception():
+            self.edges.refresh()
+            return False
+        _, found, loaded = self._first.result()
+        self.edges.accounts, self.edges.relay = found.accounts, found.relay
+        self.queue.begin(self.front.query, loaded)
+        if self._all.done() and not self._all.exception():
+            self.queue.complete(self._all.result())
+        self.edges.refresh()
+        return True
 
     async def on_mount(self) -> None:
         """Show the first page and begin to follow the desk."""
-        self.edges.place, self.edges.pending = lambda: self.place, self._pending
         self.runner.away, self.runner.back = self._away, self._back
-        self.edges.refresh()
         self.queue.list.focus()
-        seq = 0
-        try:
-            seq, loaded = await self.runner.follow(self._first)
-            self.queue.begin(self.front.query, loaded)
-            if loaded.page.next is not None:
-                self.run_worker(self._guarded(self.queue.rest(self.queue.node())))
-        except DeskError as error:
-            self.edges.say(str(error))
-        self.feed.start(seq)
+        self.run_worker(self._guarded(self._begin(self._first.done())))
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(_settle_memory)
+
+    async def _begin(self, shown: bool) -> None:
+        seq: int | None = None
+        try:
+            seq = (await self.runner.follow(self._first))[0]
+            if not shown:
+                self._start()
+            self.queue.complete(await self.runner.follow(self._all))
+            await self._learn()
+        finally:
+            self.feed.start(seq)
+
+    async def _learn(self) -> None:
+        store = self.front.desk.store
+        agents, teams = await self.runner.read(lambda: (sorted(store.agents()), sorted(store.teams())))
+        tags = {tag for row in self.queue.list.rows.values() for tag in row.ticket.tags}
+        self.prompting.learn(agents, teams, tags)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the prompt at the bottom."""
+        if self.prompting.prompt is not None and self.prompting.active:
+            self.call_after_refresh(self.prompting.prompt.stay)
 
     def on_unmount(self) -> None:
         """Let go of the threads."""

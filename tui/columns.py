@@ -86,10 +86,12 @@ def channel(name: str) -> str:
     return _CHANNELS.get(name, flat(name)) or "-"
 
 
-def requester(row: Row) -> str:
-    """Whose ticket it is, with their organisation."""
+def requester(row: Row, width: int) -> str:
+    """Whose ticket it is, with their organisation where there is room for both."""
     name = flat(row.customer.name) or flat(row.customer.address)
-    return f"{name} · {flat(row.customer.organisation)}" if row.customer.organisation else name
+    return cut(
+        f"{name} · {flat(row.customer.organisation)}" if row.customer.organisation and width >= 26 else name, width
+    )
 
 
 def cell(column: Column, row: Row, now: Millis, me: str | None, *, gone: bool = False) -> Pieces:
@@ -139,7 +141,7 @@ def _tags(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
 
 
 def _requester(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((cut(requester(row), width), "text"),)
+    return ((requester(row, width), "text"),)
 
 
 def _channel(row: Row, width: int, now: Millis, me: str | None) -> Pieces:

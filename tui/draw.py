@@ -26,7 +26,9 @@ Look = dict[str, Style]
 
 def look(theme: Theme) -> Look:
     """The styles of `theme`."""
-    return {name: Style.parse(getattr(theme, name)) for name in STYLES}
+    return {
+        name: Style() if text == "default" else Style.parse(text) for name in STYLES for text in (getattr(theme, name),)
+    }
 
 
 def flat(text: str) -> str:
@@ -79,8 +81,25 @@ def _broken(line: str, width: int) -> Iterator[str]:
 
 def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style | None = None) -> Strip:
     """The `parts` of a line as a strip of exactly `width` cells; `ground` fills what is left."""
-    segments = [Segment(text, style) for text, style in parts if text]
-    return Strip(segments).adjust_cell_length(width, ground)
+    segments: list[Segment] = []
+    for text, style in parts:
+        if (
+            text
+            and segments
+            and (style == segments[-1].style or (text.isspace() and _plain(segments[-1].style) and _plain(style)))
+        ):
+            # Each change of style costs some twenty bytes on a slow line; a blank can do without.
+            segments[-1] = Segment(segments[-1].text + text, segments[-1].style)
+        elif text:
+            segments.append(Segment(text, style))
+    if ground is None and segments and _plain(segments[-1].style):
+        ground = segments[-1].style
+    return Strip(segments).adjust_cell_length(width, ground).simplify()
+
+
+def _plain(style: Style | None) -> bool:
+    """Whether a blank looks the same in this style as without."""
+    return style is not None and style.bgcolor is None and not (style.reverse or style.underline or style.strike)
 
 
 def between(left: str, right: str, width: int) -> str:

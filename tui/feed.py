@@ -52,11 +52,12 @@ class Feed:
         self._store, self._post, self._now = store, post, now
         self._stopped = threading.Event()
         self._lost = False
+        self._seq: int | None = None
         # A daemon: leaving must not wait for the end of a slice.
         self._thread = threading.Thread(target=self._follow, name="desk-feed", daemon=True)
 
-    def start(self, after: int) -> None:
-        """Begin behind the log line `after`."""
+    def start(self, after: int | None) -> None:
+        """Begin behind the log line `after` (None: behind what is there when the store first answers)."""
         self._seq = after
         self._thread.start()
 
@@ -83,6 +84,8 @@ class Feed:
                     self._say(Found())
 
     def _wait(self) -> None:
+        if self._seq is None:
+            self._seq = self._store.last_seq()
         if self._store.wait(self._seq, _SLICE_S) <= self._seq:
             return
         records = self._store.log(after=self._seq, limit=_STEP)
@@ -91,13 +94,17 @@ class Feed:
             self._say(Touched(touched(records), {record.batch for record in records}))
 
     def _look_around(self) -> None:
-        now = self._now()
-        relay = any(lease.name == RELAY and lease.until > now for lease in self._store.leases())
-        self._say(House(self._store.accounts(), relay))
+        self._say(house(self._store, self._now()))
 
     def _say(self, message: Message) -> None:
         if not self._stopped.is_set():
             self._post(message)
+
+
+def house(store: Store, now: Millis) -> House:
+    """Look how the desk fares."""
+    relay = any(lease.name == RELAY and lease.until > now for lease in store.leases())
+    return House(store.accounts(), relay)
 
 
 def touched(records: Iterable[Record]) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from desk.actions import load
@@ -32,6 +33,11 @@ class Prompting:
         """Whether something is being typed."""
         return self.prompt is not None and bool(self.prompt.display)
 
+    def learn(self, agents: Sequence[str], teams: Sequence[str], tags: Iterable[str]) -> None:
+        """Offer these names as arguments."""
+        self.known.agents, self.known.teams = agents, teams
+        self.known.tags.update(tags)
+
     # -- asking -------------------------------------------------------------------
 
     def command(self, text: str = "", hint: str | None = None) -> None:
@@ -59,9 +65,11 @@ class Prompting:
         hints = {v.name: v.summary for v in VERBS.values()} | {
             name: action.summary for name, action in self.known.actions.items()
         }
-        usages = {name: action.usage for name, action in self.known.actions.items()}
+        usages = {name: action.usage for name, action in self.known.actions.items() if action.arguments}
         order = sorted(hints, key=lambda name: (name not in keys, list(keys).index(name) if name in keys else 0, name))
-        choices = [Choice(name, usages.get(name, name), hints[name], keys.get(name, "")) for name in order]
+        choices = [
+            Choice(name, name, f"{hints[name]}   {usages.get(name, '')}".rstrip(), keys.get(name, "")) for name in order
+        ]
         self._open(Asking("help", "help", lambda words: completion.search(words, choices), picks=True))
 
     def _keys(self) -> dict[str, str]:
@@ -75,7 +83,8 @@ class Prompting:
         async def open_() -> None:
             if self.prompt is None:
                 self.prompt = Prompt(self._app.look)
-                await self._app.screen.mount(self.prompt)
+                # Before all others: whatever is behind in the order of the screen would be drawn again.
+                await self._app.screen.mount(self.prompt, before=0)
             self.prompt.open(asking, text)
             self.prompt.complain(hint, "notice")
 

@@ -16,6 +16,8 @@ from tui.screens.ticket import AFTER
 if TYPE_CHECKING:
     from tui.app import DeskApp
 
+_SENT = {"y": "sent", "s": "sent and solved", "p": "sent and pending"}
+
 
 class Writing:
     """Leads from the text over the review to what was sent."""
@@ -122,7 +124,7 @@ class Writing:
         if outcome.queued:
             app.edges.sending = (
                 app.front.now() + app.front.desk.config.undo,
-                AFTER[key].replace("send", "sent", 1).replace(" and ", ", "),
+                _SENT[key],
             )
             app.edges.clear()
             app.edges.refresh()

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from desk.errors import DeskError
-from desk.query import All, Env, Is, Node, parse
+from desk.query import EVERYTHING, All, Env, Is, Node, parse
 from desk.store import Page, Row
 from tui.columns import heading
 from tui.draw import Look, plural
@@ -27,10 +27,11 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The beginning of a list, and what to say when it is empty."""
+    """The beginning of a list, what to say when it is empty, and the newest number, which sets the width of a column."""
 
     page: Page
     empty: tuple[str, ...] = ()
+    newest: int = 0
 
 
 class QueuePane(Vertical):
@@ -76,7 +77,8 @@ class QueuePane(Vertical):
         """Read the beginning of a list; runs in a thread."""
         store = self.front.desk.store
         page = store.page(self.node(text), sort=sort, limit=FIRST, agent=self.front.me)
-        return Loaded(page, () if page.rows else self._nothing(text))
+        newest = store.ids(EVERYTHING, sort="newest", limit=1)
+        return Loaded(page, () if page.rows else self._nothing(text), newest[0] if newest else 0)
 
     def _nothing(self, text: str) -> tuple[str, ...]:
         store = self.front.desk.store
@@ -112,6 +114,7 @@ class QueuePane(Vertical):
         self.query_text, self.sort = text, sort
         self.arrived.clear()
         rows = loaded.page.rows
+        self.list.digits = max(4, len(str(loaded.newest)))
         self.list.fill([row.ticket.id for row in rows], rows, keep=keep, empty=loaded.empty)
         self.tell(more=loaded.page.next is not None)
 
@@ -121,8 +124,13 @@ class QueuePane(Vertical):
         sort = self.sort
         ids = await self.runner.read(lambda: self.front.desk.store.ids(node, sort=sort))
         if turn == self._turn:
+            self.complete(ids)
+
+    def complete(self, ids: Sequence[int]) -> None:
+        """Put the numbers of all the others behind the beginning."""
+        if len(ids) > len(self.list.ids):
             self.list.extend(ids)
-            self.tell()
+        self.tell()
 
     async def fetch(self, ids: Sequence[int]) -> None:
         """Read rows that came into sight."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.draw import Look, strip
+from tui.widgets.calm import Calm
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Drawn:
     ground: str = "text"
 
 
-class Lines(ScrollView, can_focus=True, inherit_bindings=False):
+class Lines(Calm, inherit_bindings=False):
     """Lines that scroll by keys; only those that changed are drawn again."""
 
     def __init__(self, look: Look, id: str | None = None) -> None:
@@ -41,7 +41,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     def put(self, lines: Sequence[Drawn]) -> None:
         """Show these lines; repaint the ones that differ."""
         before, self.lines = self.lines, list(lines)
-        self.virtual_size = Size(self.size.width, len(self.lines))
+        self.virtual_size = Size(1, len(self.lines))
         top = self.scroll_offset.y
         for y in range(self.size.height):
             if before[top + y : top + y + 1] != self.lines[top + y : top + y + 1]:

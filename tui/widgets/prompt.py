@@ -67,6 +67,10 @@ class Prompt(Vertical):
             field.cursor_blink = False
             yield field
 
+    def stay(self) -> None:
+        """The screen has another size; lie at its bottom again."""
+        self._draw()
+
     @property
     def field(self) -> Input:
         """Where the text is typed."""
@@ -167,9 +171,14 @@ class Prompt(Vertical):
             lines += [Drawn(((f" {part}", self.said[1]),)) for part in clean(self.said[0]).split("\n")]
         if not lines and self.asking.picks:
             lines = [Drawn(((" nothing has these words in it; shorten them, or Escape", "quiet"),))]
+        if lines:
+            # One thin rule sets what is offered apart from the list it lies on.
+            lines.insert(0, Drawn((("─" * self.app.size.width, "rule"),)))
         choices = self.query_one("#choices", Lines)
         choices.styles.height = len(lines)
         choices.put(lines)
+        self.styles.height = len(lines) + 1
+        self.styles.offset = (0, self.app.size.height - len(lines) - 1)
 
     def _line(self, choice: Choice, chosen: bool, keys: int, names: int) -> Drawn:
         lead = f" {pad(choice.key, keys)}  " if keys else " "

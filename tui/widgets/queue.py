@@ -6,17 +6,17 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from desk.model import Millis
 from desk.store import Row
 from tui.columns import GUTTER, Column, Pieces, cell, layout
 from tui.draw import Look, strip
+from tui.widgets.calm import Calm
 
 CURSOR = "▌"
 MARK = "*"
@@ -25,7 +25,7 @@ _AHEAD = 100
 _KEPT = 2_000
 
 
-class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
+class QueueList(Calm, inherit_bindings=False):
     """Tickets in the order of a query, with a cursor, marks, and clocks that tick."""
 
     class Wanted(Message):
@@ -54,6 +54,8 @@ class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
         self.marks: set[int] = set()
         self.gone: set[int] = set()
         self.columns: tuple[Column, ...] = ()
+        self.digits = 4
+        self._arranged = 0
         self.empty: tuple[str, ...] = ("loading",)
         self._sorted = array("q")
         self._asked: set[int] = set()
@@ -187,14 +189,19 @@ class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
         self._reveal()
 
     def _arrange(self) -> None:
-        digits = len(str(self._sorted[-1])) if self._sorted else 4
-        columns = layout(self.size.width, digits)
+        # The width does not matter here, but a change of it would lay everything out again.
+        self.virtual_size = Size(1, len(self.ids))
+        if not self.size.width:
+            return
+        self._arranged = self.size.width
+        self.digits = max(self.digits, len(str(self._sorted[-1])) if self._sorted else 0)
+        columns = layout(self.size.width, self.digits)
         if columns != self.columns:
+            if self._drawn:
+                self._drawn.clear()
+                self.refresh()
             self.columns = columns
-            self._drawn.clear()
             self.post_message(self.Moved(columns))
-            self.refresh()
-        self.virtual_size = Size(self.size.width, len(self.ids))
 
     def cells(self, number: int) -> tuple[Pieces, ...] | None:
         """What each column says of the ticket now; None when it has not been read yet."""
@@ -206,33 +213,38 @@ class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        line, width, look = y + self.scroll_offset.y, self.size.width, self.look
+        line, width = y + self.scroll_offset.y, self.size.width
+        if width != self._arranged:
+            # The first frame comes before the first Resize.
+            self._arrange()
         if line >= len(self.ids):
             return self._blank(y)
         number = self.ids[line]
         cells = self.cells(number)
         if cells is None:
             self._want(line)
-            return Strip([Segment(CURSOR if line == self.cursor else " ", look["cursor"])]).adjust_cell_length(width)
+            return strip([self._pointer(line)], width)
         self._drawn[number] = cells
-        segments = [Segment(CURSOR if line == self.cursor else " ", look["cursor"]), self._sign(number)]
+        parts = [self._pointer(line), self._sign(number)]
         x = GUTTER
         for column, pieces in zip(self.columns, cells, strict=True):
-            if column.x > x:
-                segments.append(Segment(" " * (column.x - x), look["text"]))
-            segments += [Segment(text, look[style]) for text, style in pieces]
+            parts.append((" " * (column.x - x), self.look["text"]))
+            parts += [(text, self.look[style]) for text, style in pieces]
             x = column.x + column.width
-        return Strip(segments).adjust_cell_length(width)
+        return strip(parts, width)
+
+    def _pointer(self, line: int) -> tuple[str, Style]:
+        return (CURSOR, self.look["cursor"]) if line == self.cursor else (" ", self.look["text"])
 
     def _blank(self, y: int) -> Strip:
         """Below the last ticket; an empty list says why it is empty."""
         said = self.empty[y - 1] if not self.ids and 0 < y <= len(self.empty) else ""
         return strip([(f"   {said}", self.look["quiet"])], self.size.width)
 
-    def _sign(self, number: int) -> Segment:
+    def _sign(self, number: int) -> tuple[str, Style]:
         if number in self.marks:
-            return Segment(MARK, self.look["mark"])
-        return Segment(UNREAD if self.rows[number].unread else " ", self.look["unread"])
+            return MARK, self.look["mark"]
+        return UNREAD if self.rows[number].unread else " ", self.look["unread"]
 
     def repaint(self) -> None:
         """Repaint the cells in sight whose text or style is not what stands on the screen."""
