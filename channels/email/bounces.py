@@ -21,6 +21,7 @@ RECIPIENTS = 200
 REPORT_BYTES = 256 * 1024
 TEXT_CHARACTERS = 64 * 1024
 _LIBRARY_PARTS = 50
+_LINE_ENDS = b"\r\n"
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.])([45])\d\d(?=[\s-])")
@@ -78,6 +79,9 @@ def _groups(report: bytes) -> Iterator[Undelivered]:
     """The failed recipients of one report: a group of fields each, empty lines between."""
     at = 0
     while at < len(report):
+        if report[at] in _LINE_ENDS:
+            at += 1
+            continue
         headers, stop = read_block(report, at, len(report))
         if one := _recipient(headers):
             yield one

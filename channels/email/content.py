@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from channels.email import mime, uuencode
 from channels.email.charsets import decode, storable
-from channels.email.htmltext import INPUT_CHARACTERS, Links, holds_quotes, html_text
+from channels.email.htmltext import INPUT_CHARACTERS, QUOTES_CHARACTERS, Links, holds_quotes, html_text
 from channels.email.mime import Part
 from channels.email.visible import visible
 from desk.blobs import Blob
@@ -206,7 +206,8 @@ class _Reader:
             if piece.html:
                 source, room = source[:room], max(0, room - len(source))
                 whole.append(html_text(source, links))
-                own.append((html_text(source, links, quotes=False) if holds_quotes(source) else "") or whole[-1])
+                twice = INPUT_CHARACTERS - room <= QUOTES_CHARACTERS and holds_quotes(source)
+                own.append((html_text(source, links, quotes=False) if twice else "") or whole[-1])
             else:
                 whole.append(source)
                 own.append(source)

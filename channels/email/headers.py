@@ -97,10 +97,11 @@ def read_block(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
         headers.problems.append(
             f"The header block is over {BLOCK_BYTES // 1024} KiB; the rest is left in the raw mail."
         )
-        stop = start + BLOCK_BYTES
+        whole_lines = raw.rfind(b"\n", start, start + BLOCK_BYTES)
+        stop = whole_lines if whole_lines > start else start + BLOCK_BYTES
     block = raw[start:stop].replace(b"\r\n", b"\n")
     if not _collect(block, headers):
-        headers.fields = {}
+        headers.fields.clear()
         block, kept_lines = _mend(block, headers)
         if kept_lines is not None:
             body = _line_offset(raw, start, kept_lines)
@@ -136,19 +137,15 @@ def block_end(raw: bytes, start: int, end: int) -> tuple[int, int]:
 
 def _collect(block: bytes, headers: Headers) -> bool:
     """Put the fields of `block` into `headers`; False if there is anything else between them."""
+    found = _FIELD.findall(block)
     fields = headers.fields
-    count = at = 0
-    for match in _FIELD.finditer(block):
-        if match.start() != at:
-            return False
-        at = match.end() + 1
-        count += 1
-        name, value = match.groups()
-        if count <= FIELDS and len(name) <= NAME_BYTES:
+    for name, value in found[:FIELDS]:
+        if len(name) <= NAME_BYTES:
             fields.setdefault(name.decode("ascii").lower(), []).append(value.replace(b"\n", b""))
-    if count > FIELDS:
+    if len(found) > FIELDS:
         headers.problems.append(f"There are over {FIELDS} header fields; the rest is left in the raw mail.")
-    return at >= len(block)
+    lines = block.rstrip(b"\n").count(b"\n") - block.count(b"\n ") - block.count(b"\n\t") + bool(block)
+    return lines == len(found)
 
 
 def _mend(block: bytes, headers: Headers) -> tuple[bytes, int | None]:

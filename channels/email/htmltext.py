@@ -21,7 +21,7 @@ INPUT_CHARACTERS = 2 * 1024 * 1024
 DEPTH = 900
 TREE_DEPTH = 8_000
 ELEMENTS = 150_000
-QUOTES_CHARACTERS = 512 * 1024
+QUOTES_CHARACTERS = 512 * 1024  # beyond so much HTML a mail is not converted a second time
 LINKS = 1_000
 TARGET_CHARACTERS = 2_000
 
@@ -130,7 +130,7 @@ def html_text(source: str, links: Links, *, quotes: bool = True) -> str:
 
 def holds_quotes(source: str) -> bool:
     """True if the page may hold one of the known containers of quotes or signatures."""
-    return len(source) <= QUOTES_CHARACTERS and any(word in source for word in _QUOTE_WORDS)
+    return any(word in source for word in _QUOTE_WORDS)
 
 
 # -- the converter -----------------------------------------------------------

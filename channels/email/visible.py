@@ -64,6 +64,8 @@ _FORWARD_FIRSTS = frozenset("-BADIН转転")
 # A line that neither begins nor ends with one of these is nobody's quote: most lines end here.
 _FIRSTS = frozenset(" >＞|-_*[(#\xa0\u200eABDEFGILMOPSTVWВДНОП0123456789在于於差发發寄从自私转転fosvdgeiw")
 _LASTS = frozenset(":： -_信送发发-")
+_OPEN_FIRSTS = frozenset(" *\u200e\xa0OALEIWDВoaleiwdв0123456789在于於")
+_COLON_LASTS = frozenset(":： *\u200e\xa0")
 _QUOTE = (">", "＞", "|>", " >", "  >")
 
 
@@ -159,8 +161,7 @@ def _header_block(lines: list[str], at: int, kept: list[str]) -> int:
 
 def _attribution(lines: list[str], at: int) -> int:
     """How many lines "On ... wrote:" takes from here, 0 if it does not stand here."""
-    opens = _OPENS.match(lines[at]) is not None
-    if not opens and not lines[at][:LINE_CHARACTERS].rstrip(" *").endswith((":", "：")):
+    if not lines[at] or (lines[at][0] not in _OPEN_FIRSTS and lines[at][-1] not in _COLON_LASTS):
         return 0
     line = lines[at][:LINE_CHARACTERS].strip(" *\u200e\xa0")
     if line.endswith((":", "：")) and _WROTE.search(line):
