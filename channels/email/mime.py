@@ -18,6 +18,7 @@ from channels.email.headers import BLOCK_BYTES, Headers, block_end, content_type
 PARTS = 1_000
 DEPTH = 50
 BOUNDARY_BYTES = 200
+LOOKS = 1_000_000
 
 _GUESSED = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\nContent-", re.IGNORECASE)
 _GUESS_BYTES = 64 * 1024
@@ -93,6 +94,7 @@ class _Cutter:
         self.hint = hint
         self.stack: list[tuple[bytes, Part]] = []
         self.levels: dict[bytes, int] = {}
+        self.looks = 0
 
     def cut(self, root: Part) -> None:
         """Fill in the parts below `root`."""
@@ -115,14 +117,20 @@ class _Cutter:
             count += 1
             leaf = self._begin(at)
             at = leaf.start
-        self.problems.append("The mail ends in the middle: a closing boundary is missing.")
+        endless = self.looks >= LOOKS
+        self.problems.append(
+            f"Over {LOOKS:,} lines look like boundaries; the rest is kept as one part."
+            if endless
+            else "The mail ends in the middle: a closing boundary is missing."
+        )
         self._close(0, len(self.raw))
 
     def _delimiter(self, at: int, limit: int) -> tuple[int, bool, int, int] | None:
         """The next boundary line: whose it is, whether it closes, where it begins and where the next line does."""
         raw = self.raw
         begin = raw.find(b"\n--", max(0, at - 1), limit)
-        while begin >= 0:
+        while begin >= 0 and self.looks < LOOKS:
+            self.looks += 1
             stop = raw.find(b"\n", begin + 1)
             stop = len(raw) if stop < 0 else stop
             if stop - begin < BOUNDARY_BYTES + 8:
