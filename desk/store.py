@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SORTS = ("urgency", "newest", "oldest", "updated", "waiting", "priority")
-"""The orders a list can have; `urgency` is due first, then what has no due time, newest first."""
+"""The orders a list can have; `urgency` is due first, then what has no due time; equals in the order of their numbers."""
 
 
 class Batch(Struct, frozen=True):

@@ -27,8 +27,8 @@ _BUSY_S = 60
 class _Job(Generic[T]):
     """A write that waits for its turn."""
 
-    def __init__(self, body: Callable[[Transaction], T]) -> None:
-        self.body = body
+    def __init__(self, body: Callable[[Transaction], T], bulk: bool) -> None:
+        self.body, self.bulk = body, bulk
         self.done = False
         self.result: T
         self.error: BaseException | None = None
@@ -97,7 +97,7 @@ class Engine:
 
     def change(self, body: Callable[[Transaction], T], *, bulk: bool = False) -> T:
         """Run `body` in a transaction, together with whatever else waits, and commit."""
-        job = _Job(body)
+        job = _Job(body, bulk)
         with self._queued:
             self._queue.append(job)
         with self._writing:
@@ -105,14 +105,16 @@ class Engine:
                 with self._queued:
                     group = list(self._queue)
                     self._queue.clear()
-                self._commit(group, bulk)
+                self._commit(group)
         if job.error is not None:
             raise job.error
         return job.result
 
-    def _commit(self, group: list[_Job[Any]], bulk: bool) -> None:
+    def _commit(self, group: list[_Job[Any]]) -> None:
         """Run `group` in one transaction; on failure of the commit itself all of them fail."""
         conn = self._open_writer()
+        # One who was promised durability gets it, whoever shares the commit.
+        bulk = all(job.bulk for job in group)
         if self._full == bulk:
             self._full = not bulk
             conn.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")

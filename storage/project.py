@@ -266,10 +266,14 @@ class Transaction:
         if away and left:
             raise Conflict(f"message {message.id} is {min(left).value} and cannot be taken back; write again instead")
         state = State.WITHDRAWN if away else State.QUEUED
+        # What was to go out later still does.
         self.conn.execute(
-            "UPDATE delivery SET state = ?, next_at = ?, not_before = ?, phase = '' WHERE message = ?",
+            "UPDATE delivery SET state = ?, next_at = max(not_before, ?), not_before = max(not_before, ?), phase = '' WHERE message = ?",
             (state.value, not_before, not_before, message.id),
         )
+        if not away:
+            ticket = self._at_hand(message.ticket)
+            self._now[ticket.id] = replace(ticket, heard=max(ticket.heard, message.id))
         self.conn.execute("UPDATE message SET withdrawn = ? WHERE id = ?", (int(away), message.id))
         self._derive_state(message.id)
         self._recount.add(message.ticket)

@@ -14,13 +14,15 @@ SHIFT = 35
 COMMON = 2_000
 """From so many hits on, a word is looked up ticket by ticket instead of all at once."""
 
+#: What each sort compares, and its direction. One direction a sort and no NULLs, so that the
+#: key of a row is looked up in the index however deep the page. Literals as in the indexes.
 _ORDERS = {
-    "urgency": (("(ticket.due_at IS NULL)", "ASC"), ("ticket.due_at", "ASC"), ("ticket.id", "DESC")),
-    "newest": (("ticket.id", "DESC"),),
-    "oldest": (("ticket.id", "ASC"),),
-    "updated": (("ticket.updated_at", "DESC"), ("ticket.id", "DESC")),
-    "waiting": (("(ticket.waiting_since IS NULL)", "ASC"), ("ticket.waiting_since", "ASC"), ("ticket.id", "ASC")),
-    "priority": (("ticket.priority", "DESC"), ("ticket.id", "DESC")),
+    "urgency": (("ticket.due_key", "ticket.id"), "ASC"),
+    "newest": (("ticket.id",), "DESC"),
+    "oldest": (("ticket.id",), "ASC"),
+    "updated": (("ticket.updated_at", "ticket.id"), "DESC"),
+    "waiting": (("ticket.waiting_key", "ticket.id"), "ASC"),
+    "priority": (("ticket.priority", "ticket.id"), "DESC"),
 }
 
 
@@ -41,26 +43,21 @@ def compile_query(node: Node, hits: Callable[[str, int], int]) -> Compiled:
 
 def order_by(sort: str) -> str:
     """The ORDER BY of a sort."""
-    return ", ".join(f"{expression} {direction}" for expression, direction in _ORDERS[sort])
+    expressions, direction = _ORDERS[sort]
+    return ", ".join(f"{expression} {direction}" for expression in expressions)
 
 
 def key_columns(sort: str) -> str:
     """The expressions whose values are the key of a row."""
-    return ", ".join(expression for expression, _ in _ORDERS[sort])
+    return ", ".join(_ORDERS[sort][0])
 
 
 def behind(sort: str, key: tuple[Value, ...], params: dict[str, Value]) -> str:
-    """The condition that a row comes after the row with this key (NULL equals NULL)."""
-    steps = []
-    order = _ORDERS[sort]
-    for i, value in enumerate(key):
-        params[f"k{i}"] = value
-    for i, (expression, direction) in enumerate(order):
-        if key[i] is None:
-            continue
-        same = [f"{order[j][0]} IS :k{j}" for j in range(i)]
-        steps.append("(" + " AND ".join([*same, f"{expression} {'>' if direction == 'ASC' else '<'} :k{i}"]) + ")")
-    return "(" + " OR ".join(steps) + ")"
+    """The condition that a row comes after the row with this key."""
+    expressions, direction = _ORDERS[sort]
+    params |= {f"k{i}": value for i, value in enumerate(key)}
+    marks = ", ".join(f":k{i}" for i in range(len(key)))
+    return f"({', '.join(expressions)}) {'>' if direction == 'ASC' else '<'} ({marks})"
 
 
 def match_text(needle: str, prefix: bool) -> str:
@@ -73,9 +70,6 @@ def _condition(node: Node, params: dict[str, Value], hits: Callable[[str, int], 
         name = f"p{len(params)}"
         params[name] = value
         return f":{name}"
-
-    def many(values: tuple[Value, ...]) -> str:
-        return ", ".join(bind(v) for v in values)
 
     # Written as the partial indexes are, so that they are used.
     if node == LIVE:
@@ -96,16 +90,8 @@ def _condition(node: Node, params: dict[str, Value], hits: Callable[[str, int], 
         case Not(part):
             return f"NOT ({_condition(part, params, hits)})"
         case Is(column, values):
-            named = tuple(v for v in values if v is not None)
-            tests = [f"ticket.{column} IS NULL"] if None in values else []
-            if named:
-                listed = f"IN ({many(named)})" if len(named) > 1 else f"= {bind(named[0])}"
-                tests.append(
-                    f"coalesce(ticket.{column} {listed}, 0)"
-                    if column in ("assignee", "team", "type")
-                    else f"ticket.{column} {listed}"
-                )
-            return "(" + " OR ".join(tests) + ")"
+            # IS and not =, because it says no where a column is empty, and finds its way by the index.
+            return "(" + " OR ".join(f"ticket.{column} IS {bind(v)}" for v in values) + ")"
         case Has(column, None):
             return f"ticket.{column} = '[]'"
         case Has("tags", value):

@@ -77,17 +77,22 @@ _TABLES: dict[str, dict[str, Any]] = {
 
 _OPEN = "WHERE live = 1 AND bin = '' AND merged_into IS NULL"
 
+#: Stands for "no time" where rows are ordered by one: after every time there will be.
+_NEVER = 9_000_000_000_000_000
+
 _STATEMENTS = (
+    f"ALTER TABLE ticket ADD COLUMN due_key INTEGER AS (coalesce(due_at, {_NEVER})) VIRTUAL",
+    f"ALTER TABLE ticket ADD COLUMN waiting_key INTEGER AS (coalesce(waiting_since, {_NEVER})) VIRTUAL",
     "CREATE TABLE tag (tag TEXT, ticket INTEGER, PRIMARY KEY (tag, ticket)) WITHOUT ROWID",
     "CREATE TABLE external (account TEXT, external_id TEXT, message INTEGER, PRIMARY KEY (account, external_id)) WITHOUT ROWID",
     "CREATE TABLE seen (agent TEXT, ticket INTEGER, message INTEGER, PRIMARY KEY (agent, ticket)) WITHOUT ROWID",
     # rowid = ticket << 35 | message (0: the subject), so that a ticket's words lie together, newest ticket last.
     "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='ascii')",
-    f"CREATE INDEX ticket_due ON ticket (due_at IS NULL, due_at, id DESC) {_OPEN}",
-    f"CREATE INDEX ticket_assignee ON ticket (assignee, due_at IS NULL, due_at, id DESC) {_OPEN}",
-    f"CREATE INDEX ticket_priority ON ticket (priority DESC, id DESC) {_OPEN}",
-    f"CREATE INDEX ticket_waiting ON ticket (waiting_since IS NULL, waiting_since, id) {_OPEN}",
-    "CREATE INDEX ticket_updated ON ticket (updated_at DESC, id DESC)",
+    f"CREATE INDEX ticket_due ON ticket (due_key, id) {_OPEN}",
+    f"CREATE INDEX ticket_assignee ON ticket (assignee, due_key, id) {_OPEN}",
+    f"CREATE INDEX ticket_priority ON ticket (priority, id) {_OPEN}",
+    f"CREATE INDEX ticket_waiting ON ticket (waiting_key, id) {_OPEN}",
+    "CREATE INDEX ticket_updated ON ticket (updated_at, id)",
     "CREATE INDEX ticket_requester ON ticket (requester)",
     "CREATE INDEX ticket_snoozed ON ticket (snoozed_until) WHERE snoozed_until IS NOT NULL",
     "CREATE INDEX message_ticket ON message (ticket, at, id)",
