@@ -14,6 +14,7 @@ from channels.email.content import read_content
 from channels.email.headers import Headers
 from channels.email.ids import message_id, message_ids, moment
 from channels.email.mime import read_parts
+from channels.email.show import describe
 from desk.blobs import Blob
 from desk.channel import Inbound, Raw
 from desk.model import Identity
@@ -99,3 +100,6 @@ def _ids(headers: Headers, name: str) -> tuple[str, ...]:
 
 def _sentences(problems: list[str]) -> tuple[str, ...]:
     return tuple(storable(problem) for problem in dict.fromkeys(problems))[:PROBLEMS]
+
+
+__all__ = ["describe", "parse"]
