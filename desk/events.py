@@ -194,6 +194,9 @@ def change(ticket: Ticket, **fields: Any) -> list[Changed]:
                 events.append(Changed(ticket.id, name, removed, added))
         else:
             events.append(Changed(ticket.id, name, before, value))
+            if name == "status" and value.live and ticket.solved_at is not None:
+                # It follows from the status, but the time itself would be lost to whoever takes this back.
+                events.append(Changed(ticket.id, "solved_at", ticket.solved_at, None))
     return events
 
 
@@ -238,18 +241,20 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
 def recounted(ticket: Ticket, messages: Iterable[Message]) -> Ticket:
     """`ticket` with everything that follows from its messages counted anew, in time order.
 
-    A reply that was taken back, failed or bounced answered nobody.
+    A reply that was taken back, failed or bounced answered nobody; what is not there is no news.
     """
     fresh = replace(ticket, message_count=0, waiting_since=None, first_reply_at=None)
+    newest = 0
     for message in messages:
         if message.withdrawn:
             continue
+        newest = max(newest, message.id)
         changes = _heard(fresh, message)
         if message.direction is Direction.OUT and message.state in (State.FAILED, State.BOUNCED):
             changes = {"message_count": fresh.message_count + 1}
         changes.pop("updated_at", None)
         fresh = replace(fresh, **changes)
-    return fresh
+    return replace(fresh, heard=min(fresh.heard, newest))
 
 
 _GLOOMY = (
@@ -298,7 +303,7 @@ def invert(record: Record, not_before: Millis) -> Event | None:
 
 def guard(ticket: Ticket, event: Event) -> None:
     """Raise Conflict when `event` would take back something that is no longer so."""
-    if not isinstance(event, Changed):
+    if not isinstance(event, Changed) or event.field == "solved_at":
         return
     now = getattr(ticket, event.field)
     if event.field in SETS:
