@@ -1,0 +1,154 @@
+"""config.example.toml is the manual: it knows every key, its default is the true one, and it loads."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import channels
+from channels.demo import Settings as Demo
+from channels.email.settings import Imap, Smtp
+from channels.email.settings import Settings as Email
+from desk.config import Config, DeskConfig, RelayConfig, ScreenConfig, Source, StoreConfig, build, parse
+
+EXAMPLE = (Path(__file__).resolve().parent.parent / "config.example.toml").read_text("utf-8")
+
+TABLES: dict[str, type[Any]] = {
+    "store": StoreConfig,
+    "desk": DeskConfig,
+    "screen": ScreenConfig,
+    "relay": RelayConfig,
+    "channels.support": Email,
+    "channels.support.imap": Imap,
+    "channels.support.smtp": Smtp,
+    "channels.sample": Demo,
+}
+"""Each table of the file and the dataclass that is its schema."""
+
+UNITS = {"_s": "seconds", "_minutes": "minutes", "_h": "hours", "_d": "days", "_mb": "MiB"}
+
+COMPANIONS: dict[str, dict[str, Any]] = {"move_to": {"after": "move"}, "token_cmd": {"auth": "xoauth2"}}
+"""Keys that make sense only beside others."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A key of the file: its table, its value, and the words above it."""
+
+    table: str
+    key: str
+    value: Any
+    words: str
+
+    @property
+    def required(self) -> bool:
+        """Whether the words say that it must be given."""
+        return "Required." in self.words
+
+    @property
+    def example(self) -> dict[str, Any] | None:
+        """Another value, where the words show one."""
+        found = re.search(r"^# Example: (.*)$", self.words, re.MULTILINE)
+        return tomllib.loads(found[1]) if found else None
+
+
+def entries() -> list[Entry]:
+    """The keys in the order of the file."""
+    found: list[Entry] = []
+    table, words = "", ""
+    for line in EXAMPLE.splitlines():
+        if header := re.fullmatch(r"#?\[([\w.]+)\]", line):
+            table, words = header[1], ""
+        elif key := re.fullmatch(r"#(\w+) = (.*)", line):
+            found.append(Entry(table, key[1], tomllib.loads(f"v = {key[2]}")["v"], words))
+            words = ""
+        elif line.startswith("# ") or line == "#":
+            words += line + "\n"
+        else:
+            assert not line, f"neither a key, a table nor words: {line}"
+            words = ""
+    return found
+
+
+def uncommented() -> str:
+    """The file with every key and table in force."""
+    return re.sub(r"^#(?=\[[\w.]+\]$|\w+ = )", "", EXAMPLE, flags=re.MULTILINE)
+
+
+ENTRIES = entries()
+NAMES = [f"{entry.table}.{entry.key}" for entry in ENTRIES]
+
+
+def plain(value: Any) -> Any:
+    """A value of a dataclass as TOML has it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def account(config: Config, name: str) -> Any:
+    """An account's table as its channel reads it."""
+    table = dict(config.channels[name])
+    module = channels.load(table.pop("kind"))
+    assert config.source is not None
+    return build(module.Settings, table, config.source, ("channels", name))
+
+
+def test_it_loads_as_it_is_and_says_nothing() -> None:
+    assert dataclasses.replace(parse(EXAMPLE), source=None) == Config()
+
+
+def test_with_every_key_in_force_it_loads_down_to_the_accounts() -> None:
+    config = parse(uncommented())
+    assert isinstance(account(config, "support"), Email)
+    assert account(config, "sample") == Demo()
+    for name in ("store", "desk", "screen", "relay"):
+        assert getattr(config, name) == TABLES[name]()
+
+
+def test_no_key_stands_twice() -> None:
+    assert sorted(set(NAMES)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_key_of_a_table_is_in_it(table: str) -> None:
+    told = {entry.key for entry in ENTRIES if entry.table == table} - {"kind"}
+    fields = {field.name for field in dataclasses.fields(TABLES[table])}
+    tables = {name.rpartition(".")[2] for name in TABLES if name.startswith(f"{table}.")}
+    assert told == fields - tables
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
+def test_a_key_tells_its_true_default_and_its_unit(entry: Entry) -> None:
+    assert len(entry.words) > 10
+    if entry.key == "kind":
+        return
+    field = next(f for f in dataclasses.fields(TABLES[entry.table]) if f.name == entry.key)
+    assert entry.required == (field.default is dataclasses.MISSING)
+    if not entry.required:
+        assert entry.value == plain(field.default)
+        assert type(entry.value) is type(plain(field.default))
+    for ending, unit in UNITS.items():
+        if entry.key.endswith(ending):
+            assert unit.lower() in entry.words.lower()
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES if e.example], ids=[n for n, e in zip(NAMES, ENTRIES, strict=True) if e.example]
+)
+def test_an_example_loads(entry: Entry) -> None:
+    assert entry.example is not None
+    assert list(entry.example) == [entry.key]
+    tables = tomllib.loads(uncommented())
+    table = tables
+    for part in entry.table.split("."):
+        table = table[part]
+    table |= entry.example | COMPANIONS.get(entry.key, {})
+    if not entry.table.startswith("channels."):
+        build(TABLES[entry.table], table, Source("config.toml", ""), (entry.table,))
+        return
+    name = entry.table.split(".")[1]
+    account(dataclasses.replace(parse(""), channels=tables["channels"]), name)
