@@ -72,7 +72,7 @@ class Outcome:
 
 
 class Undone(Exception):
-    """Leaves a transaction without committing what a dry run wrote."""
+    """Leaves a transaction without committing what was written in it."""
 
 
 def perform(
@@ -126,7 +126,8 @@ def _commit(store: Store, body: Callable[[Tx], Outcome], dry_run: bool) -> Outco
 
     def once(tx: Tx) -> Outcome:
         outcome = body(tx)
-        if dry_run:
+        if dry_run or not outcome.changed:
+            # Nothing stays of what came to nothing either, such as a customer who was looked up for it.
             result.append(outcome)
             raise Undone
         return outcome
@@ -194,7 +195,7 @@ class _Run:
         events: list[Event] = []
         resolver = _Resolver(self, tx, tickets, ticket)
         for call, action in self.calls:
-            fresh = action.run(ticket, **resolver.arguments(call, action), ctx=resolver.context())
+            fresh = action.run(ticket, **resolver.arguments(call, action), ctx=resolver.context(events))
             events += fresh
             for event in fresh:
                 if isinstance(event, Opened) and ticket is None:
@@ -234,8 +235,10 @@ class _Resolver:
                 resolved[argument.name] = argument.param.resolve(argument.default, self)
         return resolved
 
-    def context(self) -> Context:
+    def context(self, before: Sequence[Event]) -> Context:
+        """What the next verb may know; `before` is what the ones before it did and nobody wrote down yet."""
         tx, run = self._tx, self._run
+        posted = [event.message for event in before if isinstance(event, Posted)]
         return Context(
             at=self.at,
             agent=run.agent,
@@ -243,7 +246,7 @@ class _Resolver:
             accounts=_Late(tx.accounts),
             new_id=tx.new_id,
             sign=run.desk.signer.token,
-            thread=lambda ticket: tx.thread(ticket.id),
+            thread=lambda ticket: [*tx.thread(ticket.id), *(m for m in posted if m.ticket == ticket.id)],
             customer=tx.customer,
             customer_for=lambda identity: tx.customer_for(identity, self.at),
         )
