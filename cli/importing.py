@@ -48,7 +48,7 @@ def run(
     workers: int,
 ) -> dict[str, Any]:
     """Import everything under `paths`; returns what was done."""
-    from channels.email.parse import parse
+    from channels.email.parser import parse
 
     for path in paths:
         if not path.exists():

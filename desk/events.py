@@ -14,7 +14,20 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from desk.errors import Conflict
-from desk.model import Bin, Delivery, Direction, Kind, Link, Message, Millis, Priority, State, Status, Ticket
+from desk.model import (
+    BY_MACHINE,
+    Bin,
+    Delivery,
+    Direction,
+    Kind,
+    Link,
+    Message,
+    Millis,
+    Priority,
+    State,
+    Status,
+    Ticket,
+)
 
 #: Fields of a ticket that hold several values.
 SETS = frozenset({"tags", "cc", "watchers", "links"})
@@ -227,7 +240,7 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
         "message_count": ticket.message_count + 1,
         "updated_at": max(message.at, ticket.updated_at),
     }
-    if message.kind in (Kind.PUBLIC, Kind.CALL) and not message.automatic:
+    if message.kind in (Kind.PUBLIC, Kind.CALL) and message.automatic not in BY_MACHINE:
         if message.direction is Direction.IN:
             if ticket.waiting_since is None:
                 changes["waiting_since"] = message.at

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from desk.channel import Inbound, Raw
 from desk.config import DeskConfig
 from desk.events import Delivered, Event, Opened, Posted, change
-from desk.model import Bin, Direction, Identity, Kind, Link, Message, Millis, State, Status, Ticket
+from desk.model import BY_MACHINE, Bin, Direction, Identity, Kind, Link, Message, Millis, State, Status, Ticket
 from desk.store import Batch, Held, Tx
 from desk.text import one_line, storable, words
 from desk.threads import FORWARD, Found, Signer, conversation_key, find
@@ -195,7 +195,7 @@ def _current(tx: Tx, number: int | None) -> Ticket | None:
 
 
 def _too_late(ticket: Ticket, item: Inbound, how: Intake, now: Millis) -> bool:
-    if ticket.status is not Status.CLOSED or item.automatic or item.bounce:
+    if ticket.status is not Status.CLOSED or item.automatic in BY_MACHINE:
         return False
     return now - (ticket.solved_at or 0) >= how.config.reopen_window
 
@@ -252,7 +252,12 @@ def _is_new(tx: Tx, ticket: Ticket, sender: Identity, customer: int) -> bool:
 
 def _answer_effects(ticket: Ticket, message: Message, how: Intake) -> list[Event]:
     """A person's message opens again what waited, and wakes what slept for it."""
-    if how.silent or message.direction is Direction.OUT or message.kind is not Kind.PUBLIC or message.automatic:
+    if (
+        how.silent
+        or message.direction is Direction.OUT
+        or message.kind is not Kind.PUBLIC
+        or message.automatic in BY_MACHINE
+    ):
         return []
     fields: dict[str, object] = {}
     if ticket.status in (Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED):

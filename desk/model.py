@@ -13,6 +13,9 @@ from msgspec import Struct
 Millis = int
 """A moment (UTC, since 1970) or a span of time, in milliseconds."""
 
+BY_MACHINE = frozenset({"auto-reply", "bounce", "feedback"})
+"""What kinds of automatic message no person wrote. A mailing list carries people's words."""
+
 SECOND: Millis = 1_000
 MINUTE: Millis = 60 * SECOND
 HOUR: Millis = 60 * MINUTE
@@ -303,6 +306,7 @@ class Account(Struct, frozen=True):
 
 
 __all__ = [
+    "BY_MACHINE",
     "DAY",
     "HOUR",
     "MINUTE",

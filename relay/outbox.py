@@ -8,12 +8,13 @@ it is `unknown`, and only a person sends it again.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Retry, Sender, Sent, Unknown
+from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Refusal, Retry, Sender, Sent, Unknown
 from desk.errors import DeskError, Invalid, NotFound
 from desk.model import Identity, Kind, State
 from desk.store import Outbound
@@ -156,10 +157,22 @@ async def _attempt(station: Station, part: Part, one: Outbound, phase: _Phase) -
 
 
 def _accepted(one: Outbound, sent: Sent) -> _Result:
-    final = [f"{a}: {r.code} {r.text}".strip() for a, r in sent.refused.items() if r.permanent]
-    later = tuple(a for a, r in sent.refused.items() if not r.permanent)
-    words = "; ".join(final + [f"{a}: {sent.refused[a].code} {sent.refused[a].text}".strip() for a in later])
-    return _Result(State.SENT, words, sent.remote_id, backoff(one.delivery.attempts + 4) if later else None, later)
+    final = [_told(a, r) for a, r in sent.refused.items() if r.permanent]
+    later = {a: r for a, r in sent.refused.items() if not r.permanent}
+    words = "; ".join(final + [_told(a, r) for a, r in later.items()])
+    again = tuple(_ours(a, one) for a in later)
+    return _Result(State.SENT, words, sent.remote_id, backoff(one.delivery.attempts + 4) if later else None, again)
+
+
+def _told(address: str, refusal: Refusal) -> str:
+    return f"{address}: {refusal.code} {refusal.text}".strip()
+
+
+def _ours(address: str, one: Outbound) -> str:
+    """The recipient as the delivery names it, for one the channel wrote in another way."""
+    if address in one.delivery.recipients:
+        return address
+    return next((a for a in one.delivery.recipients if a.rpartition("@")[0] == address.rpartition("@")[0]), address)
 
 
 def _failure(one: Outbound, error: Exception, *, before_data: bool) -> _Result:
@@ -191,9 +204,16 @@ async def _archive(station: Station, part: Part, number: int) -> None:
 def _render(engine: Engine, station: Station, one: Outbound) -> Part:
     assert isinstance(station.channel, Sender)
     draft = compose(engine, station, one)
-    parts = station.channel.render(draft)
-    part = parts[one.delivery.part]
-    return Part(part.data, one.delivery.recipients)
+    part = station.channel.render(draft)[one.delivery.part]
+    return Part(part.data, tuple(_written(station.channel, draft, a) for a in one.delivery.recipients))
+
+
+def _written(channel: Sender, draft: Outgoing, address: str) -> str:
+    """A recipient as the channel writes it: a domain in Punycode, for one."""
+    if address.isascii():
+        return address
+    alone = dataclasses.replace(draft, to=(Identity("email", address),), cc=(), bcc=(), attachments=())
+    return next(iter(channel.render(alone)[0].recipients), address)
 
 
 def _signature(engine: Engine, one: Outbound) -> str:

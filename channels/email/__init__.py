@@ -89,7 +89,7 @@ def open(name: str, settings: Settings) -> Email:
 
 def parse(raw: Raw) -> Inbound:
     """Read a message as it came over the wire."""
-    from channels.email.parse import parse
+    from channels.email.parser import parse
 
     return parse(raw)
 

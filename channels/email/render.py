@@ -22,8 +22,6 @@ from desk.model import Attachment, Identity
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-    from channels.email.settings import Settings
-
 REFERENCES_EACH_END = 20
 ID_CHARACTERS = 250
 
@@ -57,10 +55,10 @@ _TAGS = {
 _PAGE = '<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}</body>\n</html>\n'
 
 
-def render(draft: Outgoing, settings: Settings | None = None) -> Part:
-    """The bytes of `draft` and the addresses they go to; `settings` may name the sender."""
+def render(draft: Outgoing) -> Part:
+    """The bytes of `draft` and the addresses they go to."""
     entity = _with_files(_alternatives(draft), draft) if draft.attachments else _alternatives(draft)
-    fields = b"".join(header(name, value) for name, value in _fields(draft, settings) if value)
+    fields = b"".join(header(name, value) for name, value in _fields(draft) if value)
     return Part(fields + entity, _recipients(draft))
 
 
@@ -72,13 +70,10 @@ def _recipients(draft: Outgoing) -> tuple[str, ...]:
 # -- header ------------------------------------------------------------------
 
 
-def _fields(draft: Outgoing, settings: Settings | None) -> list[tuple[str, str]]:
-    sender = draft.sender
-    if settings is not None and not sender.display:
-        sender = Identity(sender.kind, sender.value, settings.name)
+def _fields(draft: Outgoing) -> list[tuple[str, str]]:
     references = _references(draft.references)
     return [
-        ("From", mailbox(sender)),
+        ("From", mailbox(draft.sender)),
         ("To", mailboxes(draft.to) or ("" if draft.cc else "undisclosed-recipients:;")),
         ("Cc", mailboxes(draft.cc)),
         ("Reply-To", mailbox(draft.reply_to) if draft.reply_to else ""),

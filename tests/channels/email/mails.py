@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import channels.email.parse as module
+import channels.email.parser as module
 from desk.channel import Inbound, Raw
 
 RECEIVED_AT = 1_700_000_000_000

@@ -1,4 +1,4 @@
-"""channels.email.parse: what a mail says, however it says it."""
+"""channels.email.parser: what a mail says, however it says it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""channels.email.parse: whatever comes, it is kept, said, bounded and never raises."""
+"""channels.email.parser: whatever comes, it is kept, said, bounded and never raises."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import channels.email.parse as module
+import channels.email.parser as module
 from bench.gencorpus import generate
 from channels.email.show import describe
 from desk.channel import Inbound
