@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -26,9 +27,20 @@ Look = dict[str, Style]
 
 def look(theme: Theme) -> Look:
     """The styles of `theme`."""
-    return {
-        name: Style() if text == "default" else Style.parse(text) for name in STYLES for text in (getattr(theme, name),)
-    }
+    return {name: _style(getattr(theme, name)) for name in STYLES}
+
+
+def _style(text: str) -> Style:
+    style = Style() if text == "default" else Style.parse(text)
+    return style + Style(color=_short(style.color), bgcolor=_short(style.bgcolor))
+
+
+def _short(color: Color | None) -> Color | None:
+    """The colour by its number among the 256, where it is one of them: half the bytes of red, green and blue."""
+    if color is None or color.triplet is None:
+        return color
+    short = color.downgrade(ColorSystem.EIGHT_BIT)
+    return short if short.get_truecolor() == color.triplet else color
 
 
 def flat(text: str) -> str:

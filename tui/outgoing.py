@@ -71,7 +71,7 @@ def review(kind: str, message: Message, width: int) -> list[Drawn]:
             else (("REPLY", "reply_word"), ("  as the customer gets it", "quiet")),
             _ground(kind),
         ),
-        Drawn(),
+        Drawn((), _ground(kind)),
     ]
     if kind == REPLY:
         sender = f"{flat(message.sender.display)} <{flat(message.sender.value)}>" if message.sender else ""

@@ -9,7 +9,7 @@ from textual.widgets import TextArea
 from desk.text import clean
 from tui.draw import Look
 from tui.outgoing import NOTE
-from tui.widgets.bars import Line
+from tui.widgets.bars import Line, Rule
 
 
 class Composer(Vertical):
@@ -21,6 +21,7 @@ class Composer(Vertical):
 
     def compose(self) -> ComposeResult:
         """The heading and the text."""
+        yield Rule(self.look)
         yield Line(self.look, "composing")
         area = TextArea(
             "",

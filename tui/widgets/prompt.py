@@ -186,6 +186,9 @@ class Prompt(Vertical):
         parts = (
             (lead, "chosen" if chosen else "key"),
             (pad(cut(choice.label, names), names), ground),
-            (f"  {choice.hint}", "chosen" if chosen else "quiet"),
+            (
+                f"  {cut(choice.hint, max(0, self.app.size.width - len(lead) - names - 4))}",
+                "chosen" if chosen else "quiet",
+            ),
         )
         return Drawn(parts, ground)
