@@ -16,9 +16,8 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
     desk = here.desk()
-    from tui.app import run
-
     from themes import ThemeError, load
+    from tui.app import run
     from tui.front import Front
 
     folders = (here.config_path.parent / "themes",) if here.config_path else ()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from channels.email.encode import LINE_CHARACTERS, address, clean, header, mailbox, mailboxes, parameter, words
 from desk.channel import Outgoing, Part
-from desk.model import Attachment, Identity
+from desk.model import Attachment
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
