@@ -347,6 +347,8 @@ def undo(
             raise Conflict(
                 f"batch {target} came from outside ({first.source}) and cannot be taken back; use spam or trash"
             )
+        if any(r.entity not in ("ticket", "customer") for r in records):
+            raise Conflict(f"batch {target} changed the team or the settings; change it back with the same verb")
         if first.agent != agent.name and agent.role.rank < Role.LEAD.rank:
             raise Forbidden(
                 f"that was done by {first.agent or first.source}; a lead can take it back, or do the opposite yourself"

@@ -120,7 +120,10 @@ def tokens(text: str) -> list[str]:
     Thai runs give overlapping pairs and their last character.
     """
     if text.isascii():
-        return [token[:TOKEN_LIMIT] for token in _ASCII_RUN.findall(text[:INDEXED_LIMIT].lower())]
+        ascii_found: list[str] = _ASCII_RUN.findall(text[:INDEXED_LIMIT].lower())
+        if max(map(len, ascii_found), default=0) <= TOKEN_LIMIT:
+            return ascii_found
+        return [token[:TOKEN_LIMIT] for token in ascii_found]
     found: list[str] = []
     for run in _runs().findall(_fold(text[:INDEXED_LIMIT])):
         if _dense().match(run):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from desk.blobs import Blob
+from desk.blobs import Blob, unpack
 from desk.errors import NotFound
 
 
@@ -55,7 +54,7 @@ class Blobs:
             raise NotFound(
                 f"the store does not hold the bytes {key[:12]}…; a restore may have left them out: deskhand store check"
             )
-        return zlib.decompress(row[0])
+        return unpack(row[0])
 
     def holds(self, keys: Iterable[str]) -> set[str]:
         """Which of `keys` are kept."""

@@ -141,7 +141,12 @@ class Views(Engine):
         kind = "batch.undoes IS NOT NULL" if undo else "batch.undoes IS NULL"
         # Doing again is itself marked as undoing an undo; only what took back plain work can be done again.
         first = "AND (SELECT b.undoes FROM batch b WHERE b.id = batch.undoes) IS NULL" if undo else ""
-        query = f"SELECT id FROM batch WHERE agent = ? AND {kind} AND undone_by IS NULL {first} ORDER BY at DESC, rowid DESC LIMIT 1"
+        # The team, the settings and another attempt to send are not taken back like work on tickets.
+        work = "EXISTS (SELECT 1 FROM event WHERE event.batch = batch.id AND entity IN ('ticket', 'customer') AND kind <> 'Delivered')"
+        query = (
+            f"SELECT id FROM batch WHERE agent = ? AND {kind} AND undone_by IS NULL {first} AND {work} "
+            "ORDER BY at DESC, rowid DESC LIMIT 1"
+        )
         row = self._read.execute(query, (agent,)).fetchone()
         return row[0] if row else None
 

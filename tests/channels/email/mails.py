@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import channels.email.parser as module
+from desk.blobs import unpack
 from desk.channel import Inbound, Raw
 
 RECEIVED_AT = 1_700_000_000_000
@@ -30,4 +31,4 @@ def multipart(kind: str, *parts: bytes, head: bytes = b"") -> Inbound:
 def blob(inbound: Inbound, number: int) -> bytes:
     """The bytes of the attachment `number`."""
     key = inbound.attachments[number].sha256
-    return next(blob for blob in inbound.blobs if blob.key == key).unpack()
+    return unpack(next(blob for blob in inbound.blobs if blob.key == key).packed)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import channels.email.parser as module
 from bench.gencorpus import generate
 from channels.email.show import describe
+from desk.blobs import unpack
 from desk.channel import Inbound
 from tests.channels.email.mails import read
 
@@ -66,7 +67,7 @@ def assert_storable(inbound: Inbound) -> None:
 def test_any_bytes_are_read(data: bytes) -> None:
     inbound = read(data)
     assert_storable(inbound)
-    assert inbound.blobs[0].unpack() == data
+    assert unpack(inbound.blobs[0].packed) == data
 
 
 @settings(max_examples=600, deadline=None)
@@ -173,4 +174,4 @@ def test_a_mail_that_surprises_us_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
     inbound = read(b"From: a@example.com\n\nbody\x00")
     assert inbound.problems == ("The mail could not be read (RuntimeError: surprise).",)
     assert "body" in inbound.text
-    assert inbound.blobs[0].unpack() == b"From: a@example.com\n\nbody\x00"
+    assert unpack(inbound.blobs[0].packed) == b"From: a@example.com\n\nbody\x00"
