@@ -1,0 +1,149 @@
+"""The open ticket: who said what, and in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from desk.model import Attachment
+from tests.desks import NOW, answer, do, mail, make_desk, receive
+from tests.tui.shown import front, run, shown
+
+LOG = Attachment("vpn.log", "text/plain", 18_234, "0" * 64)
+
+
+def test_enter_opens_and_q_goes_back(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter")
+            await screen.see("Customer 0 wrote · mail", "this is mail 0", "first reply in 23h", "c0@acme.example")
+            await screen.press("q")
+            await screen.see("SUBJECT")
+            assert not screen.app.reading
+
+    run(body())
+
+
+def test_messages_tell_author_channel_direction_and_state(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    do(desk, who, "note Ask for the MTU.", 1, batch="n")
+    do(desk, who, "reply Which firmware?", 1, batch="r")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("1", "enter")
+            await screen.see("Customer 0 wrote · mail", "NOTE", "Kim · internal", "Kim → Customer 0 · mail", "queued")
+
+    run(body())
+
+
+def test_notes_have_a_ground_of_their_own(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    do(desk, who, "note Ask for the MTU.", 1, batch="n")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter")
+            grounds = {line.ground for line in screen.app.ticket.conversation.lines if any("MTU" in text for text, _ in line.parts)}
+            assert grounds == {"note"}
+
+    run(body())
+
+
+def test_quotes_fold_and_unfold(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path, tickets=0)
+    text = "New words.\n\nOn Monday you wrote:\n> old words\n> more old words"
+    receive(desk, [mail(1, text=text, visible="New words.", attachments=(LOG,))], batch="b")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter")
+            await screen.see("New words.", "▸ 4 quoted lines folded", "[1] vpn.log  18 kB")
+            assert "old words" not in screen.text
+            await screen.press("f")
+            await screen.see("> old words", "▾ 4 quoted lines shown")
+            await screen.press("f")
+            assert "old words" not in screen.text
+
+    run(body())
+
+
+def test_w_tells_why_a_message_is_here(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    answer(desk, 1, "And another thing", batch="again")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter", "w")
+            await screen.see("nothing in it names a ticket, so it began this one", "it names a message of this ticket in its references")
+
+    run(body())
+
+
+def test_j_and_k_walk_through_the_list(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter", "J")
+            await screen.see("this is mail 1")
+            await screen.press("J", "K", "K")
+            await screen.see("this is mail 0")
+            await screen.press("K")
+            assert "first ticket of the list" in screen.status
+
+    run(body())
+
+
+def test_a_number_and_enter_open_that_ticket(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("4", "enter")
+            await screen.see("this is mail 3")
+            await screen.press(":")
+            await screen.type("2")
+            await screen.press("enter")
+            await screen.see("this is mail 1")
+            await screen.press("9", "9", "enter")
+            await screen.press(":")
+            await screen.type("99")
+            await screen.press("enter")
+            assert "there is no ticket #99" in screen.status
+
+    run(body())
+
+
+def test_opening_marks_as_seen(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            assert screen.app.queue.list.rows[1].unread
+            await screen.press("enter", "q")
+            await screen.until(lambda: not screen.app.queue.list.rows[1].unread)
+
+    run(body())
+    assert [row.unread for row in store.rows([1, 2], agent="kim")] == [False, True]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+def test_long_threads_open_at_the_newest_message(tmp_path: Path, size: tuple[int, int]) -> None:
+    _, desk, who = make_desk(tmp_path, tickets=1)
+    for number in range(30):
+        answer(desk, 1, f"answer number {number}\nsecond line", batch=f"a{number}", at=NOW + number)
+
+    async def body() -> None:
+        async with shown(front(desk, who), size) as screen:
+            await screen.press("enter")
+            await screen.see("answer number 29")
+            await screen.press("g", "g")
+            await screen.see("this is mail 0")
+            await screen.press("G")
+            await screen.see("answer number 29")
+
+    run(body())
