@@ -16,7 +16,20 @@ from msgspec.structs import replace
 from desk.channel import Inbound, Raw
 from desk.config import DeskConfig
 from desk.events import Delivered, Event, Opened, Posted, change
-from desk.model import BY_MACHINE, Bin, Direction, Identity, Kind, Link, Message, Millis, State, Status, Ticket
+from desk.model import (
+    BY_MACHINE,
+    Bin,
+    Customer,
+    Direction,
+    Identity,
+    Kind,
+    Link,
+    Message,
+    Millis,
+    State,
+    Status,
+    Ticket,
+)
 from desk.store import Batch, Held, Tx
 from desk.text import one_line, storable, words
 from desk.threads import FORWARD, Found, Signer, conversation_key, find
@@ -111,16 +124,19 @@ def _twin(tx: Tx, item: Inbound) -> Held | None:
 
 def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> None:
     tx.put_blobs(item.blobs)
-    found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, lambda n, a: _on_ticket(tx, n, a))
     ours = item.sender is not None and item.sender.value in how.own
     person = next(iter(item.to), NOBODY) if ours else item.sender or NOBODY
     customer = tx.customer_for(person, batch.at)
+
+    def on_ticket(number: int, address: str) -> bool:
+        ticket = None if ours else tx.tickets((number,)).get(number)
+        return ticket is not None and (address in ticket.cc or customer.id == ticket.requester)
+
+    found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, on_ticket)
     at = _moment(item, how, batch.at)
-    ticket, events = _place(tx, how, found, item, customer.id, at, batch.at)
+    ticket, events = _place(tx, how, found, item, customer, at, batch.at)
     message = _message(tx, how, item, ticket, found, customer.id, at, ours)
-    if customer.blocked:
-        events += change(ticket, bin=Bin.SPAM)
-    events += _answer_effects(ticket, message, how)
+    events += change(ticket, bin=Bin.SPAM) if customer.blocked else _answer_effects(ticket, message, how)
     events.append(Posted(message, words=item.words, silent=how.silent))
     events += _delivery_effects(tx, item, found)
     if any(isinstance(e, Opened) for e in events):
@@ -139,13 +155,6 @@ def _moment(item: Inbound, how: Intake, at: Millis) -> Millis:
     return moment if 0 < moment <= at + _FUTURE else at
 
 
-def _on_ticket(tx: Tx, number: int, address: str) -> bool:
-    ticket = tx.tickets((number,)).get(number)
-    if ticket is None:
-        return False
-    return address in ticket.cc or tx.customer_for(Identity("email", address), 0).id == ticket.requester
-
-
 def _bounced(tx: Tx, how: Intake, item: Inbound) -> Found | None:
     """A report belongs to the message it is about."""
     if item.bounce is None or not item.bounce.original_message_id:
@@ -155,15 +164,18 @@ def _bounced(tx: Tx, how: Intake, item: Inbound) -> Found | None:
 
 
 def _place(
-    tx: Tx, how: Intake, found: Found, item: Inbound, customer: int, at: Millis, now: Millis
+    tx: Tx, how: Intake, found: Found, item: Inbound, customer: Customer, at: Millis, now: Millis
 ) -> tuple[Ticket, list[Event]]:
     ticket = _current(tx, found.ticket)
+    if ticket is not None and customer.blocked and ticket.requester != customer.id:
+        # What a blocked sender writes is spam; the ticket of somebody else is not.
+        ticket = None
     if ticket is not None and (how.silent or not _too_late(ticket, item, how, now)):
         return ticket, []
     new = Ticket(
         id=tx.new_id("ticket"),
         subject=one_line(item.subject) or one_line(item.visible or item.text)[:80] or "(no subject)",
-        requester=customer,
+        requester=customer.id,
         created_at=at,
         updated_at=at,
         status=how.status if how.silent else Status.NEW,

@@ -313,8 +313,13 @@ class Transaction:
         self._external.append((account, external_id, message))
 
     def set_digest(self, message: int, digest: str) -> None:
-        self._digests[message] = digest
-        found = self._messages[message]
+        found = self._messages.get(message)
+        if found is not None:
+            self._digests[message] = digest
+        else:
+            # Written already: what the same item did to others (a bounce) made us look at the rows.
+            self.conn.execute("UPDATE message SET digest = ? WHERE id = ?", (digest, message))
+            found = self._message(message)
         self._twins.setdefault(digest, Held(found.ticket, message, found.message_id or ""))
 
     def set_cursor(self, account: str, cursor: str) -> None:
