@@ -202,7 +202,10 @@ class _Addresses(Param):
 
 class _Files(Param):
     def parse(self, text: str) -> tuple[str, ...]:
-        return tuple(shlex.split(text))
+        try:
+            return tuple(shlex.split(text))
+        except ValueError as error:
+            raise Invalid(f"{text} are not files: {str(error).lower()}; write a.pdf 'with spaces.pdf'") from error
 
     def format(self, value: tuple[str, ...]) -> str:
         return shlex.join(value)

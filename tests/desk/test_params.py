@@ -97,6 +97,7 @@ def test_text_becomes_a_plain_value(kind: Any, text: str, value: Any) -> None:
         (params.LinkKind, "parrent", 'did you mean "parent"?'),
         (params.When, "later", "is not a time"),
         (params.Text, "  ", "the text is empty"),
+        (params.Files, "'a.pdf", "'a.pdf are not files: no closing quotation"),
     ],
 )
 def test_a_mistake_says_what_is_expected(kind: Any, text: str, said: str) -> None:
