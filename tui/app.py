@@ -346,7 +346,16 @@ class DeskApp(App[None], inherit_bindings=False):
             self.ticket.tell()
         else:
             self.queue.list.repaint()
+        if self.edges.away:
+            self.run_worker(self._retry(), group="retry", exclusive=True)
         self.edges.refresh()
+
+    async def _retry(self) -> None:
+        try:
+            # What it says does not matter: an answer is the news.
+            await self.runner.read(self.front.desk.store.last_seq)
+        except DeskError:
+            return
 
     def _away(self, error: StoreError) -> None:
         self.edges.lost(str(error))

@@ -183,8 +183,8 @@ def told(outcome: Outcome) -> str:
     if not outcome.changed:
         return f"{outcome.line}: {_which(outcome.done)} had that already{_left(outcome)}"
     if outcome.opened:
-        return f"opened {_which(outcome.opened)}  {_UNDO}"
-    return f"{outcome.line} · {_which(outcome.done)}{_left(outcome)}  {_UNDO}"
+        return f"opened {_which(outcome.opened)} · {_UNDO}"
+    return f"{outcome.line} · {_which(outcome.done)}{_left(outcome)} · {_UNDO}"
 
 
 def _which(ids: Sequence[int]) -> str:

@@ -124,7 +124,11 @@ class Prompting:
                 await queue.load(self._before)
             return
         text = text.strip()
-        queue.node(text)
+        try:
+            queue.node(text)
+        except Invalid:
+            await queue.load(self._before)
+            raise
         _remember(self.known.filters, text)
         if queue.query_text != text:
             await queue.load(text)
