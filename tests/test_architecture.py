@@ -36,7 +36,7 @@ MAY_KNOW = {
 IO = {
     "asyncio", "concurrent", "ctypes", "fcntl", "ftplib", "glob", "http", "imaplib", "logging", "mmap", "multiprocessing", "os",
     "pathlib", "select", "selectors", "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess",
-    "tempfile", "threading", "time", "urllib",
+    "tempfile", "time", "urllib",
 }  # fmt: skip
 """What has no business in the domain, the clock among it."""
 
