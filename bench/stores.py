@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import sys
@@ -13,14 +14,13 @@ from bench.corpus import Corpus
 from bench.words import NAMES
 from desk.channel import Inbound
 from desk.config import DeskConfig
-from desk.errors import DeskError
 from desk.events import Event, change
 from desk.intake import Intake, prepare, take_in
 from desk.model import DAY, HOUR, Account, Agent, Identity, Millis, Priority, Role, Status, Team, Ticket
 from desk.perform import new_batch_id
 from desk.store import Batch, Tx
 from desk.threads import Signer
-from storage import open_store
+from storage import migrations, open_store
 
 OUT = Path(__file__).resolve().parent / "out"
 
@@ -40,21 +40,22 @@ def store_of(tickets: int) -> Path:
     """The file of a store with so many tickets, made now if it is not there (or was left half made)."""
     folder = OUT / f"store-{tickets}"
     path, whole = folder / "desk.db", folder / "complete"
-    if whole.exists():
-        try:
-            open_store(f"sqlite:///{path}").close()
-        except DeskError:
-            whole.unlink()
-        else:
-            return path
+    if whole.exists() and whole.read_text() == _schema():
+        return path
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     print(f"making a store of {tickets:,} tickets ...", file=sys.stderr, end="", flush=True)
     begun = time.perf_counter()
     _fill(path, tickets)
-    whole.touch()
+    whole.write_text(_schema())
     print(f" {time.perf_counter() - begun:.0f} s", file=sys.stderr)
     return path
+
+
+def _schema() -> str:
+    """What a kept store must have been made with: the steps of the schema, word for word."""
+    steps = sorted(Path(migrations.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(step.read_bytes() for step in steps)).hexdigest()
 
 
 def _fill(path: Path, tickets: int) -> None:
