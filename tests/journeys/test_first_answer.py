@@ -45,6 +45,7 @@ def shift(tmp_path: Path, dovecot: Dovecot, user: User, exim: Exim) -> Iterator[
         "smtp": exim.smtp(),
     }
     found = Shift(tmp_path, {"support": mailbox})
+    found.run("init", "--no-account")
     found.run("agent", "add", "kim", "--display", "Kim Arden")
     yield found
     found.end()
