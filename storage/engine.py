@@ -74,9 +74,10 @@ class Engine:
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
-            self._writer = self.connect()
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.execute("PRAGMA synchronous = FULL")
+            conn = self.connect()
+            conn.execute("PRAGMA journal_mode = WAL")
+            conn.execute("PRAGMA synchronous = FULL")
+            self._writer, self._full = conn, True
         return self._writer
 
     def _open_blobs(self) -> Blobs:
@@ -112,16 +113,10 @@ class Engine:
 
     def _commit(self, group: list[_Job[Any]]) -> None:
         """Run `group` in one transaction; on failure of the commit itself all of them fail."""
-        conn = self._open_writer()
-        # One who was promised durability gets it, whoever shares the commit.
-        bulk = all(job.bulk for job in group)
-        if self._full == bulk:
-            self._full = not bulk
-            conn.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")
-            self._open_blobs().durable(self._full)
         try:
             with explained(self.path):
-                conn.execute("BEGIN IMMEDIATE")
+                # One who was promised durability gets it, whoever shares the commit.
+                conn = self._begin(full=not all(job.bulk for job in group))
                 try:
                     for job in group:
                         self._run(conn, job)
@@ -142,6 +137,15 @@ class Engine:
         finally:
             for job in group:
                 job.done = True
+
+    def _begin(self, *, full: bool) -> sqlite3.Connection:
+        conn = self._open_writer()
+        if self._full != full:
+            conn.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._open_blobs().durable(full)
+            self._full = full
+        conn.execute("BEGIN IMMEDIATE")
+        return conn
 
     def _run(self, conn: sqlite3.Connection, job: _Job[Any]) -> None:
         conn.execute("SAVEPOINT job")

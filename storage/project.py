@@ -154,10 +154,15 @@ class Transaction:
         known = self._people[key]
         if identity.display and known.name == known.address != identity.display:
             known = self._people[key] = replace(known, name=identity.display)
-            self.conn.execute(
-                "UPDATE customer SET name = ?, words = ? WHERE id = ?", (known.name, customer_words(known), known.id)
-            )
+            self.conn.execute("UPDATE customer SET name = ? WHERE id = ?", (known.name, known.id))
+            self._index_customer(known)
         return known
+
+    def _index_customer(self, customer: Customer) -> None:
+        self.conn.execute(
+            "UPDATE customer SET words = ?, organisation_words = ? WHERE id = ?",
+            (customer_words(customer), f" {words(customer.organisation or '')} ", customer.id),
+        )
 
     def _new_customer(self, identity: Identity, at: Millis) -> Customer:
         organisation = organisation_of(identity)
@@ -209,6 +214,7 @@ class Transaction:
             case ev.Changed(entity="customer"):
                 assert event.field in ("blocked", "name", "notes", "organisation")
                 self.conn.execute(f"UPDATE customer SET {event.field} = ? WHERE id = ?", (event.added, event.about))
+                self._index_customer(self.customer(int(event.about)))
                 self._people.clear()
             case ev.Posted():
                 self._post(event, at)

@@ -1,0 +1,36 @@
+"""The engines that must keep the contract of `desk.store.Store`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from desk.store import Store
+from storage import open_store
+
+ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: f"sqlite:///{folder}/desk.db"}
+"""Each engine by name, with the address of an empty store of its own."""
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store of the engine may be made."""
+    return ENGINES[request.param](tmp_path)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """An empty store."""
+    made = open_store(url, create=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(url: str, store: Store) -> Iterator[Store]:
+    """The same store, opened once more, as another process has it."""
+    opened = open_store(url)
+    yield opened
+    opened.close()
