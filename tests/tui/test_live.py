@@ -29,7 +29,9 @@ def test_a_change_by_another_process_repaints_its_row(tmp_path: Path) -> None:
         async with shown(front(desk, who)) as screen:
             thread = threading.Thread(target=lambda: do(there, sam, "take; priority urgent", 2, batch="sam"))
             thread.start()
-            await screen.until(lambda: any("Cannot log in" in line and " sam " in line and " urg " in line for line in screen.lines))
+            await screen.until(
+                lambda: any("Cannot log in" in line and " sam " in line and " urg " in line for line in screen.lines)
+            )
             thread.join()
 
     run(body())
@@ -87,7 +89,18 @@ class Flaky:
         self._store, self.gone = store, False
 
     def __getattr__(self, name: str) -> Any:
-        if self.gone and name in ("page", "rows", "ids", "ticket", "thread", "write", "wait", "log", "leases", "last_seq"):
+        if self.gone and name in (
+            "page",
+            "rows",
+            "ids",
+            "ticket",
+            "thread",
+            "write",
+            "wait",
+            "log",
+            "leases",
+            "last_seq",
+        ):
             raise StoreError("the disk is gone")
         return getattr(self._store, name)
 

@@ -31,7 +31,14 @@ def test_first_screen_shows_clock_number_subject_and_who(tmp_path: Path) -> None
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 50), (250, 60)])
 def test_every_line_is_as_wide_as_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
     _, desk, who = make_desk(tmp_path)
-    hard = ["无法登录 重置密码后", "プリンターが動かない " * 9, "👨‍👩‍👧 ❤️ 🙏🏽 plan", "e\u0301te\u0301 " * 40, "שלום עולם", "\x1b[31m\u202eevil"]
+    hard = [
+        "无法登录 重置密码后",
+        "プリンターが動かない " * 9,
+        "👨‍👩‍👧 ❤️ 🙏🏽 plan",
+        "e\u0301te\u0301 " * 40,
+        "שלום עולם",
+        "\x1b[31m\u202eevil",
+    ]
     receive(desk, [mail(100 + i, subject=s, name=s, text=s) for i, s in enumerate(hard)], batch="hard")
 
     async def body() -> None:

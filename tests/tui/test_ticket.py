@@ -47,7 +47,11 @@ def test_notes_have_a_ground_of_their_own(tmp_path: Path) -> None:
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
             await screen.press("enter")
-            grounds = {line.ground for line in screen.app.ticket.conversation.lines if any("MTU" in text for text, _ in line.parts)}
+            grounds = {
+                line.ground
+                for line in screen.app.ticket.conversation.lines
+                if any("MTU" in text for text, _ in line.parts)
+            }
             assert grounds == {"note"}
 
     run(body())
@@ -78,7 +82,10 @@ def test_w_tells_why_a_message_is_here(tmp_path: Path) -> None:
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
             await screen.press("enter", "w")
-            await screen.see("nothing in it names a ticket, so it began this one", "it names a message of this ticket in its references")
+            await screen.see(
+                "nothing in it names a ticket, so it began this one",
+                "it names a message of this ticket in its references",
+            )
 
     run(body())
 

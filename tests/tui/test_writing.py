@@ -18,7 +18,13 @@ def test_reply_is_reviewed_and_sent(tmp_path: Path) -> None:
             await screen.see("REPLY", "public · mail · to c0@acme.example", "this is mail 0")
             await screen.type("Which firmware")
             await screen.press("ctrl+s")
-            await screen.see("as the customer gets it", "to  Customer 0 <c0@acme.example>", f"Kim <{ADDRESS}>", "Which firmware", "y send")
+            await screen.see(
+                "as the customer gets it",
+                "to  Customer 0 <c0@acme.example>",
+                f"Kim <{ADDRESS}>",
+                "Which firmware",
+                "y send",
+            )
             assert len(store.thread(1)) == 1
             await screen.press("y")
             await screen.see("sent in 10 s  u to take it back", "Kim → Customer 0", "queued")

@@ -1,0 +1,181 @@
+"""The screen in a real terminal: which bytes reach it, and how many."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyte
+
+from desk.model import Attachment
+from tests.desks import NOW, answer, mail, make_desk, receive
+
+COLUMNS, ROWS = 120, 40
+DEADLINE_S = 30.0
+EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\x9d0;t\x9c\u202egnp.exe\u2066\x08\x7f\r\x00x"
+_OURS = re.compile(
+    rb"\x1b\[[0-9;]*m|\x1b\[\d+;\d+H|\x1b\[\?[0-9;]+[hl]|\x1b\[\?\d+\$p|\x1b\[[<>=]\d*u|\x1b\[\d*[JK]|\x1b\]22;default\x07|\x1b\]0;deskhand\x07|\r\n"
+)
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Terminal:
+    """A pty with the program in it, and a screen that shows what it wrote."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.raw = b""
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self._screen)
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        given = (
+            {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
+            | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            | env
+        )
+        command = [sys.executable, "-m", "tests.tui.opened", str(folder)]
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=given, start_new_session=True
+        )
+        os.close(slave)
+
+    def read(self, quiet: float) -> bytes:
+        """What comes until nothing comes for `quiet` seconds."""
+        data = b""
+        while select.select([self.master], [], [], quiet)[0]:
+            try:
+                chunk = os.read(self.master, 65_536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            data += chunk
+        self.raw += data
+        # pyte takes the private keyboard and mode questions for text.
+        self._stream.feed(re.sub(rb"\x1b\[[<>=]\d*u|\x1b\[\?\d+\$p|\x1b\]22;default\x07", b"", data))
+        return data
+
+    def see(self, text: str) -> None:
+        """Wait until `text` stands on the screen."""
+        end = time.monotonic() + DEADLINE_S
+        while text not in self.text:
+            assert time.monotonic() < end, f"{text!r} never came; the screen:\n{self.text}"
+            self.read(0.05)
+
+    def press(self, keys: bytes) -> bytes:
+        """Send keys; what they made the program write."""
+        os.write(self.master, keys)
+        end = time.monotonic() + DEADLINE_S
+        data = b""
+        while not data and time.monotonic() < end:
+            data = self.read(0.15)
+        return data
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(self._screen.display)
+
+
+@contextmanager
+def terminal(folder: Path, **env: str) -> Iterator[Terminal]:
+    """The program in a terminal, ended with the test."""
+    opened = Terminal(folder, **env)
+    try:
+        yield opened
+    finally:
+        opened.process.kill()
+        opened.process.wait()
+        os.close(opened.master)
+
+
+def test_no_hostile_byte_reaches_the_terminal(tmp_path: Path) -> None:
+    store, desk, _ = make_desk(tmp_path, tickets=0)
+    file = Attachment(f"{EVIL}.png", "image/png", 5, "0" * 64)
+    receive(
+        desk,
+        [mail(1, subject=f"subject {EVIL}", name=f"name {EVIL}", text=f"text {EVIL}\nend of it", attachments=(file,))],
+        batch="b",
+    )
+    answer(desk, 1, f"again {EVIL}", batch="again", at=NOW)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("subject")
+        for keys, sign in ((b"\r", "end of it"), (b"w", "here because"), (b"f", "wrote"), (b"r", "REPLY")):
+            screen.press(keys)
+            screen.see(sign)
+        screen.press(b"\x1b[200~pasted " + EVIL.encode("utf-8", "replace").replace(b"\x00", b"") + b"\x1b[201~")
+        screen.see("paste")
+        screen.press(b"\x13")
+        screen.see("as the customer gets it")
+        screen.press(b"y")
+        screen.see("queued")
+    left = _OURS.sub(b"", screen.raw).decode("utf-8")
+    assert _HARMFUL.findall(left) == []
+
+
+def test_a_cursor_key_costs_less_than_a_hundred_bytes(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path, tickets=20)
+    store.lease("relay", "somebody", NOW, NOW + 10**9)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("20 tickets")
+        screen.read(0.5)
+        assert all(0 < len(screen.press(b"j")) <= 100 for _ in range(10))
+
+
+def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("5 tickets")
+        screen.read(0.5)
+        assert screen.read(2.5) == b""
+
+
+def test_no_color_means_no_colour(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path, NO_COLOR="1") as screen:
+        screen.see("5 tickets")
+        screen.press(b"i")
+        screen.see("only colleagues see it")
+    codes = {code for codes in re.findall(rb"\x1b\[([0-9;]*)m", screen.raw) for code in codes.split(b";")}
+    assert not {b"38", b"48"} & codes
+    assert not any(30 <= int(code or 0) <= 37 or 40 <= int(code or 0) <= 47 for code in codes)
+
+
+def test_the_editor_gets_the_terminal_and_gives_it_back(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("5 tickets")
+        screen.press(b"r")
+        screen.see("REPLY")
+        screen.press(b"\x05")
+        screen.see("Written elsewhere")
+        assert b"THE EDITOR HAS THE TERMINAL" in screen.raw
+        screen.press(b"\x13")
+        screen.see("as the customer gets it")
+
+
+def test_q_ends_the_program_and_leaves_the_terminal_clean(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("5 tickets")
+        os.write(screen.master, b"q")
+        screen.read(1.0)
+        assert screen.process.wait(10) == 0
+        assert b"\x1b[?1049l" in screen.raw
+        assert b"Traceback" not in screen.raw
