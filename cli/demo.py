@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,9 +66,12 @@ def _show(folder: Path, seed: int, every: float, no_screen: bool) -> None:
         return
     with (folder / "relay.log").open("w") as log:
         relay = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "--config", str(config), "relay"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            [sys.executable, "-m", "cli.main", "--config", str(config), "relay", "--child"], stdin=subprocess.PIPE, stdout=log, stderr=log,
             start_new_session=True, cwd=Path(__file__).resolve().parent.parent,
         )  # fmt: skip
+        # A terminal that is closed takes the sample desk with it.
+        signal.signal(signal.SIGHUP, _leave)
+        signal.signal(signal.SIGTERM, _leave)
         try:
             from cli.screen import open_screen
 
@@ -79,6 +83,10 @@ def _show(folder: Path, seed: int, every: float, no_screen: bool) -> None:
             except subprocess.TimeoutExpired:
                 relay.kill()
             desk.store.close()
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 # -- the furniture ----------------------------------------------------------

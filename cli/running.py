@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import threading
 
 import click
 
@@ -18,7 +20,8 @@ from desk.when import brief, iso
 @click.command("relay")
 @click.option("--log", "log_to", metavar="FILE", help="Write the log there instead of standard error")
 @click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much to log")
-def relay_command(log_to: str | None, level: str | None) -> None:
+@click.option("--child", is_flag=True, hidden=True, help="End when whoever holds the other end of standard input does")
+def relay_command(log_to: str | None, level: str | None, child: bool) -> None:
     """Fetch mail and messages, send replies, keep the clocks; until SIGTERM or Ctrl-C.
 
     Several relays may run for one store, on one host or more: each job is done by one of them.
@@ -46,11 +49,20 @@ def relay_command(log_to: str | None, level: str | None) -> None:
         Workers(settings.workers),
         settings.lease_s * 1_000,
     )
+    if child:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         asyncio.run(run(engine))
     finally:
         listener.stop()
         desk.store.close()
+
+
+def _end_with_parent() -> None:
+    """Stop when standard input ends: however the parent went, a relay of its own must not outlive it."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _holder() -> str:
