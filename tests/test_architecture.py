@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -237,18 +238,18 @@ def test_loading_a_channel_loads_neither_the_store_nor_the_screen(kind: str) -> 
 
 def tracked() -> list[Path]:
     """The files of the repository; all that lie here when it came without its history."""
-    done = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
-    )
-    if done.returncode == 0:
-        return [path for name in done.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    if shutil.which("git"):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True)
+        if done.returncode == 0:
+            return [path for name in done.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
     made = {"__pycache__", "build", "dist", "out"}
     return [
         path
         for path in ROOT.rglob("*")
         if path.is_file()
         and not any(p in made or p.endswith(".egg-info") for p in path.relative_to(ROOT).parts)
-        and path.relative_to(ROOT).parts[0] not in (".venv", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+        and (not path.relative_to(ROOT).parts[0].startswith(".") or path.relative_to(ROOT).parts[0] == ".ci")
     ]
 
 
