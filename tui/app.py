@@ -27,6 +27,7 @@ from tui.edges import Edges
 from tui.feed import Feed, Found, House, Lost, Touched, house
 from tui.front import Front
 from tui.keymap import QUEUE, TICKET, Keys, with_verbs
+from tui.order import Order
 from tui.outgoing import NOTE
 from tui.prompting import Prompting
 from tui.runner import Runner
@@ -111,9 +112,10 @@ class DeskApp(App[None], inherit_bindings=False):
         store = self.front.desk.store
         return store.last_seq(), house(store, self.front.now()), self.queue.first(self.front.query)
 
-    def _read_all(self) -> Sequence[int]:
-        more = self._first.result()[2].page.next is not None
-        return self.front.desk.store.ids(self.queue.node(self.front.query)) if more else []
+    def _read_all(self) -> Order | None:
+        page = self._first.result()[2].page
+        shown = [row.ticket.id for row in page.rows]
+        return self.queue.whole(self.queue.node(self.front.query), "urgency", shown) if page.next is not None else None
 
     def _start(self) -> bool:
         """Show what has been read so far; False when that is nothing yet."""
@@ -123,8 +125,8 @@ class DeskApp(App[None], inherit_bindings=False):
         _, found, loaded = self._first.result()
         self.edges.accounts, self.edges.relay = found.accounts, found.relay
         self.queue.begin(self.front.query, loaded)
-        if self._all.done() and not self._all.exception():
-            self.queue.complete(self._all.result())
+        if self._all.done() and not self._all.exception() and (order := self._all.result()):
+            self.queue.complete(order)
         self.edges.refresh()
         return True
 
@@ -142,7 +144,8 @@ class DeskApp(App[None], inherit_bindings=False):
             seq = (await self.runner.follow(self._first))[0]
             if not shown:
                 self._start()
-            self.queue.complete(await self.runner.follow(self._all))
+            if (order := await self.runner.follow(self._all)) and len(order) > len(self.queue.list.order):
+                self.queue.complete(order)
             await self._learn()
         finally:
             self.feed.start(seq)
@@ -202,7 +205,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.ticket.keep()
         await self.ticket.open(number)
         self.query_one(ContentSwitcher).current = "ticket"
-        if (place := self.queue.list.place(number)) is not None:
+        if (place := self.queue.list.order.place(number)) is not None:
             self.queue.list.move_to(place)
         self.focus_pane()
         self.edges.refresh()

@@ -9,7 +9,7 @@ from datetime import UTC, tzinfo
 from desk.model import Attachment, Direction, Kind, Message, Millis, State
 from tui.clock import said
 from tui.columns import channel
-from tui.draw import flat, plural, size, wrap
+from tui.draw import cut, flat, plural, size, wrap
 from tui.widgets.lines import Drawn
 
 WIDEST = 110
@@ -64,13 +64,15 @@ def _message(message: Message, how: Telling, number: int) -> Iterable[Drawn]:
 
 
 def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
-    author = flat(message.author) or "somebody"
+    # Names are cut before the time and the state of a message are.
+    most = max(12, how.width // 3)
+    author = cut(flat(message.author) or "somebody", most)
     quiet = "note" if message.kind is Kind.NOTE else "quiet"
     when = said(message.at, how.now, how.zone)
     if message.kind is Kind.NOTE:
         yield " NOTE ", "note_word"
         away = message.direction is Direction.OUT and message.to
-        to = f" → {_people(message)}" if away else ""
+        to = f" → {cut(_people(message), most)}" if away else ""
         yield (
             f" {author}{to} · {'answered by a third party' if message.direction is Direction.IN else 'internal'} · {when}",
             quiet,
@@ -81,7 +83,7 @@ def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
         yield f" {word} · {channel(message.channel)} · {when}", quiet
     else:
         yield f" {author}", "agent"
-        yield f" → {_people(message)} · {channel(message.channel)} · {when}", quiet
+        yield f" → {cut(_people(message), most)} · {channel(message.channel)} · {when}", quiet
     if message.automatic:
         yield f" · automatic ({flat(message.automatic)})", quiet
     if message.state:

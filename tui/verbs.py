@@ -122,7 +122,7 @@ async def leave(app: DeskApp, count: int | None, rest: str) -> None:
 
 async def _step(app: DeskApp, by: int) -> None:
     view, tickets = app.ticket.view, app.queue.list
-    if view is not None and tickets.holds(view.ticket.id):
+    if view is not None and view.ticket.id in tickets.order:
         tickets.move(by)
     if tickets.current is None or (view is not None and tickets.current == view.ticket.id):
         raise Invalid(f"that is the {'last' if by > 0 else 'first'} ticket of the list")

@@ -15,6 +15,7 @@ from desk.store import Page, Row
 from tui.columns import heading
 from tui.draw import Look, plural
 from tui.front import Front
+from tui.order import Order
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
 from tui.widgets.queue import QueueList
@@ -101,35 +102,38 @@ class QueuePane(Vertical):
         try:
             node = self.node(text)
             loaded = await self.runner.read(lambda: self.first(text, sort))
-            if turn != self._turn:
-                return
-            self.begin(text, loaded, sort=sort, keep=keep)
-            if loaded.page.next is not None:
-                await self.rest(node, turn)
+            shown = [row.ticket.id for row in loaded.page.rows]
+            more = loaded.page.next is not None
+            if turn == self._turn and (not more or keep is None or keep in shown):
+                self.begin(text, loaded, sort=sort, keep=keep)
+            if more:
+                order = await self.runner.read(lambda: self.whole(node, sort, shown))
+                if turn == self._turn and self.query_text == text and self.list.ids[: len(shown)].tolist() == shown:
+                    self.complete(order)
+                elif turn == self._turn:
+                    # The ticket under the cursor is further down: the list moves only once it is known where.
+                    self.begin(text, loaded, sort=sort, keep=keep, order=order)
         except DeskError as error:
             self.post_message(self.Failed(error))
 
-    def begin(self, text: str, loaded: Loaded, *, sort: str = "urgency", keep: int | None = None) -> None:
+    def whole(self, node: Node, sort: str, begin: Sequence[int]) -> Order:
+        """Read the numbers of all that a query asks for, behind those that are shown; runs in a thread."""
+        return Order(self.front.desk.store.ids(node, sort=sort), begin=begin)
+
+    def begin(
+        self, text: str, loaded: Loaded, *, sort: str = "urgency", keep: int | None = None, order: Order | None = None
+    ) -> None:
         """Show the beginning of a list."""
         self.query_text, self.sort = text, sort
         self.arrived.clear()
         rows = loaded.page.rows
         self.list.digits = max(4, len(str(loaded.newest)))
-        self.list.fill([row.ticket.id for row in rows], rows, keep=keep, empty=loaded.empty)
-        self.tell(more=loaded.page.next is not None)
+        self.list.fill(order or Order([row.ticket.id for row in rows]), rows, keep=keep, empty=loaded.empty)
+        self.tell(more=loaded.page.next is not None and order is None)
 
-    async def rest(self, node: Node, turn: int | None = None) -> None:
-        """Read the numbers of all that the query asks for, so that the scrollbar and `G` tell the truth."""
-        turn = self._turn if turn is None else turn
-        sort = self.sort
-        ids = await self.runner.read(lambda: self.front.desk.store.ids(node, sort=sort))
-        if turn == self._turn:
-            self.complete(ids)
-
-    def complete(self, ids: Sequence[int]) -> None:
-        """Put the numbers of all the others behind the beginning."""
-        if len(ids) > len(self.list.ids):
-            self.list.extend(ids)
+    def complete(self, order: Order) -> None:
+        """Put the numbers of all the others behind the beginning, so that the scrollbar and `G` tell the truth."""
+        self.list.extend(order)
         self.tell()
 
     async def fetch(self, ids: Sequence[int]) -> None:
@@ -147,7 +151,7 @@ class QueuePane(Vertical):
         except DeskError:
             # Told by the runner already; the list is read anew when the store is back.
             return
-        listed = {i for i in wanted if self.list.holds(i)}
+        listed = {i for i in wanted if i in self.list.order}
         entering, leaving = matching - listed, listed - matching
         self.list.put(rows, gone=() if own else leaving, back=listed & matching)
         if own:
@@ -179,7 +183,7 @@ class QueuePane(Vertical):
             return unread, [] if unread else store.ids(All((self.node(), parse("due:2h", env))), limit=1_000)
 
         unread, due = await self.runner.read(work)
-        places = sorted(p for i in unread or due if (p := self.list.place(i)) is not None)
+        places = sorted(p for i in unread or due if (p := self.list.order.place(i)) is not None)
         after = [p for p in places if p > self.list.cursor]
         return (after or places)[0] if places else None
 

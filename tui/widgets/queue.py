@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from rich.style import Style
 from textual import events
@@ -16,6 +15,7 @@ from desk.model import Millis
 from desk.store import Row
 from tui.columns import GUTTER, Column, Pieces, cell, layout
 from tui.draw import Look, strip
+from tui.order import Order
 from tui.widgets.calm import Calm
 
 CURSOR = "▌"
@@ -48,7 +48,7 @@ class QueueList(Calm, inherit_bindings=False):
     def __init__(self, look: Look, now: Callable[[], Millis], me: str | None) -> None:
         super().__init__()
         self.look, self.now, self.me = look, now, me
-        self.ids = array("q")
+        self.order = Order()
         self.rows: dict[int, Row] = {}
         self.cursor = 0
         self.marks: set[int] = set()
@@ -57,38 +57,32 @@ class QueueList(Calm, inherit_bindings=False):
         self.digits = 4
         self._arranged = 0
         self.empty: tuple[str, ...] = ("loading",)
-        self._sorted = array("q")
         self._asked: set[int] = set()
         self._drawn: dict[int, tuple[Pieces, ...]] = {}
 
     # -- what is in it ----------------------------------------------------------
 
-    def fill(
-        self, ids: Sequence[int], rows: Iterable[Row], *, keep: int | None = None, empty: tuple[str, ...] = ()
-    ) -> None:
+    def fill(self, order: Order, rows: Iterable[Row], *, keep: int | None = None, empty: tuple[str, ...] = ()) -> None:
         """Show these tickets; the cursor stays on the ticket `keep` if it is among them, else in its place.
 
         `empty` are the sentences to show when there are none.
         """
         self.empty = empty
-        self.ids = array("q", ids)
-        self._sorted = array("q", sorted(ids))
+        self.order = order
         self.rows = {row.ticket.id: row for row in rows}
         self.gone.clear()
         self._asked.clear()
         self._drawn.clear()
-        self.marks &= set(self.ids) if self.marks else set()
-        place = self.place(keep) if keep is not None else None
+        self.marks = {number for number in self.marks if number in order}
+        place = order.place(keep) if keep is not None else None
         self.cursor = max(0, min(self.cursor if place is None else place, len(self.ids) - 1))
         self._arrange()
         self._reveal()
         self.refresh()
 
-    def extend(self, ids: Sequence[int]) -> None:
-        """Put behind what is shown whatever of `ids` is not there yet: nothing moves."""
-        shown = set(self.ids)
-        self.ids.extend(i for i in ids if i not in shown)
-        self._sorted = array("q", sorted(self.ids))
+    def extend(self, order: Order) -> None:
+        """Take over an order that begins with what is shown: nothing moves."""
+        self.order = order
         self._arrange()
 
     def put(self, rows: Iterable[Row], gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
@@ -102,26 +96,20 @@ class QueueList(Calm, inherit_bindings=False):
         self.repaint()
 
     def drop(self, ids: set[int]) -> None:
-        """Take tickets out; the cursor keeps its place, or its ticket when something before it went."""
-        at = self.current
-        before = sum(1 for i in self.ids[: self.cursor] if i in ids)
-        self.ids = array("q", (i for i in self.ids if i not in ids))
-        self._sorted = array("q", sorted(self.ids))
+        """Take tickets out; the cursor stays on its ticket, or in its place when that one went."""
+        before = sum(1 for number in self.ids[: self.cursor] if number in ids)
+        self.order = self.order.without(ids)
         self.marks -= ids
         self.gone -= ids
-        self.cursor = max(0, min(self.cursor - (before if at is not None else 0), len(self.ids) - 1))
+        self.cursor = max(0, min(self.cursor - before, len(self.ids) - 1))
         self._arrange()
         self._reveal()
         self.refresh()
 
-    def holds(self, number: int) -> bool:
-        """Whether the ticket is in the list, in sight or not."""
-        place = bisect_left(self._sorted, number)
-        return place < len(self._sorted) and self._sorted[place] == number
-
-    def place(self, number: int) -> int | None:
-        """On which line the ticket is."""
-        return self.ids.index(number) if self.holds(number) else None
+    @property
+    def ids(self) -> array[int]:
+        """The numbers of all tickets, in order."""
+        return self.order.ids
 
     @property
     def current(self) -> int | None:
@@ -194,7 +182,7 @@ class QueueList(Calm, inherit_bindings=False):
         if not self.size.width:
             return
         self._arranged = self.size.width
-        self.digits = max(self.digits, len(str(self._sorted[-1])) if self._sorted else 0)
+        self.digits = max(self.digits, len(str(self.order.highest)))
         columns = layout(self.size.width, self.digits)
         if columns != self.columns:
             if self._drawn:
