@@ -209,7 +209,7 @@ class Transaction:
                 before = self._at_hand(int(event.about))
                 self._evolve(event, at)
                 if event.field == "subject":
-                    self._gone.append((before.id << SHIFT, words(before.subject)))
+                    self._unindex(before.id << SHIFT, words(before.subject))
                     self._words.append((before.id << SHIFT, words(str(event.added))))
             case ev.Changed(entity="customer"):
                 assert event.field in ("blocked", "name", "notes", "organisation")
@@ -283,7 +283,11 @@ class Transaction:
         self.conn.execute("UPDATE message SET withdrawn = ? WHERE id = ?", (int(away), message.id))
         self._derive_state(message.id)
         self._recount.add(message.ticket)
-        (self._gone if away else self._words).append((message.ticket << SHIFT | message.id, message_words(message)))
+        key, line = message.ticket << SHIFT | message.id, message_words(message)
+        if away:
+            self._unindex(key, line)
+        else:
+            self._words.append((key, line))
 
     def _move(self, event: ev.Moved) -> None:
         for number in event.messages:
@@ -294,13 +298,20 @@ class Transaction:
             self.conn.execute("UPDATE delivery SET ticket = ? WHERE message = ?", (event.to, number))
             if not message.withdrawn:
                 line = message_words(message)
-                self._gone.append((event.about << SHIFT | number, line))
+                self._unindex(event.about << SHIFT | number, line)
                 self._words.append((event.to << SHIFT | number, line))
         for ticket in (event.about, event.to):
             self._at_hand(ticket)
             self._recount.add(ticket)
         target = self._now[event.to]
         self._now[event.to] = replace(target, heard=max(target.heard, self._now[event.about].heard))
+
+    def _unindex(self, key: int, line: str) -> None:
+        # The index forgets only what it was given: words that still wait to be written are not written.
+        if (key, line) in self._words:
+            self._words.remove((key, line))
+        else:
+            self._gone.append((key, line))
 
     def _derive_state(self, message: int) -> None:
         state = ev.overall(d.state for d in self.deliveries(message))

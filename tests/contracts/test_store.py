@@ -13,7 +13,7 @@ import pytest
 
 from desk.blobs import Blob
 from desk.errors import Conflict, DeskError, NotFound, StoreError
-from desk.events import Changed, Delivered, Event, Opened, Posted, Withdrawn, change
+from desk.events import Changed, Delivered, Event, Moved, Opened, Posted, Withdrawn, change
 from desk.model import (
     DAY,
     HOUR,
@@ -323,6 +323,18 @@ def test_reads_inside_a_transaction_see_what_it_wrote(store: Store, hand: Hand) 
     store.write(body)
     assert store.known("support", ["ext-1", "ext-2"]) == {"ext-1"}
     assert store.known("sales", ["ext-1"]) == set()
+
+
+def test_words_that_never_stood_are_not_found(store: Store, hand: Hand) -> None:
+    hand.ticket("first")
+    hand.ticket("target")
+    hand.append(Changed(1, "subject", "first", "second"), Changed(1, "subject", "second", "third"))
+    for moved in (False, True):
+        number = store.write(lambda tx: tx.new_id("message"))
+        posted = Posted(Message(number, 1, Kind.NOTE, Direction.OUT, NOW, "Kim", "fleeting"))
+        hand.append(posted, Moved(1, 2, (number,)) if moved else Withdrawn(1, number))
+    for word, there in (("first", []), ("second", []), ("third", [1]), ("fleeting", [2])):
+        assert store.ids(parse(word, ENV)) == there, word
 
 
 def test_customers_are_found_by_the_beginning_of_their_words(store: Store, hand: Hand) -> None:
