@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
-from typing import Any
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -18,15 +17,13 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 import themes
-from desk.actions import load
 from desk.errors import DeskError, StoreError
-from tui import keymap
 from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
 from tui.feed import Feed, Found, House, Lost, Touched, house
 from tui.front import Front
-from tui.keymap import QUEUE, TICKET, Keys, with_verbs
+from tui.hands import Hands
 from tui.order import Order
 from tui.outgoing import NOTE
 from tui.prompting import Prompting
@@ -34,8 +31,6 @@ from tui.runner import Runner
 from tui.screens.queue import Loaded, QueuePane
 from tui.screens.ticket import TicketPane
 from tui.terminal import Backstop, QuietDriver
-from tui.verbs import VERBS
-from tui.widgets.bars import Part, keys
 from tui.widgets.lines import Lines
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
@@ -43,9 +38,6 @@ from tui.writing import Writing
 
 _PATIENCE_S = 0.2
 """How long the first frame waits for the first tickets."""
-
-Answer = tuple[str, Callable[[], Awaitable[None]]]
-"""What a key does that answers a question: its word, and the deed."""
 
 
 class DeskScreen(Screen[None], inherit_bindings=False):
@@ -75,13 +67,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.feed = Feed(front.desk.store, self.post_message, front.now)
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
-        self.cancelled = False
-        self._keys = {
-            name: Keys(with_verbs(table, load().values())) for name, table in (("queue", QUEUE), ("ticket", TICKET))
-        }
-        self._answers: Mapping[str, Answer] = {}
-        self._held: list[events.Key] = []
-        self._works = 0
+        self.hands = Hands(self)
         self._backstop = Backstop()
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
@@ -97,7 +83,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
-        self.edges.place, self.edges.pending = lambda: self.place, self._pending
+        self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
         wait((self._first,), timeout=_PATIENCE_S)
         self._start()
         yield self.edges.top
@@ -134,7 +120,7 @@ class DeskApp(App[None], inherit_bindings=False):
         """Show the first page and begin to follow the desk."""
         self.runner.away, self.runner.back = self._away, self._back
         self.queue.list.focus()
-        self.run_worker(self._guarded(self._begin(self._first.done())))
+        self.run_worker(self.guarded(self._begin(self._first.done())))
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(_settle_memory)
 
@@ -190,16 +176,6 @@ class DeskApp(App[None], inherit_bindings=False):
             return self.queue.list
         return self.ticket.review if self.ticket.stage == "reviewing" else self.ticket.conversation
 
-    @property
-    def bindings(self) -> Mapping[str, str]:
-        """The keys of this place with their lines."""
-        return self._keys["ticket" if self.reading else "queue"].bindings
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is being done; keys typed meanwhile wait for it."""
-        return self._works > 0 or bool(self._held)
-
     async def show(self, number: int) -> None:
         """Open a ticket."""
         self.ticket.keep()
@@ -209,7 +185,7 @@ class DeskApp(App[None], inherit_bindings=False):
             self.queue.list.move_to(place)
         self.focus_pane()
         self.edges.refresh()
-        self.run_worker(self._guarded(self._see(number)))
+        self.run_worker(self.guarded(self._see(number)))
 
     async def _see(self, number: int) -> None:
         await self.ticket.see()
@@ -226,110 +202,28 @@ class DeskApp(App[None], inherit_bindings=False):
         """Let keys go to the list, the ticket or the text again."""
         self.ticket.focus_stage() if self.reading else self.queue.list.focus()
 
-    # -- keys ---------------------------------------------------------------------
+    # -- doing --------------------------------------------------------------------
 
     async def on_key(self, event: events.Key) -> None:
-        """Hand a key to what it is meant for; typed ahead, it waits for its turn."""
-        name = keymap.name(event)
-        if self._works and not self.prompting.active:
-            if name in ("escape", "^c"):
-                self._held.clear()
-                self.cancelled = True
-            else:
-                self._held.append(event)
+        """Hand a key to what it is meant for."""
+        if await self.hands.take(event):
             event.prevent_default()
-            return
-        self.edges.clear()
-        if await self._take(name):
-            event.prevent_default()
-        self.edges.refresh()
-
-    async def _take(self, name: str) -> bool:
-        if self._answers:
-            self._answer(name)
-            return True
-        if self.prompting.active and self.prompting.prompt is not None:
-            return self.prompting.prompt.key(name)
-        if self.reading and self.ticket.stage != "reading":
-            return self.writing.key(name)
-        reader = self._keys[self.place]
-        begun = reader.waiting
-        if name == "escape" and begun:
-            reader.clear()
-            return True
-        typed = reader.feed(name)
-        if typed is not None:
-            await self.run_line(typed.line, typed.count)
-        elif not reader.waiting and len(name) == 1:
-            self.say(f"{name} does nothing here; ? lists the keys", "quiet")
-        return True
-
-    def _pending(self) -> Sequence[Part]:
-        reader = self._keys.get(self.place)
-        if self.prompting.active or reader is None or not reader.waiting:
-            return ()
-        begun = reader.digits + "".join(reader.pending)
-        return [
-            (f"{begun}  ", "strong"),
-            *keys(*(reader.hints() or [("⏎", "opens that ticket"), ("G", "goes to that line")])),
-        ]
-
-    async def run_line(self, line: str, count: int | None = None) -> None:
-        """Do a command line: of the screen, a ticket's number, or of the desk."""
-        word, _, rest = line.partition(" ")
-        if word.lstrip("#").isdecimal() and not rest:
-            word, rest = "show", word
-        if word not in VERBS:
-            # With nothing behind it but a space, the rest is still to be typed.
-            self.prompting.command(line) if line.endswith(" ") else self.spawn(self.commands.run(line))
-        elif VERBS[word].quick:
-            await self._guarded(VERBS[word].run(self, count, rest))
-        else:
-            self.spawn(VERBS[word].run(self, count, rest))
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that takes time; keys wait, the screen does not."""
-        self._works += 1
-        self.cancelled = False
-
-        async def turn() -> None:
-            try:
-                await self._guarded(work)
-            finally:
-                self._works -= 1
-                self.edges.refresh()
-                if not self._works:
-                    held, self._held = self._held, []
-                    for key in held:
-                        self.post_message(events.Key(key.key, key.character))
-
-        self.run_worker(turn())
-
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except DeskError as error:
-            self.say(str(error))
-
-    # -- saying and asking ----------------------------------------------------------
 
     def say(self, text: str, style: str = "error") -> None:
         """A sentence in the last line, until the next key."""
         self.edges.say(text, style)
 
-    def ask(self, question: str, answers: Mapping[str, Answer]) -> None:
-        """Ask; any key but the answers' means no."""
-        self._answers = answers
-        self.edges.question = (question, (*((key, word) for key, (word, _) in answers.items()), ("esc", "no")))
-        self.edges.refresh()
+    async def guarded(self, work: Awaitable[None]) -> None:
+        """Do something; what goes wrong is told in the last line."""
+        try:
+            await work
+        except DeskError as error:
+            self.say(str(error))
 
-    def _answer(self, name: str) -> None:
-        answers, self._answers, self.edges.question = self._answers, {}, None
-        if name in answers:
-            self.spawn(self._call(answers[name][1]))
-
-    async def _call(self, deed: Callable[[], Awaitable[None]]) -> None:
-        await deed()
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done that keys wait for."""
+        return self.hands.busy
 
     def leave(self) -> None:
         """End the program; texts that were never sent are asked about first."""
@@ -337,7 +231,7 @@ class DeskApp(App[None], inherit_bindings=False):
             self.exit()
             return
         where = ", ".join(f"#{number}" for number, _ in self.ticket.drafts)
-        self.ask(f"an unsent text on {where} would be lost", {"y": ("leave all the same", self._quit)})
+        self.hands.ask(f"an unsent text on {where} would be lost", {"y": ("leave all the same", self._quit)})
 
     async def _quit(self) -> None:
         self.exit()
@@ -366,11 +260,11 @@ class DeskApp(App[None], inherit_bindings=False):
     def _back(self) -> None:
         if self.edges.found():
             self.edges.refresh()
-            self.run_worker(self._guarded(self.queue.load(keep=self.queue.list.current)))
+            self.run_worker(self.guarded(self.queue.load(keep=self.queue.list.current)))
 
     async def on_touched(self, event: Touched) -> None:
         """Somebody changed tickets: show it."""
-        self.run_worker(self._guarded(self._follow(event)))
+        self.run_worker(self.guarded(self._follow(event)))
 
     async def _follow(self, event: Touched) -> None:
         own = event.batches <= self.own
@@ -399,15 +293,15 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def on_queue_list_pressed(self, event: QueueList.Pressed) -> None:
         """A ticket was clicked twice."""
-        await self.run_line("show")
+        await self.hands.run_line("show")
 
     async def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Something was typed into the prompt."""
-        self.run_worker(self._guarded(self.prompting.changed(event.kind, event.text)), group="typing", exclusive=True)
+        self.run_worker(self.guarded(self.prompting.changed(event.kind, event.text)), group="typing", exclusive=True)
 
     async def on_prompt_left(self, event: Prompt.Left) -> None:
         """The prompt closed."""
-        await self._guarded(self.prompting.left(event.kind, event.text))
+        await self.guarded(self.prompting.left(event.kind, event.text))
         self.edges.refresh()
 
 

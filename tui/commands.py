@@ -120,7 +120,7 @@ class Commands:
     def _progress(self, done: int, whole: int) -> bool:
         if whole > done:
             self._app.call_from_thread(self._app.say, f"{done:,} of {plural(whole, 'ticket')}", "quiet")
-        return not self._app.cancelled
+        return not self._app.hands.cancelled
 
     async def settle(self, outcome: Outcome) -> None:
         """Show at once what became of the tickets."""

@@ -74,7 +74,7 @@ class Prompting:
 
     def _keys(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for key, line in self._app.bindings.items():
+        for key, line in self._app.hands.bindings.items():
             verb = line.strip()
             found[verb] = f"{found[verb]} {shown(key)}" if verb in found else shown(key)
         return found
@@ -88,7 +88,7 @@ class Prompting:
             self.prompt.open(asking, text)
             self.prompt.complain(hint, "notice")
 
-        self._app.spawn(open_())
+        self._app.hands.spawn(open_())
 
     # -- answers ------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ class Prompting:
         elif text is not None and text.strip():
             if kind == "command":
                 _remember(self.known.history, text.strip())
-            await self._app.run_line(text.strip())
+            await self._app.hands.run_line(text.strip())
 
     async def _filtered(self, text: str | None) -> None:
         queue = self._app.queue

@@ -36,7 +36,7 @@ class Writing:
         app = self._app
         match name:
             case "^s":
-                app.spawn(app.ticket.check())
+                app.hands.spawn(app.ticket.check())
             case "^e":
                 self._edit()
             case "escape" | "^c":
@@ -54,11 +54,11 @@ class Writing:
         app = self._app
         match name:
             case "y" | "s" | "p":
-                app.spawn(self._send(name))
+                app.hands.spawn(self._send(name))
             case "e" | "escape" | "h" | "^c":
                 app.ticket.edit()
             case "q":
-                app.ask(
+                app.hands.ask(
                     "throw this text away?",
                     {"d": ("discard", self._discard), "k": ("keep for later", self._keep)},
                 )
@@ -117,7 +117,7 @@ class Writing:
             self._app.ticket.accept(news)
             await self._send(key)
 
-        self._app.ask(question(news), {"g": ("read it", read), "o": (f"{AFTER[key]} over it", over)})
+        self._app.hands.ask(question(news), {"g": ("read it", read), "o": (f"{AFTER[key]} over it", over)})
 
     def _tell(self, outcome: Outcome, key: str) -> None:
         app = self._app

@@ -217,7 +217,7 @@ class TicketPane(Vertical):
     def focus_stage(self) -> None:
         """Let keys go to what is shown: the text, the review or the conversation."""
         if self.stage == "writing" and self._composer:
-            self._composer.area.focus()
+            self._composer.take_keys()
         else:
             (self.review if self.stage == "reviewing" else self.conversation).focus()
 

@@ -13,7 +13,7 @@ class Calm(ScrollView, can_focus=True, inherit_bindings=False):
 
     def focus(self, scroll_visible: bool = True) -> Self:
         """Take the keys."""
-        self.app.call_later(self.screen.set_focus, self, False)
+        self.screen.set_focus(self, scroll_visible=False)
         return self
 
     def _on_focus(self, event: events.Focus) -> None:

@@ -49,7 +49,11 @@ class Composer(Vertical):
         self._colour(kind)
         self.display = True
         self.text = text
-        self.area.focus()
+        self.take_keys()
+
+    def take_keys(self) -> None:
+        """Let keys go to the text, at once: what is typed ahead must find it."""
+        self.screen.set_focus(self.area, scroll_visible=False)
 
     def _colour(self, kind: str) -> None:
         style = self.look["note"] if kind == NOTE else self.look["text"]

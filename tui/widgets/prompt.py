@@ -82,7 +82,8 @@ class Prompt(Vertical):
         self.query_one("#sign", Static).update(asking.sign)
         self.display = True
         self._set(text)
-        self.field.focus()
+        # At once, not with the next idle moment: what is typed ahead must find it.
+        self.screen.set_focus(self.field, scroll_visible=False)
         self._look_up()
 
     def close(self, text: str | None) -> None:

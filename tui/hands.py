@@ -1,0 +1,142 @@
+"""Keys on their way to what they mean: one thing at a time, typed ahead or not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+
+from desk.actions import load
+from tui import keymap
+from tui.keymap import QUEUE, TICKET, Keys, with_verbs
+from tui.verbs import VERBS
+from tui.widgets.bars import Part, keys
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+Answer = tuple[str, Callable[[], Coroutine[Any, Any, None]]]
+"""What a key does that answers a question: its word, and the deed."""
+
+_LEAVING = ("escape", "^c")
+
+
+class Hands:
+    """Takes the keys. While something is being done the next ones wait, so that each finds the screen it was meant for."""
+
+    def __init__(self, app: DeskApp) -> None:
+        self._app = app
+        verbs = load().values()
+        self._readers = {name: Keys(with_verbs(table, verbs)) for name, table in (("queue", QUEUE), ("ticket", TICKET))}
+        self._answers: Mapping[str, Answer] = {}
+        self._held: list[events.Key] = []
+        self._works = 0
+        self.cancelled = False
+        """Set by Escape while something is being done: a long run stops after the chunk at hand."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done, or keys wait."""
+        return self._works > 0 or bool(self._held)
+
+    @property
+    def bindings(self) -> Mapping[str, str]:
+        """The keys of the list or the ticket, with their lines."""
+        return self._readers["ticket" if self._app.reading else "queue"].bindings
+
+    # -- one key ------------------------------------------------------------------
+
+    async def take(self, event: events.Key) -> bool:
+        """Act on a key; False when it belongs to the text being typed."""
+        app, name = self._app, keymap.name(event)
+        if self._works and not app.prompting.active:
+            if name in _LEAVING:
+                self._held.clear()
+                self.cancelled = True
+            else:
+                self._held.append(event)
+            return True
+        app.edges.clear()
+        taken = await self._meant(name)
+        app.edges.refresh()
+        return taken
+
+    async def _meant(self, name: str) -> bool:
+        app = self._app
+        if self._answers:
+            self._answer(name)
+        elif app.prompting.active and app.prompting.prompt is not None:
+            return app.prompting.prompt.key(name)
+        elif app.reading and app.ticket.stage != "reading":
+            return app.writing.key(name)
+        else:
+            await self._command(self._readers[app.place], name)
+        return True
+
+    async def _command(self, reader: Keys, name: str) -> None:
+        if name == "escape" and reader.waiting:
+            reader.clear()
+            return
+        typed = reader.feed(name)
+        if typed is not None:
+            await self.run_line(typed.line, typed.count)
+        elif not reader.waiting and len(name) == 1:
+            self._app.say(f"{name} does nothing here; ? lists the keys", "quiet")
+
+    def pending(self) -> Sequence[Part]:
+        """What has been begun, and what may follow."""
+        reader = self._readers.get(self._app.place)
+        if self._app.prompting.active or reader is None or not reader.waiting:
+            return ()
+        begun = reader.digits + "".join(reader.pending)
+        follow = reader.hints() or [("⏎", "opens that ticket"), ("G", "goes to that line")]
+        return [(f"{begun}  ", "strong"), *keys(*follow)]
+
+    # -- what it leads to -----------------------------------------------------------
+
+    async def run_line(self, line: str, count: int | None = None) -> None:
+        """Do a command line: of the screen, a ticket's number, or of the desk."""
+        app = self._app
+        word, _, rest = line.partition(" ")
+        if word.lstrip("#").isdecimal() and not rest:
+            word, rest = "show", word
+        if word in VERBS and VERBS[word].quick:
+            await app.guarded(VERBS[word].run(app, count, rest))
+        elif word in VERBS:
+            self.spawn(VERBS[word].run(app, count, rest))
+        elif line.endswith(" "):
+            # With nothing behind it but a space, the rest is still to be typed.
+            app.prompting.command(line)
+        else:
+            self.spawn(app.commands.run(line))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes time; keys wait, the screen does not."""
+        self._works += 1
+        self.cancelled = False
+        self._app.run_worker(self._turn(work))
+
+    async def _turn(self, work: Awaitable[None]) -> None:
+        try:
+            await self._app.guarded(work)
+        finally:
+            self._works -= 1
+            self._app.edges.refresh()
+            if not self._works:
+                held, self._held = self._held, []
+                for key in held:
+                    self._app.post_message(events.Key(key.key, key.character))
+
+    # -- questions --------------------------------------------------------------------
+
+    def ask(self, question: str, answers: Mapping[str, Answer]) -> None:
+        """Ask; any key but the answers' means no."""
+        self._answers = answers
+        self._app.edges.question = (question, (*((key, word) for key, (word, _) in answers.items()), ("esc", "no")))
+        self._app.edges.refresh()
+
+    def _answer(self, name: str) -> None:
+        answers, self._answers, self._app.edges.question = self._answers, {}, None
+        if name in answers:
+            self.spawn(answers[name][1]())
