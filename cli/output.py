@@ -136,12 +136,15 @@ def fit(text: str, columns: int) -> str:
 
     if cells(text) <= columns:
         return text + " " * (columns - cells(text))
-    kept = ""
+    if text.isascii():
+        return text[: columns - 1] + "…"
+    kept, used = "", 0
     for character in text:
-        if cells(kept + character) > columns - 1:
+        wide = cells(character)
+        if used + wide > columns - 1:
             break
-        kept += character
-    return kept + "…" + " " * (columns - 1 - cells(kept))
+        kept, used = kept + character, used + wide
+    return kept + "…" + " " * (columns - 1 - used)
 
 
 _PRIORITIES = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}

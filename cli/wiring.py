@@ -157,12 +157,13 @@ class Session:
     @cached_property
     def zone(self) -> tzinfo:
         """The user's time zone."""
-        from datetime import UTC, datetime
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
         name = self.config.screen.time_zone
         if not name:
+            from datetime import UTC, datetime
+
             return datetime.now(UTC).astimezone().tzinfo or UTC
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError) as error:
