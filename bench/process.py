@@ -41,7 +41,13 @@ def timed(command: Sequence[str]) -> float:
     """Seconds from start to end of `command`."""
     begun = time.perf_counter()
     subprocess.run(
-        command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment()
+        command,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=environment(),
     )
     return time.perf_counter() - begun
 
