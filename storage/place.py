@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -16,6 +17,9 @@ NETWORK = {
 
 MOUNTS = Path("/proc/self/mountinfo")
 
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How the kernel writes a space, tab, newline or backslash in the name of a mount point."""
+
 
 def demand_fit(path: Path, mounts: Path = MOUNTS) -> None:
     """Raise StoreError, with the command that mends it, when `path` must not be used."""
@@ -28,23 +32,20 @@ def demand_fit(path: Path, mounts: Path = MOUNTS) -> None:
         )
     if folder.exists():
         _demand_folder(folder)
-    if path.is_symlink():
-        raise StoreError(f"{path}: is a symbolic link; name the file itself ({path.resolve()})")
-    if path.exists():
-        _demand_file(path)
+    demand_file(path)
 
 
 def file_system(folder: Path, mounts: Path = MOUNTS) -> str:
     """The type of the file system that holds `folder` (or will hold it)."""
     try:
-        lines = mounts.read_text().splitlines()
+        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return ""
     real = str(folder.resolve())
     best, kind = "", ""
     for line in lines:
         before, _, after = line.partition(" - ")
-        point = before.split()[4].encode().decode("unicode_escape")
+        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), before.split(" ")[4])
         if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
             best, kind = point, after.split()[0]
     return kind
@@ -56,7 +57,12 @@ def _demand_folder(folder: Path) -> None:
         raise StoreError(f"{folder}: everybody on this host may write there; close it with: chmod o-w {folder}")
 
 
-def _demand_file(path: Path) -> None:
+def demand_file(path: Path) -> None:
+    """Raise StoreError when a file of the store, if it is there, is open to others than it should be."""
+    if path.is_symlink():
+        raise StoreError(f"{path}: is a symbolic link; name the file itself ({path.resolve()})")
+    if not path.exists():
+        return
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"{path}: is not a regular file; name a file for the store")

@@ -13,6 +13,7 @@ from pathlib import Path
 from desk.config import DeskConfig
 from desk.errors import NotFound, StoreError
 from storage import migrate, place
+from storage.engine import blob_path, explained
 from storage.outbox import Outbox
 from storage.team import TeamRoom
 from storage.views import Views
@@ -29,6 +30,7 @@ def open_sqlite(
     # Not resolved: a symbolic link is to be seen.
     path = path.absolute()
     place.demand_fit(path, mounts)
+    place.demand_file(blob_path(path))
     if not path.exists():
         if not create:
             raise NotFound(
@@ -43,26 +45,28 @@ def open_sqlite(
     store = SqliteStore(path, url, config)
     conn = store._read
     try:
-        found = migrate.version(conn)
-        if found == 0 and not create and conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            raise NotFound(
-                f"the store at {path} is empty; make one with: deskhand init, or look around with: deskhand demo"
-            )
-        if found == 0 or upgrade:
-            conn.execute("PRAGMA journal_mode = WAL")
-            conn.execute("PRAGMA synchronous = FULL")
-            migrate.upgrade(conn, str(path))
-        migrate.demand_current(conn, str(path))
-        planted = conn.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchall()
-    except sqlite3.DatabaseError as error:
-        store.close()
-        raise StoreError(f"{path}: {error}; is this file a deskhand store?") from error
+        with explained(path):
+            _prepare(conn, path, create=create, upgrade=upgrade)
     except BaseException:
         store.close()
         raise
+    return store
+
+
+def _prepare(conn: sqlite3.Connection, path: Path, *, create: bool, upgrade: bool) -> None:
+    """Make or bring up to date what is in the file, and see that it is ours."""
+    found = migrate.version(conn)
+    if found == 0 and not create and conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        raise NotFound(
+            f"the store at {path} is empty; make one with: deskhand init, or look around with: deskhand demo"
+        )
+    if found == 0 or upgrade:
+        conn.execute("PRAGMA journal_mode = WAL")
+        conn.execute("PRAGMA synchronous = FULL")
+        migrate.upgrade(conn, str(path))
+    migrate.demand_current(conn, str(path))
+    planted = conn.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchall()
     if planted:
-        store.close()
         raise StoreError(
             f"{path}: somebody added the {planted[0][0]} {planted[0][1]!r}, which deskhand never makes; ask who, then drop it"
         )
-    return store

@@ -42,17 +42,21 @@ _RULES: tuple[tuple[str, str], ...] = (
 
 def check(conn: sqlite3.Connection, blobs: Path) -> list[str]:
     """Every rule that does not hold, as a sentence with the first few culprits."""
-    found = [f"the file itself: {row[0]}" for row in conn.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
-    for name, query in _RULES:
-        culprits = [str(row[0]) for row in conn.execute(f"{query} LIMIT 6")]
-        if culprits:
-            found.append(f"{name}: {', '.join(culprits[:5])}{' ...' if len(culprits) > 5 else ''}")
-    return found + _missing_blobs(conn, blobs)
+    try:
+        found = [f"the file itself: {row[0]}" for row in conn.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        for name, query in _RULES:
+            culprits = [str(row[0]) for row in conn.execute(f"{query} LIMIT 6")]
+            if culprits:
+                found.append(f"{name}: {', '.join(culprits[:5])}{' ...' if len(culprits) > 5 else ''}")
+        return found + _missing_blobs(conn, blobs)
+    except sqlite3.DatabaseError as error:
+        return [f"the file itself: {error}; take the newest backup that store check finds well"]
 
 
 def _missing_blobs(conn: sqlite3.Connection, blobs: Path) -> list[str]:
     if not blobs.exists():
-        wanted = conn.execute("SELECT count(*) FROM message WHERE raw IS NOT NULL").fetchone()[0]
+        kept = "SELECT count(*) FROM message WHERE raw IS NOT NULL OR attachments IS NOT NULL"
+        wanted = conn.execute(kept).fetchone()[0]
         return [f"the file with raw mail is missing: {blobs}"] if wanted else []
     conn.execute("ATTACH ? AS blobs", (str(blobs),))
     try:
@@ -76,10 +80,12 @@ def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> N
         raise StoreError(f"{copy}: exists already; name an empty folder, a backup never writes over another")
     part = copy.with_suffix(".part")
     part.unlink(missing_ok=True)
+    # Made before they hold anything, so that nobody else reads them while they grow.
+    part.touch(0o600)
     conn.execute("VACUUM INTO ?", (str(part),))
     if blobs.exists():
+        (target / blobs.name).touch(0o600)
         _copy_blobs(blobs, target / blobs.name)
-    part.chmod(0o600)
     part.replace(copy)
 
 
@@ -94,4 +100,3 @@ def _copy_blobs(source: Path, target: Path) -> None:
         reader.execute("DETACH copy")
     finally:
         reader.close()
-    target.chmod(0o600)
