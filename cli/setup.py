@@ -14,8 +14,9 @@ import click
 
 from cli import output
 from cli.wiring import Session, now, session, station, user_config
+from desk.acknowledge import check as check_template
 from desk.channel import ChannelError
-from desk.config import Config, DeskConfig, parse
+from desk.config import Config, DeskConfig, Source, parse
 from desk.errors import ConfigError, Conflict, Invalid, NotFound
 from desk.model import Role
 from desk.params import address as read_address
@@ -196,6 +197,10 @@ def check(file: str | None) -> None:
     for name in here.config.channels:
         station(here.config, name)
     _ = here.zone
+    try:
+        check_template(here.config.desk)
+    except Invalid as error:
+        raise (here.config.source or Source("config.toml", "")).error(("desk", "acknowledge"), str(error)) from error
     click.echo(f"{here.config_path}: all is well, {len(here.config.channels)} accounts")
 
 

@@ -64,7 +64,8 @@ class Inbound:
     `received_at` what ours did. Ids carry no angle brackets. `automatic` is None or
     one of "auto-reply", "bounce", "list", "feedback". `problems` are sentences for a
     person who debugs the channel. `blobs` holds the bytes that `raw` and
-    `attachments` name. `words` (search tokens) and `digest` (what a twin of this
+    `attachments` name. `unreadable` marks what is little more than kept bytes, to be
+    tried again by a later version. `words` (search tokens) and `digest` (what a twin of this
     message has too) are filled in by `desk.intake.prepare`, beside the parser.
     """
 
@@ -87,6 +88,7 @@ class Inbound:
     automatic: str | None = None
     bounce: Bounce | None = None
     problems: tuple[str, ...] = ()
+    unreadable: bool = False
     raw: str | None = None
     blobs: tuple[Blob, ...] = ()
     words: str | None = None

@@ -30,6 +30,7 @@ class DeskConfig:
     reopen_window_d: int = 0
     default_account: str = ""
     signature: str = ""
+    acknowledge: str = ""
 
     @property
     def undo(self) -> Millis:

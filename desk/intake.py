@@ -7,17 +7,20 @@ in the store exactly once whatever breaks off in the middle.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_fields
 
 from msgspec.structs import replace
 
+from desk.acknowledge import acknowledgement
 from desk.channel import Inbound, Raw
 from desk.config import DeskConfig
 from desk.events import Delivered, Event, Opened, Posted, change
+from desk.loops import Answered, refusal
 from desk.model import (
     BY_MACHINE,
+    DAY,
     Bin,
     Customer,
     Direction,
@@ -102,7 +105,7 @@ def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor:
             taken.doubles += 1
             continue
         known.add(item.external_id)
-        double = _twin(tx, item)
+        double = _twin(tx, how, item)
         if double is not None:
             tx.remember(how.account, item.external_id, double.message)
             taken.doubles += 1
@@ -113,8 +116,8 @@ def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor:
     return taken
 
 
-def _twin(tx: Tx, item: Inbound) -> Held | None:
-    if item.message_id and item.message_id.startswith("deskhand."):
+def _twin(tx: Tx, how: Intake, item: Inbound) -> Held | None:
+    if item.message_id and item.message_id.startswith("deskhand.") and item.sender and item.sender.value in how.own:
         # What we sent comes back by way of a copy to ourselves or a Sent folder.
         echo = [h for h in tx.held((item.message_id,)) if h.message_id == item.message_id]
         if echo:
@@ -125,7 +128,9 @@ def _twin(tx: Tx, item: Inbound) -> Held | None:
 def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> None:
     tx.put_blobs(item.blobs)
     ours = item.sender is not None and item.sender.value in how.own
-    person = next(iter(item.to), NOBODY) if ours else item.sender or NOBODY
+    # In an archive what we wrote is ours; what comes in under our name today may be anybody's.
+    wrote = ours and how.silent
+    person = next(iter(item.to), NOBODY) if wrote else item.sender or NOBODY
     customer = tx.customer_for(person, batch.at)
 
     def on_ticket(number: int, address: str) -> bool:
@@ -134,19 +139,58 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
 
     found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, on_ticket)
     at = _moment(item, how, batch.at)
+    if item.sender and item.automatic is None and not how.silent:
+        tx.set_undeliverable(item.sender.value, None)
     ticket, events = _place(tx, how, found, item, customer, at, batch.at)
-    message = _message(tx, how, item, ticket, found, customer.id, at, ours)
-    events += change(ticket, bin=Bin.SPAM) if customer.blocked else _answer_effects(ticket, message, how)
+    opened = any(isinstance(e, Opened) for e in events)
+    refused = refusal(item, how.own, *_history(tx, item, batch.at), batch.at) if opened and not how.silent else None
+    cause = _suspended(item, ours and not wrote, refused) if opened and not how.silent else None
+    message = _message(tx, how, item, ticket, found, customer.id, at, wrote)
+    message = replace(message, flags=(*message.flags, *_marks(item, ours and not wrote, refused, cause)))
+    if customer.blocked:
+        events += change(ticket, bin=Bin.SPAM)
+    elif cause:
+        events += change(ticket, bin=Bin.SUSPENDED)
+    else:
+        events += _answer_effects(ticket, message, how)
     events.append(Posted(message, words=item.words, silent=how.silent))
     events += _delivery_effects(tx, item, found)
-    if any(isinstance(e, Opened) for e in events):
-        taken.tickets += 1
+    if opened and not how.silent and how.config.acknowledge and refused is None and not (customer.blocked or cause):
+        answer = acknowledgement(tx, how.config, how.signer, how.account, ticket, item, batch.at)
+        events += [answer] if answer else []
+    taken.tickets += opened
     tx.append(batch, events)
     tx.remember(how.account, item.external_id, message.id)
     if item.digest:
         tx.set_digest(message.id, item.digest)
     taken.messages += 1
     taken.touched.add(ticket.id)
+
+
+def _history(tx: Tx, item: Inbound, at: Millis) -> tuple[list[Answered], bool]:
+    if item.sender is None:
+        return [], False
+    return tx.answered(item.sender.value, at - DAY), tx.undeliverable(item.sender.value)
+
+
+def _suspended(item: Inbound, ourselves: bool, refused: str | None) -> str | None:
+    """Why a new ticket is kept out of the queue until somebody looks: nobody waits for an answer to it."""
+    if ourselves:
+        return "ourselves"
+    if item.automatic in ("bounce", "feedback"):
+        return item.automatic
+    return "loop" if refused == "loop" else None
+
+
+def _marks(item: Inbound, ourselves: bool, refused: str | None, cause: str | None) -> Iterator[str]:
+    if item.unreadable:
+        yield "unprocessable"
+    if ourselves:
+        yield "from-our-address"
+    if refused == "loop":
+        yield "loop"
+    if cause:
+        yield f"suspended:{cause}"
 
 
 def _moment(item: Inbound, how: Intake, at: Millis) -> Millis:
@@ -286,6 +330,8 @@ def _delivery_effects(tx: Tx, item: Inbound, found: Found) -> list[Event]:
         return []
     gone = {r.address.lower() for r in item.bounce.recipients if r.permanent}
     detail = "; ".join(f"{r.address} {r.status}".strip() for r in item.bounce.recipients)
+    for address in gone:
+        tx.set_undeliverable(address, detail)
     return [
         Delivered(found.answers.ticket, found.answers.message, d.id, State.BOUNCED, detail)
         for d in tx.deliveries(found.answers.message)

@@ -64,6 +64,7 @@ class Bin(StrEnum):
     NONE = ""
     SPAM = "spam"
     TRASH = "trash"
+    SUSPENDED = "suspended"
 
 
 class Kind(StrEnum):

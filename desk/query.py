@@ -262,9 +262,10 @@ _STATES: dict[str, Callable[[Env], Node]] = {
     "closed": lambda env: Is("status", ("closed",)),
     "spam": lambda env: All((Is("bin", ("spam",)), Is("merged_into", (None,)))),
     "trash": lambda env: All((Is("bin", ("trash",)), Is("merged_into", (None,)))),
+    "suspended": lambda env: All((Is("bin", ("suspended",)), Is("merged_into", (None,)))),
     "merged": lambda env: Not(Is("merged_into", (None,))),
 }
-_HIDDEN = {"spam", "trash", "merged"}
+_HIDDEN = {"spam", "trash", "suspended", "merged"}
 
 
 def _state(text: str, env: Env) -> Node:

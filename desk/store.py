@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from desk.blobs import Blob
     from desk.config import DeskConfig
     from desk.events import Event, Record
+    from desk.loops import Answered
     from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
     from desk.query import Node
 
@@ -156,6 +157,18 @@ class Tx(Protocol):
 
     def set_digest(self, message: int, digest: str) -> None:
         """The content hash by which a twin of this message is found."""
+
+    def answered(self, address: str, since: Millis) -> list[Answered]:
+        """The automatic mails that an address got."""
+
+    def note_answer(self, address: str, answer: Answered) -> None:
+        """An automatic mail goes out to an address."""
+
+    def undeliverable(self, address: str) -> bool:
+        """Whether mail to an address came back for good, and nothing was heard of it since."""
+
+    def set_undeliverable(self, address: str, detail: str | None) -> None:
+        """Mail to an address came back for good (None: it was heard of again)."""
 
     def set_cursor(self, account: str, cursor: str) -> None:
         """How far the account has been read."""

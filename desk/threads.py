@@ -87,8 +87,12 @@ def find(
     ids = tuple(dict.fromkeys((*inbound.in_reply_to, *reversed(inbound.references))))
     known = held((*((conversation_key(account, inbound.conversation),) if inbound.conversation else ()), *ids))
     answers = next((h for h in known if h.message_id in ids), None)
-    ticket = signer.read(ids) or signer.addressed(i.value for i in (*inbound.to, *inbound.cc))
-    if ticket is not None:
+    for name in ids:
+        if (ticket := signer.read((name,))) is not None:
+            # Where the message is now: somebody may have moved it to another ticket.
+            moved = next((h.ticket for h in known if h.message_id == name), ticket)
+            return Found(moved, "token", answers)
+    if (ticket := signer.addressed(i.value for i in (*inbound.to, *inbound.cc))) is not None:
         return Found(ticket, "token", answers)
     if known:
         return Found(known[0].ticket, "references" if known[0].message_id in ids else "conversation", answers)

@@ -259,5 +259,6 @@ def compose(engine: Engine, station: Station, one: Outbound) -> Outgoing:
         subject=message.subject,
         reply_to=reply_to,
         references=one.references,
+        automatic=message.automatic is not None,
         attachments=tuple(files),
     )

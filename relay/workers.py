@@ -49,7 +49,7 @@ def unparsed(item: Raw, problem: str) -> Inbound:
             "(unreadable message)",
             raw=blob.key,
             blobs=(blob,),
-            problems=(problem,),
+            problems=(problem,), unreadable=True,
         )
     )
 

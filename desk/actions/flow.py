@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from desk.actions import Context, action
 from desk.actions.talk import outbound, say
 from desk.errors import Invalid
-from desk.events import Event, Opened, change
+from desk.events import Changed, Event, Opened, change
 from desk.model import Bin, Kind, Role, Status, Ticket
 from desk.params import Address, Body, Flag, StatusName, Text, When, Word
 
@@ -111,11 +111,25 @@ def untrash(ticket: Ticket, *, ctx: Context) -> list[Event]:
     return [*change(ticket, bin=Bin.NONE)]
 
 
+@action()
+def release(ticket: Ticket, *, ctx: Context) -> list[Event]:
+    """Let a suspended ticket into the queue."""
+    if ticket.bin is not Bin.SUSPENDED:
+        raise Invalid(f"#{ticket.id} is not suspended; ls is:suspended lists what is")
+    return [*change(ticket, bin=Bin.NONE)]
+
+
 @action(role=Role.LEAD)
 def block(ticket: Ticket, *, ctx: Context) -> list[Event]:
     """Block the sender: this ticket and all they write from now on is spam."""
-    from desk.events import Changed
-
     customer = ctx.customer(ticket.requester)
     blocked = [] if customer.blocked else [Changed(customer.id, "blocked", False, True, "customer")]
     return [*blocked, *change(ticket, bin=Bin.SPAM)]
+
+
+@action(role=Role.LEAD)
+def unblock(ticket: Ticket, *, ctx: Context) -> list[Event]:
+    """Listen to the sender again; the ticket comes out of the spam."""
+    customer = ctx.customer(ticket.requester)
+    heard = [Changed(customer.id, "blocked", True, False, "customer")] if customer.blocked else []
+    return [*heard, *(change(ticket, bin=Bin.NONE) if ticket.bin is Bin.SPAM else ())]

@@ -53,6 +53,18 @@ def split(ticket: Ticket, messages: MessageRefs, *, subject: Word = None, ctx: C
 
 
 @action()
+def move(ticket: Ticket, to: TicketRef, messages: MessageRefs, *, ctx: Context) -> list[Event]:
+    """Move messages to another ticket; answers to them go there from now on."""
+    if ticket.id == to.id:
+        raise Invalid(f"they are on #{ticket.id} already")
+    if to.merged_into:
+        raise Invalid(f"#{to.id} was merged into #{to.merged_into}; move them there")
+    if len({m.id for m in messages}) >= len(ctx.thread(ticket)):
+        raise Invalid(f"that would leave nothing on #{ticket.id}; merge it instead: merge {to.id}")
+    return [Moved(ticket.id, to.id, tuple(m.id for m in messages)), *linked(ticket, to, "related")]
+
+
+@action()
 def link(ticket: Ticket, to: TicketRef, kind: LinkKind = "related", *, ctx: Context) -> list[Event]:
     """Link the ticket to another: related, parent, child, duplicate-of."""
     if ticket.id == to.id:

@@ -31,7 +31,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "pk": "id",
         "not_null": {"name", "address"},
     },
-    "identity": {"columns": {"kind": str, "value": str, "customer": int, "display": str}, "pk": ("kind", "value")},
+    "identity": {
+        "columns": {"kind": str, "value": str, "customer": int, "display": str, "undeliverable": str}, "pk": ("kind", "value")},
     "ticket": {
         "columns": {
             "id": int, "subject": str, "requester": int, "created_at": int, "updated_at": int, "status": str, "priority": int,
@@ -85,6 +86,7 @@ _STATEMENTS = (
     f"ALTER TABLE ticket ADD COLUMN waiting_key INTEGER AS (coalesce(waiting_since, {_NEVER})) VIRTUAL",
     "CREATE TABLE tag (tag TEXT, ticket INTEGER, PRIMARY KEY (tag, ticket)) WITHOUT ROWID",
     "CREATE TABLE external (account TEXT, external_id TEXT, message INTEGER, PRIMARY KEY (account, external_id)) WITHOUT ROWID",
+    "CREATE TABLE answered (address TEXT, at INTEGER, subject TEXT, PRIMARY KEY (address, at, subject)) WITHOUT ROWID",
     "CREATE TABLE seen (agent TEXT, ticket INTEGER, message INTEGER, PRIMARY KEY (agent, ticket)) WITHOUT ROWID",
     # rowid = ticket << 35 | message (0: the subject), so that a ticket's words lie together, newest ticket last.
     "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='ascii')",
@@ -99,6 +101,7 @@ _STATEMENTS = (
     "CREATE INDEX message_outside ON message (message_id) WHERE message_id IS NOT NULL",
     "CREATE INDEX message_conversation ON message (conversation) WHERE conversation IS NOT NULL",
     "CREATE INDEX message_digest ON message (digest) WHERE digest IS NOT NULL AND message_id IS NULL",
+    "CREATE INDEX message_unprocessable ON message (id) WHERE instr(flags, 'unprocessable')",
     "CREATE INDEX delivery_next ON delivery (next_at) WHERE state IN ('queued', 'failed for now')",
     "CREATE INDEX delivery_held ON delivery (held_until) WHERE state = 'sending'",
     "CREATE INDEX delivery_message ON delivery (message)",

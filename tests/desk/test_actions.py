@@ -14,6 +14,7 @@ from desk.config import DeskConfig
 from desk.errors import Conflict, DeskError, Invalid, NotFound
 from desk.model import HOUR, SECOND, Account, Agent, Bin, Identity, Kind, Link, Priority, Role, State, Status
 from desk.perform import Desk, Who
+from desk.query import Env, parse
 from desk.store import Batch
 from desk.threads import Signer
 from storage import open_store
@@ -420,3 +421,36 @@ def test_the_due_time_follows_every_change(room: Room) -> None:
     assert due("reply Hello") == (None, None)
     room.answer(1)
     assert due("tag x") == (room.store.thread(1)[-1].at + 6 * HOUR, "next-reply")
+
+
+def test_release_lets_a_suspended_ticket_into_the_queue(room: Room) -> None:
+    room.receive(room.mail(90, sender=Identity("email", ADDRESS), subject="A loop?"))
+    assert room.store.ticket(6).bin is Bin.SUSPENDED
+    room.do("release", 6)
+    assert room.store.ticket(6).bin is Bin.NONE
+    with pytest.raises(Invalid, match="is not suspended"):
+        room.do("release", 6)
+    room.undo()
+    assert room.store.ticket(6).bin is Bin.SUSPENDED
+
+
+def test_unblock_listens_again_and_takes_the_ticket_out_of_the_spam(room: Room) -> None:
+    room.do("block", 1, by="lee")
+    room.do("unblock", 1, by="lee")
+    assert room.store.ticket(1).bin is Bin.NONE
+    assert not room.store.customer(room.store.ticket(1).requester).blocked
+    room.answer(1)
+    assert len(room.store.thread(1)) == 2
+
+
+def test_move_puts_messages_on_another_ticket_and_comes_back(room: Room) -> None:
+    room.do('note "For ticket two."', 1)
+    moved = room.store.thread(1)[-1].id
+    room.do(f"move 2 {moved}", 1)
+    assert [m.id for m in room.store.thread(2)][-1] == moved
+    assert room.store.ids(parse('"for ticket two"', Env(room.clock))) == [2]
+    room.undo()
+    assert [m.id for m in room.store.thread(1)][-1] == moved
+    assert room.store.ids(parse('"for ticket two"', Env(room.clock))) == [1]
+    with pytest.raises(Invalid, match="leave nothing"):
+        room.do(f"move 2 {room.store.thread(3)[0].id}", 3)

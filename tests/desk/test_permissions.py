@@ -40,4 +40,7 @@ def test_allowed_says_what_demand_does() -> None:
 
 
 def test_only_blocking_a_sender_needs_more_than_an_agent() -> None:
-    assert {name: a.role for name, a in load().items() if a.role is not Role.AGENT} == {"block": Role.LEAD}
+    assert {name: a.role for name, a in load().items() if a.role is not Role.AGENT} == {
+        "block": Role.LEAD,
+        "unblock": Role.LEAD,
+    }

@@ -8,7 +8,10 @@ from desk.errors import Invalid
 from desk.model import Priority, Status
 from desk.templates import expand
 
-DATA = {"agent": {"name": "kim"}, "ticket": {"id": 12, "status": Status.ON_HOLD, "priority": Priority.URGENT, "tags": ["vpn", "hot"]}}
+DATA = {
+    "agent": {"name": "kim"},
+    "ticket": {"id": 12, "status": Status.ON_HOLD, "priority": Priority.URGENT, "tags": ["vpn", "hot"]},
+}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from desk.channel import Inbound
 from desk.config import DeskConfig
-from desk.model import DAY, Direction, Identity, Kind, Link, Message, Status
+from desk.model import DAY, Bin, Direction, Identity, Kind, Link, Message, Status
 from desk.store import Held
 from desk.threads import Found, Signer, conversation_key, find
 from tests.desks import ADDRESS, Room, mail
@@ -196,7 +196,8 @@ def test_our_own_address_gets_nothing_by_a_number(room: Room) -> None:
         room.mail(60, subject="[#2]", sender=Identity("email", ADDRESS), to=(Identity("email", "c1@acme.example"),))
     )
     assert len(room.store.thread(2)) == 1
-    assert room.store.customers("help desk test") == []
+    assert room.store.ticket(6).bin is Bin.SUSPENDED
+    assert "suspended:ourselves" in last(room, 6).flags
 
 
 def test_a_message_to_a_closed_ticket_becomes_a_follow_up(room: Room) -> None:
@@ -306,3 +307,15 @@ def test_a_conversation_goes_on_with_its_newest_ticket(room: Room) -> None:
     assert len(room.store.thread(6)) == 1
     assert len(room.store.thread(7)) == 2
     assert room.store.ticket(7).links == (Link("follow-up", 6),)
+
+
+def test_an_answer_goes_where_the_message_was_moved_to(room: Room) -> None:
+    room.do('reply "Try again."', 1)
+    ours = last(room, 1)
+    room.do(f"move 2 {ours.id}", 1)
+    room.receive(room.mail(61, in_reply_to=(ours.message_id or "",)))
+    assert (last(room, 2).threaded_by, last(room, 2).ticket) == ("token", 2)
+    room.undo()
+    room.receive(room.mail(62, in_reply_to=(ours.message_id or "",)))
+    assert last(room, 1).message_id == "m62@acme.example" or last(room, 1).threaded_by == "token"
+    assert len(room.store.thread(1)) == 3

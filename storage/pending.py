@@ -1,0 +1,224 @@
+"""What one transaction has read under lock, and the rows that wait for its end.
+
+Rows wait in memory until the transaction is flushed, so that a batch of a thousand
+messages is a few large statements; what has been written is seen by later reads of the
+same transaction all the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from desk import events as ev
+from desk.blobs import Blob
+from desk.config import DeskConfig
+from desk.errors import NotFound
+from desk.model import Account, Agent, Customer, Delivery, Message, Millis, Team, Ticket
+from desk.sla import settle
+from desk.store import Batch, Held
+from storage import reads, rows
+from storage.blobs import Blobs
+
+_INSERT_TICKET = (
+    f"INSERT INTO ticket ({', '.join(rows.TICKET)}, live) VALUES ({', '.join('?' * (len(rows.TICKET) + 1))})"
+)
+_INSERT_MESSAGE = (
+    f"INSERT INTO message ({', '.join(rows.MESSAGE)}, digest) VALUES ({', '.join('?' * (len(rows.MESSAGE) + 1))})"
+)
+_INSERT_DELIVERY = (
+    f"INSERT INTO delivery ({', '.join(rows.DELIVERY)}, next_at) VALUES ({', '.join('?' * (len(rows.DELIVERY) + 1))})"
+)
+_COLUMNS = (*rows.TICKET, "live")
+
+
+class Pending:
+    """The lower half of a transaction: reads, counters, and the flush."""
+
+    def __init__(self, conn: sqlite3.Connection, blobs: Callable[[], Blobs], config: DeskConfig) -> None:
+        self.conn, self._blobs, self._config = conn, blobs, config
+        self._before: dict[int, Ticket | None] = {}
+        self._now: dict[int, Ticket] = {}
+        self._recount: set[int] = set()
+        self._messages: dict[int, Message] = {}
+        self._digests: dict[int, str] = {}
+        self._outside: dict[str, list[Held]] = {}
+        self._twins: dict[str, Held] = {}
+        self._deliveries: list[Delivery] = []
+        self._records: list[tuple[str, Millis, str, str, str, str]] = []
+        self._batches: dict[str, Batch] = {}
+        self._words: list[tuple[int, str]] = []
+        self._gone: list[tuple[int, str]] = []
+        self._external: list[tuple[str, str, int | None]] = []
+        self._counters: dict[str, int] = {}
+        self._people: dict[tuple[str, str], Customer] = {}
+        self._held_blobs = False
+
+    def tickets(self, ids: Iterable[int]) -> dict[int, Ticket]:
+        wanted = list(ids)
+        missing = [i for i in wanted if i not in self._now]
+        for start in range(0, len(missing), 500):
+            chunk = missing[start : start + 500]
+            marks = ",".join("?" * len(chunk))
+            for row in self.conn.execute(f"SELECT {rows.TICKET_COLUMNS} FROM ticket WHERE id IN ({marks})", chunk):
+                ticket = rows.ticket(row)
+                self._before[ticket.id] = self._now[ticket.id] = ticket
+        return {i: self._now[i] for i in wanted if i in self._now}
+
+    def _at_hand(self, number: int) -> Ticket:
+        self.tickets((number,))
+        if number not in self._now:
+            raise NotFound(f"there is no ticket #{number}")
+        return self._now[number]
+
+    def _message(self, number: int) -> Message:
+        self._flush_messages()
+        row = self.conn.execute(f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no message {number}")
+        return rows.message(row)
+
+    def thread(self, ticket: int) -> list[Message]:
+        self._flush_messages()
+        found = self.conn.execute(
+            f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE ticket = ? ORDER BY at, id", (ticket,)
+        )
+        return [rows.message(row) for row in found]
+
+    def deliveries(self, message: int) -> list[Delivery]:
+        self._flush_messages()
+        found = self.conn.execute(
+            f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE message = ? ORDER BY id", (message,)
+        )
+        return [rows.delivery(row) for row in found]
+
+    def customer(self, number: int) -> Customer:
+        return reads.read_customer(self.conn, number)
+
+    def agents(self) -> dict[str, Agent]:
+        return reads.read_agents(self.conn)
+
+    def teams(self) -> dict[str, Team]:
+        return reads.read_teams(self.conn)
+
+    def accounts(self) -> dict[str, Account]:
+        return reads.read_accounts(self.conn)
+
+    def records(self, batch: str) -> list[ev.Record]:
+        self._flush_events()
+        query = f"SELECT {rows.RECORD_COLUMNS} FROM event JOIN batch ON batch.id = event.batch WHERE event.batch = ? ORDER BY seq"
+        return [rows.record(row) for row in self.conn.execute(query, (batch,))]
+
+    def new_id(self, kind: str) -> int:
+        if kind not in self._counters:
+            self._counters[kind] = self.conn.execute("SELECT value FROM counter WHERE name = ?", (kind,)).fetchone()[0]
+        self._counters[kind] += 1
+        return self._counters[kind]
+
+    def put_blobs(self, blobs: Iterable[Blob]) -> None:
+        found = list(blobs)
+        if found:
+            self._held_blobs = True
+            self._blobs().put(found)
+
+    def seen(self, agent: str, ticket: int, message: int) -> None:
+        reads.mark_seen(self.conn, agent, ticket, message)
+
+    # -- the end ------------------------------------------------------------
+
+    def _flush_messages(self) -> None:
+        if self._messages:
+            values = [[*rows.message_values(m), self._digests.get(m.id)] for m in self._messages.values()]
+            self.conn.executemany(_INSERT_MESSAGE, values)
+            self._messages.clear()
+        if self._deliveries:
+            self.conn.executemany(
+                _INSERT_DELIVERY, [[*rows.delivery_values(d), d.not_before] for d in self._deliveries]
+            )
+            self._deliveries.clear()
+
+    def _flush_tickets(self) -> None:
+        for number in self._recount:
+            self._now[number] = ev.recounted(self._at_hand(number), self.thread(number))
+        self._recount.clear()
+        fresh: list[list[Any]] = []
+        for number, ticket in self._now.items():
+            before = self._before.get(number)
+            if ticket == before:
+                continue
+            ticket = replace(settle(ticket, self._config), version=ticket.version + 1)
+            values = rows.ticket_values(ticket)
+            if before is None:
+                fresh.append(values)
+            else:
+                self._update_ticket(number, rows.ticket_values(before), values)
+            self._retag(number, before.tags if before else (), ticket.tags)
+            self._before[number] = self._now[number] = ticket
+        if fresh:
+            self.conn.executemany(_INSERT_TICKET, fresh)
+
+    def _update_ticket(self, number: int, before: list[Any], after: list[Any]) -> None:
+        changed = [i for i, value in enumerate(after) if value != before[i]]
+        sets = ", ".join(f"{_COLUMNS[i]} = ?" for i in changed)
+        self.conn.execute(f"UPDATE ticket SET {sets} WHERE id = ?", (*(after[i] for i in changed), number))
+
+    def _retag(self, number: int, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        if before != after:
+            self.conn.executemany(
+                "DELETE FROM tag WHERE tag = ? AND ticket = ?", [(t, number) for t in before if t not in after]
+            )
+            self.conn.executemany(
+                "INSERT OR IGNORE INTO tag VALUES (?, ?)", [(t, number) for t in after if t not in before]
+            )
+
+    def _flush_words(self) -> None:
+        # In the order of their keys: FTS5 writes a segment whenever a key goes back.
+        if self._gone:
+            self.conn.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", sorted(self._gone))
+            self._gone.clear()
+        if self._words:
+            self._words.sort()
+            self.conn.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", self._words)
+            self._words.clear()
+
+    def _flush_events(self) -> None:
+        if not self._records:
+            return
+        for batch in self._batches.values():
+            self.conn.execute(
+                "INSERT OR IGNORE INTO batch (id, at, agent, uid, host, line, source, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (batch.id, batch.at, batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes),
+            )
+            if batch.undoes:
+                # What is taken back can be done again, and what is done again can be taken back.
+                self.conn.execute("UPDATE batch SET undone_by = ? WHERE id = ?", (batch.id, batch.undoes))
+                self.conn.execute(
+                    "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)",
+                    (batch.undoes,),
+                )
+        first = self.conn.execute(
+            "UPDATE counter SET value = value + ? WHERE name = 'seq' RETURNING value", (len(self._records),)
+        ).fetchone()[0] - len(self._records)
+        self.conn.executemany(
+            "INSERT INTO event (seq, batch, at, entity, about, kind, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(first + i, *record) for i, record in enumerate(self._records, 1)],
+        )
+        self._counters["seq"] = first + len(self._records)
+        self._records.clear()
+        self._batches.clear()
+
+    def flush(self) -> None:
+        """Write everything that waits; the log last."""
+        self._flush_messages()
+        self._flush_tickets()
+        self._flush_words()
+        if self._external:
+            self.conn.executemany("INSERT OR IGNORE INTO external VALUES (?, ?, ?)", self._external)
+            self._external.clear()
+        for name, value in self._counters.items():
+            if name != "seq":
+                self.conn.execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
+        self._flush_events()
