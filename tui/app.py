@@ -242,7 +242,7 @@ class DeskApp(App[None], inherit_bindings=False):
         if self.reading:
             self.ticket.tell()
         else:
-            self.queue.list.repaint()
+            self.queue.list.tick()
         if self.edges.away:
             self.run_worker(self._retry(), group="retry", exclusive=True)
         self.edges.refresh()

@@ -14,6 +14,9 @@ from tui.draw import cut, flat, pad
 GUTTER = 2
 """The cursor's cell, and one for a mark or the sign of something unread."""
 
+TIMED = ("due", "age")
+"""The columns that change by themselves."""
+
 Pieces = tuple[tuple[str, str], ...]
 """A cell as (text, name of a style) pairs, together as wide as its column."""
 
@@ -107,7 +110,9 @@ def cell(column: Column, row: Row, now: Millis, me: str | None, *, gone: bool = 
 def _due(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
     text, style = due(row.ticket, now)
     # Numbers align with and without the sign behind them.
-    return ((pad(text if text[-1] in "!~" else text + "  ", width, right=True), style),)
+    aligned = pad(text if text[-1] in "!~" else text + "  ", width, right=True)
+    bare = aligned.lstrip()
+    return ((aligned[: len(aligned) - len(bare)], "text"), (bare, style))
 
 
 def _status(row: Row, width: int, now: Millis, me: str | None) -> Pieces:

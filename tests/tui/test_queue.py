@@ -100,7 +100,7 @@ def test_a_tick_repaints_only_the_clock_that_changed(tmp_path: Path) -> None:
             tickets, painted = screen.app.queue.list, []
             tickets.refresh = lambda *regions, **more: painted.extend(regions) or tickets  # type: ignore[method-assign]
             clock[0] += 1_000
-            tickets.repaint()
+            tickets.tick()
             due = tickets.columns[0]
             assert Region(due.x, 0, due.width, 1) in painted
             assert all(region.y == 0 for region in painted)

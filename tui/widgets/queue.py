@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from desk.model import Millis
 from desk.store import Row
-from tui.columns import GUTTER, Column, Pieces, cell, layout
+from tui.columns import GUTTER, TIMED, Column, Pieces, cell, layout
 from tui.draw import Look, strip
 from tui.order import Order
 from tui.widgets.calm import Calm
@@ -249,6 +249,19 @@ class QueueList(Calm, inherit_bindings=False):
                 if old != new:
                     self.refresh(Region(column.x, y, column.width, 1))
             self.refresh(Region(1, y, 1, 1))
+
+    def tick(self) -> None:
+        """Repaint the clocks in sight that read differently now."""
+        now = self.now()
+        timed = [(i, column) for i, column in enumerate(self.columns) if column.name in TIMED]
+        for line in self.in_sight:
+            number = self.ids[line]
+            drawn, row = self._drawn.get(number), self.rows.get(number)
+            if drawn is None or row is None:
+                continue
+            for i, column in timed:
+                if cell(column, row, now, self.me, gone=number in self.gone) != drawn[i]:
+                    self.refresh(Region(column.x, line - self.scroll_offset.y, column.width, 1))
 
     def _want(self, line: int) -> None:
         wanted = [
