@@ -24,6 +24,7 @@ PARAMETERS = 100
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _STRAY = re.compile(rb"^(?![ \t])(?![!-9;-~]+[ \t]*:).", re.MULTILINE)
 _EMPTY = re.compile(rb"\r?\n")
+_BLANK = re.compile(rb"(?:[ \t]{0,1000}+\r?\n)++")
 _GAP = re.compile(rb"\n\r?\n")
 _KNOWN = re.compile(
     rb"(?:from|to|cc|bcc|subject|date|message-id|in-reply-to|references|reply-to|sender|return-path|received|"
@@ -111,7 +112,8 @@ def read_block(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
 
 def read_top(raw: bytes) -> tuple[Headers, int]:
     """The headers of a whole mail; blank lines before and inside them are forgiven once."""
-    start = len(raw) - len(raw.lstrip(b"\r\n"))
+    blank = _BLANK.match(raw)
+    start = blank.end() if blank else 0
     headers, body = read_block(raw, start if _KNOWN.match(raw, start) else 0, len(raw))
     if not headers.fields.keys() & {"from", "content-type"} and _KNOWN.match(raw, body):
         more, body = read_block(raw, body, len(raw))

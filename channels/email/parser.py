@@ -41,7 +41,7 @@ def _read(raw: Raw, whole: Blob) -> Inbound:
     headers = root.headers
     content = read_content(data, root, problems)
     subject = headers.text("subject")
-    kind = automatic(headers, root, subject)
+    kind = automatic(headers, root, subject, content.text)
     content.blobs.pop(whole.key, None)
     return Inbound(
         external_id=raw.external_id,
@@ -76,6 +76,7 @@ def _unread(raw: Raw, whole: Blob, error: Exception) -> Inbound:
         text=text,
         visible=text,
         problems=(storable(f"The mail could not be read ({type(error).__name__}: {error})."[:300]),),
+        unreadable=True,
         raw=whole.key,
         blobs=(whole,),
     )

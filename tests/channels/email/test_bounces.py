@@ -150,6 +150,95 @@ def test_other_forms_are_read(head: bytes, body: bytes, expected: list[tuple[str
     assert inbound.bounce.original_message_id == "out1@desk.example"
 
 
+DAEMON = b"From: Mail Delivery System <mailer-daemon@mx.example.net>\nTo: help@desk.example\nSubject: %s\n\n"
+COPY = b"\n------ This is a copy of your message. ------\n\nTo: max@example.com\nMessage-ID: <out1@desk.example>\n"
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "expected"),
+    [
+        (
+            b"Delivery status",
+            b"There was an error delivering your mail to <max@example.com>.\n\nmx.example.com said:\n550-5.7.1 no\n550 5.7.1 never\n",
+            [("max@example.com", "5.7.1", True)],
+        ),
+        (
+            b"Delivery status",
+            b"for the following list of recipients:\n\nmax@example.com: 550 5.1.1 unknown\nann@example.com: 452 4.2.2 over quota\n",
+            [("max@example.com", "5.1.1", True), ("ann@example.com", "4.2.2", True)],
+        ),
+        (
+            b"Undeliverable: Hello",
+            b"did not reach some recipients.\n\n      To: help@desk.example\n      Subject: Hello\n\n"
+            b"The following recipient(s) could not be reached:\n\n      max@example.com on 1/1/24 10:00 AM\n            Recipient not found\n",
+            [("max@example.com", "", True)],
+        ),
+        (
+            b"Returned mail: User unknown",
+            b"   ----- Transcript of session follows -----\n>>> RCPT To:<max@example.com>\n<<< 550 No such user\n"
+            b"550 <max@example.com>... User unknown\n554 <ann@example.com>... 550 Host unknown\n\n   ----- Unsent message follows -----\n",
+            [("max@example.com", "5.0.0", True), ("ann@example.com", "5.0.0", True)],
+        ),
+        (
+            b"Warning: message 1abc-2 delayed 24 hours",
+            b"A message that you sent has not yet been delivered.\n\n  max@example.com\n    451 4.7.1 greylisted\n\nNo action is required. Attempts will continue.\n",
+            [("max@example.com", "4.7.1", False)],
+        ),
+        (
+            b"Unzustellbar: Hallo",
+            b"Ihre Nachricht konnte nicht zugestellt werden:\n\nmax@example.com\nPostfach voll 5.2.2\n",
+            [("max@example.com", "5.2.2", True)],
+        ),
+        (
+            b"Undelivered",
+            b"Technical report:\n\nAction: failed\nFinal-Recipient: rfc822; max@example.com\nStatus: 4.4.7\n",
+            [("max@example.com", "4.4.7", True)],
+        ),
+        (b"Returned mail", b"Your message was rejected by a filter.\n", [("max@example.com", "", True)]),
+        (
+            b"Returned mail",
+            b"Write to <postmaster@mx.example.net> for help. Mail from help@desk.example.\n",
+            [("max@example.com", "", True)],
+        ),
+    ],
+    ids=["sentence", "lines", "summary", "transcript", "delay", "german", "fields", "copy", "staff"],
+)
+def test_a_report_in_words_is_read(subject: bytes, body: bytes, expected: list[tuple[str, str, bool]]) -> None:
+    inbound = read(DAEMON % subject + body + COPY)
+    assert inbound.automatic == "bounce"
+    assert inbound.bounce is not None
+    assert [(one.address, one.status, one.permanent) for one in inbound.bounce.recipients] == expected
+    assert inbound.bounce.original_message_id == "out1@desk.example"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"From: No Reply <no-reply@mx.example.net>\nSubject: Mail\n",
+        b"From: mx.example.net\nReturn-Path: <>\nSubject: Mail\n",
+        b"From: admin@mx.example.net\nSubject: Delivery failure notification\n",
+    ],
+)
+def test_a_report_is_known_by_its_words_where_nobody_can_be_answered(head: bytes) -> None:
+    inbound = read(head + b"\nYour mail could not be delivered to: <max@example.com>\n550 mailbox is full.\n")
+    assert inbound.automatic == "bounce"
+    assert inbound.bounce == Bounce((Undelivered("max@example.com", "5.0.0", True),))
+
+
+@pytest.mark.parametrize("subject", [b"Re: Undeliverable: Hello", b"Fwd: failure notice", b"Your delivery"])
+def test_a_person_who_writes_about_a_report_is_a_person(subject: bytes) -> None:
+    body = (
+        b"Hello,\n\nI got this, what now?\n\n> could not be delivered to: <ann@example.com>\n> 550 5.1.1 unknown user\n"
+    )
+    inbound = read(b"From: max@example.com\nReturn-Path: <max@example.com>\nSubject: " + subject + b"\n\n" + body)
+    assert inbound.automatic is None
+
+
+def test_what_a_list_sends_is_no_answer() -> None:
+    assert mail(b"Hello\n", b"List-Id: <talk.example.com>\nX-Loop: talk@example.com\n").automatic == "list"
+    assert mail(b"Hello\n", b"X-Loop: talk@example.com\n").automatic == "auto-reply"
+
+
 def test_complaints_and_receipts_are_no_bounces() -> None:
     assert report(b"Feedback-Type: abuse\n", RETURNED, kind=b"feedback-report").automatic == "feedback"
     receipt = multipart(

@@ -134,9 +134,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_bounded_in_time(name: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     inbound = read(BOMBS[name])
-    assert time.perf_counter() - begin < 4
+    assert time.process_time() - begin < 4
     assert_storable(inbound)
     assert len(inbound.attachments) <= 1_000
     assert len(inbound.text) < 3 * 1024 * 1024

@@ -139,6 +139,6 @@ def test_a_mail_without_quotes_stays_as_it_is(text: str) -> None:
     ids=["attributions", "labels", "hyphens", "signatures", "colons", "nothing", "quotes"],
 )
 def test_the_scan_is_linear(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     visible("x\n" + text)
-    assert time.perf_counter() - begin < 1.5
+    assert time.process_time() - begin < 1.5
