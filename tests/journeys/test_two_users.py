@@ -6,6 +6,7 @@ import contextlib
 import grp
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -22,7 +23,7 @@ GROUP = "nogroup"
 class User:
     """Somebody with a uid of their own, at the command line."""
 
-    def __init__(self, name: str, uid: int, store: Path, home: Path) -> None:
+    def __init__(self, name: str, uid: int, store: Path, home: Path, code: str) -> None:
         self.name, self.uid = name, uid
         self.home = home
         home.mkdir()
@@ -31,7 +32,7 @@ class User:
             "PATH": "/usr/bin:/bin",
             "HOME": str(home),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}",
+            "PYTHONPATH": code,
             "PYTHONDONTWRITEBYTECODE": "1",
             "DESKHAND_STORE": f"sqlite:///{store}",
             "USER": "root",
@@ -68,19 +69,30 @@ def _stranger() -> int:
     return pwd.getpwnam("nobody").pw_uid
 
 
+def _code(place: Path) -> str:
+    """Where other users find deskhand and its libraries: here, or in a copy when this is somebody's closed home."""
+    found = [str(ROOT), sysconfig.get_path("purelib")]
+    command = ["test", "-r", str(ROOT / "cli" / "main.py"), "-a", "-r", found[1]]
+    if subprocess.run(command, user=_stranger(), extra_groups=[]).returncode == 0:
+        return ":".join(found)
+    for room in ("channels", "cli", "desk", "relay", "storage", "themes", "tui"):
+        shutil.copytree(ROOT / room, place / "code" / room, ignore=shutil.ignore_patterns("__pycache__"))
+    left_out = shutil.ignore_patterns("__pycache__", "mypy*", "pip", "hypothesis", "*.dist-info", "*.pth")
+    shutil.copytree(found[1], place / "code", ignore=left_out, dirs_exist_ok=True)
+    return str(place / "code")
+
+
 @pytest.fixture
 def desk() -> tuple[User, User, User]:
     """An admin, a colleague and a stranger, on a store that their group shares."""
     if os.geteuid() != 0:
         missing("two users", "only root can act as several users")
     place = folder("users")
-    readable = subprocess.run(["test", "-r", str(ROOT / "cli" / "main.py")], user=_stranger(), extra_groups=[])
-    if readable.returncode:
-        missing("two users", "other users may not read the checkout")
+    code = _code(place)
     shared = place / "desk"
     shared.mkdir()
     admin, colleague, stranger = (
-        User(name, uid, shared / "desk.db", place / name)
+        User(name, uid, shared / "desk.db", place / name, code)
         for name, uid in (("ada", 61001), ("ben", 61002), ("cyd", 61003))
     )
     os.chown(shared, admin.uid, grp.getgrnam(GROUP).gr_gid)
