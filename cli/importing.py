@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cli import output
 from cli.wiring import Session, new_batch, now
 from desk.channel import Inbound, Raw
 from desk.errors import NotFound
 from desk.intake import Intake, Taken, take_in
 from desk.model import Account, Status
 from desk.store import Batch, Store
-from desk.when import brief
-from relay.workers import Workers
+from relay.workers import ITEM_S, Workers
 
 SHARE = 100
 """Messages a worker parses at once."""
@@ -57,30 +57,30 @@ def run(
     desk = here.desk()
     addresses = frozenset(a.address for a in store.accounts().values()) | {address.lower() for address in own}
     how = Intake(account, "email", desk.config, desk.signer, addresses, silent=True, status=status or Status.SOLVED)
-    source = _unknown(store, account, _items(paths))
     count = workers or os.cpu_count() or 1
     begun = time.monotonic()
     whole = Taken()
-    progress = Progress(_total(paths))
+    source = _unknown(store, account, _items(paths), whole)
+    progress = output.Progress("messages", _total(paths))
     pool = Workers(count)
     try:
         pending: list[Inbound] = []
-        for parsed in _parsed(pool, parse, source, count, progress):
+        for parsed in _parsed(pool, parse, source, count):
             pending += parsed
             if len(pending) >= COMMIT:
                 _commit(store, how, pending, whole)
-                progress.show(whole)
+                progress.show(whole.messages + whole.doubles)
                 pending = []
         if pending:
             _commit(store, how, pending, whole)
     finally:
         pool.close()
-        progress.end(whole)
+        progress.end(whole.messages + whole.doubles)
     seconds = time.monotonic() - begun
     return {
         "messages": whole.messages,
         "tickets": whole.tickets,
-        "doubles": whole.doubles + progress.known,
+        "doubles": whole.doubles,
         "seconds": round(seconds, 3),
         "per_second": round(whole.messages / seconds, 1) if seconds else 0.0,
     }
@@ -100,13 +100,10 @@ def _commit(store: Store, how: Intake, items: list[Inbound], whole: Taken) -> No
     whole.doubles += taken.doubles
 
 
-def _parsed(
-    pool: Workers, parse: Any, items: Iterator[list[Item]], count: int, progress: Progress
-) -> Iterator[list[Inbound]]:
+def _parsed(pool: Workers, parse: Any, items: Iterator[list[Item]], count: int) -> Iterator[list[Inbound]]:
     """Shares parsed in order, with a few always under way."""
     under_way: deque[tuple[Future[list[Inbound]], list[Raw]]] = deque()
     for share in items:
-        progress.known += share.known if isinstance(share, Share) else 0
         raws = [Raw(item.external_id, item.data, item.modified_ms) for item in share]
         under_way.append((pool.submit(parse, raws), raws))
         if len(under_way) > 2 * count + 1:
@@ -119,36 +116,20 @@ def _result(pool: Workers, parse: Any, future: Future[list[Inbound]], raws: list
     import asyncio
 
     try:
-        return future.result()
-    except (BrokenProcessPool, MemoryError):
+        return future.result(ITEM_S * len(raws))
+    except (BrokenProcessPool, TimeoutError):
         pool.close()
         # One of these broke a worker: the slow way finds out which, and keeps it raw.
         return asyncio.run(pool.prepare(parse, raws))
 
 
-class Share(list[Item]):
-    """Some items, and how many between them were known already."""
-
-    known: int = 0
-
-
-def _unknown(store: Store, account: str, items: Iterable[Item]) -> Iterator[Share]:
-    """Shares of what has not been taken in before."""
-    share: list[Item] = []
-    for item in items:
-        share.append(item)
-        if len(share) == SHARE:
-            yield _fresh(store, account, share)
-            share = []
-    if share:
-        yield _fresh(store, account, share)
-
-
-def _fresh(store: Store, account: str, items: list[Item]) -> Share:
-    known = store.known(account, [item.external_id for item in items])
-    fresh = Share(item for item in items if item.external_id not in known)
-    fresh.known = len(items) - len(fresh)
-    return fresh
+def _unknown(store: Store, account: str, items: Iterable[Item], whole: Taken) -> Iterator[list[Item]]:
+    """Shares of what has not been taken in before; the rest is counted as doubles."""
+    source = iter(items)
+    while share := list(islice(source, SHARE)):
+        known = store.known(account, [item.external_id for item in share])
+        whole.doubles += sum(item.external_id in known for item in share)
+        yield [item for item in share if item.external_id not in known]
 
 
 # -- finding messages -------------------------------------------------------
@@ -230,29 +211,3 @@ def _total(paths: list[Path]) -> int | None:
     if all(path.is_dir() or not _is_mbox(path) for path in paths):
         return sum(len(_files(path)) if path.is_dir() else 1 for path in paths)
     return None
-
-
-class Progress:
-    """A line on the terminal: how many, how fast, how long still."""
-
-    def __init__(self, total: int | None) -> None:
-        self.total, self.known = total, 0
-        self._begun = time.monotonic()
-        self._shown = sys.stderr.isatty()
-
-    def show(self, whole: Taken) -> None:
-        """Draw the line anew."""
-        if not self._shown:
-            return
-        done = whole.messages + whole.doubles + self.known
-        rate = done / max(time.monotonic() - self._begun, 0.001)
-        left = f", {brief(int((self.total - done) / rate * 1000))} left" if self.total and rate else ""
-        of = f" of {self.total:,}" if self.total else ""
-        sys.stderr.write(f"\r{done:,}{of} messages, {rate:,.0f} a second{left}   ")
-        sys.stderr.flush()
-
-    def end(self, whole: Taken) -> None:
-        """Leave the line."""
-        self.show(whole)
-        if self._shown:
-            sys.stderr.write("\n")

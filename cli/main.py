@@ -35,6 +35,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "redo": ("cli.changing", "do again what was taken back last"),
     "import": ("cli.moving", "take in an mbox, a Maildir or .eml files"),
     "export": ("cli.moving", "write tickets as JSON lines or their mail as mbox"),
+    "unprocessable": ("cli.rereading", "list mail that could not be read"),
+    "reparse": ("cli.rereading", "read kept mail again, after an upgrade"),
     "parse": ("cli.moving", "show how deskhand reads mail files"),
     "backup": ("cli.moving", "copy the store while others go on working"),
     "relay": ("cli.running", "fetch and send until stopped"),

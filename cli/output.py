@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -230,3 +231,28 @@ def _message(message: Message, zone: Any) -> None:
         click.echo(click.style(f"({hidden} quoted lines folded)", dim=True))
     for number, attachment in enumerate(message.attachments, 1):
         click.echo(f"  [{number}] {one_line(attachment.name)} {attachment.content_type} {attachment.size:,} bytes")
+
+
+class Progress:
+    """A line on the terminal while work lasts: how many, how fast, how long still."""
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._what, self._total = what, total
+        self._begun = time.monotonic()
+        self._shown = sys.stderr.isatty()
+
+    def show(self, done: int) -> None:
+        """Draw the line anew."""
+        if not self._shown:
+            return
+        rate = done / max(time.monotonic() - self._begun, 0.001)
+        left = f", {brief(int((self._total - done) / rate * 1000))} left" if self._total and rate else ""
+        of = f" of {self._total:,}" if self._total else ""
+        sys.stderr.write(f"\r{done:,}{of} {self._what}, {rate:,.0f} a second{left}   ")
+        sys.stderr.flush()
+
+    def end(self, done: int) -> None:
+        """Leave the line."""
+        self.show(done)
+        if self._shown:
+            sys.stderr.write("\n")

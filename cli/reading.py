@@ -24,7 +24,32 @@ if TYPE_CHECKING:
 DEFAULT = "is:open"
 
 
-@click.command("ls")
+class _Asking(click.Command):
+    """A verb whose words are a query, where `-tag:vpn` is a term and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        takes_value = {
+            name: isinstance(param, click.Option) and not param.is_flag
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+            for name in (*param.opts, *param.secondary_opts)
+        }
+        options: list[str] = []
+        words: list[str] = []
+        left = iter(args)
+        for arg in left:
+            if arg == "--":
+                words += left
+            elif arg.partition("=")[0] in takes_value or arg.startswith("--"):
+                options.append(arg)
+                if takes_value.get(arg):
+                    options += [value for value in (next(left, None),) if value is not None]
+            else:
+                words.append(arg)
+        return super().parse_args(ctx, [*options, "--", *words])
+
+
+@click.command("ls", cls=_Asking)
 @click.argument("query", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
 @click.option("--sort", type=click.Choice(SORTS), help="Order; open tickets come by urgency, others newest first")

@@ -72,6 +72,18 @@ class Posted(Struct, frozen=True):
         return self.message.ticket
 
 
+class Reread(Struct, frozen=True):
+    """A kept mail was read again, better than before; what agents did is not touched."""
+
+    message: Message
+    words: str | None = None
+
+    @property
+    def about(self) -> int:
+        """The ticket's number."""
+        return self.message.ticket
+
+
 class Withdrawn(Struct, frozen=True):
     """A message was taken back before it went out."""
 
@@ -105,7 +117,7 @@ class Delivered(Struct, frozen=True):
     detail: str = ""
 
 
-Event = Opened | Changed | Posted | Withdrawn | Restored | Moved | Delivered
+Event = Opened | Changed | Posted | Reread | Withdrawn | Restored | Moved | Delivered
 
 
 class Record(Struct, frozen=True):
@@ -148,6 +160,8 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
                 {"message": message.id, "kind": message.kind.value, "direction": message.direction.value}
                 | ({"threaded_by": message.threaded_by} if message.threaded_by else {}),
             )
+        case Reread(message):
+            return "ticket", message.ticket, {"message": message.id}
         case Withdrawn(about, message):
             return "ticket", about, {"message": message}
         case Restored(about, message):
@@ -381,6 +395,8 @@ def describe(record: Record) -> str:
             else:
                 word = data["kind"]
             return f"{word} {data['message']}"
+        case "Reread":
+            return f"message {data['message']} read again"
         case "Withdrawn":
             return f"message {data['message']} taken back"
         case "Restored":

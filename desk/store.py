@@ -218,6 +218,9 @@ class Store(Protocol):
     ) -> list[Record]:
         """The log behind `after`, oldest first (with `newest`, the last `limit` lines)."""
 
+    def originals(self, after: int, limit: int, *, unprocessable: bool = False) -> list[Message]:
+        """Messages behind the id `after` whose bytes are kept (only those that could not be read), in order."""
+
     def customer(self, number: int) -> Customer:
         """The customer with this number; NotFound."""
 

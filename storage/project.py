@@ -52,6 +52,8 @@ class Transaction(Taking):
                 self._people.clear()
             case ev.Posted():
                 self._post(event, at)
+            case ev.Reread(message, line):
+                self._reread(message, line)
             case ev.Withdrawn(_, message):
                 self._withdraw(self._message(message), True)
             case ev.Restored(_, message, not_before):
@@ -109,6 +111,15 @@ class Transaction(Taking):
             self._unindex(key, line)
         else:
             self._words.append((key, line))
+
+    def _reread(self, message: Message, line: str | None) -> None:
+        before = self._message(message.id)
+        sets = ", ".join(f"{column} = ?" for column in rows.MESSAGE)
+        self.conn.execute(f"UPDATE message SET {sets} WHERE id = ?", (*rows.message_values(message), message.id))
+        if not message.withdrawn:
+            key = message.ticket << SHIFT | message.id
+            self._unindex(key, message_words(before))
+            self._words.append((key, line if line is not None else message_words(message)))
 
     def _move(self, event: ev.Moved) -> None:
         for number in event.messages:

@@ -55,11 +55,12 @@ def check(conn: sqlite3.Connection, blobs: Path) -> list[str]:
 
 def _missing_blobs(conn: sqlite3.Connection, blobs: Path) -> list[str]:
     if not blobs.exists():
-        kept = "SELECT count(*) FROM message WHERE raw IS NOT NULL OR attachments IS NOT NULL"
-        wanted = conn.execute(kept).fetchone()[0]
-        return [f"the file with raw mail is missing: {blobs}"] if wanted else []
+        return _all_missing(conn, blobs)
     conn.execute("ATTACH ? AS blobs", (str(blobs),))
     try:
+        # Whoever made the file may have been killed before anything was in it.
+        if not conn.execute("SELECT 1 FROM blobs.sqlite_master WHERE name = 'blob'").fetchone():
+            return _all_missing(conn, blobs)
         # unhex() is newer than the SQLite of Debian 12; comparing hex text is slower but the same.
         query = (
             "WITH wanted(key, message) AS (SELECT raw, id FROM message WHERE raw IS NOT NULL UNION ALL "
@@ -70,6 +71,12 @@ def _missing_blobs(conn: sqlite3.Connection, blobs: Path) -> list[str]:
     finally:
         conn.execute("DETACH blobs")
     return [f"messages whose bytes are missing: {', '.join(culprits[:5])}"] if culprits else []
+
+
+def _all_missing(conn: sqlite3.Connection, blobs: Path) -> list[str]:
+    kept = "SELECT count(*) FROM message WHERE raw IS NOT NULL OR attachments IS NOT NULL"
+    wanted = conn.execute(kept).fetchone()[0]
+    return [f"the file with raw mail is missing: {blobs}"] if wanted else []
 
 
 def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> None:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from desk.errors import NotFound
 from desk.model import Customer, Message, State, Ticket
-from desk.query import LIVE, All, Node
+from desk.query import Node
 from desk.store import SORTS, Page, Row
 from desk.text import one_line, words
 from storage import reads, rows
 from storage.engine import Engine, explained
-from storage.search import behind, compile_query, key_columns, order_by
+from storage.find import Finder, natural_sort
+from storage.search import compile_query
 
 if TYPE_CHECKING:
     from desk.events import Record
 
 _POLL_S = 0.04
+_ALL = 1 << 62
 _SNIPPET = (
     "(SELECT substr(coalesce(visible, text), 1, 200) FROM message WHERE message.ticket = ticket.id AND withdrawn = 0 "
     "AND kind = 'public' ORDER BY at DESC, id DESC LIMIT 1)"
@@ -32,19 +34,16 @@ _FROM = "FROM ticket JOIN customer ON customer.id = ticket.requester"
 class Views(Engine):
     """The reading half of the store: tickets and views, and waiting for news."""
 
-    def _compile(self, query: Node, *, walked: bool = False) -> tuple[str, dict[str, Any]]:
-        """The condition; `walked` when tickets are met in the order of an index and few are wanted."""
-
-        def hits(text: str, limit: int) -> int:
-            if not walked:
-                return 0
-            found = self._read.execute(
-                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)", (text, limit)
-            )
-            return int(found.fetchone()[0])
-
-        compiled = compile_query(query, hits)
-        return compiled.where, compiled.params
+    def _find(self, query: Node, sort: str, after: tuple[Any, ...] | None, limit: int) -> list[tuple[Any, ...]]:
+        """Numbers and keys, all as of one moment."""
+        assert sort in SORTS, sort
+        conn = self._read
+        with explained(self.path):
+            conn.execute("BEGIN")
+            try:
+                return Finder(conn, query).page(sort, after, limit)
+            finally:
+                conn.execute("COMMIT")
 
     def page(
         self,
@@ -55,34 +54,20 @@ class Views(Engine):
         limit: int = 50,
         agent: str | None = None,
     ) -> Page:
-        assert sort in SORTS, sort
-        with explained(self.path):
-            walked = sort in ("newest", "oldest", "updated") or natural_sort(query) == "urgency"
-            where, params = self._compile(query, walked=walked)
-            if after is not None:
-                where = f"({where}) AND {behind(sort, after, params)}"
-            # The keys first, so that what a row shows is looked up for the rows of the page only.
-            keys = key_columns(sort)
-            statement = f"SELECT ticket.id, {keys} FROM ticket WHERE {where} ORDER BY {order_by(sort)} LIMIT :limit"
-            found = self._read.execute(statement, {**params, "limit": limit + 1}).fetchall()
+        found = self._find(query, sort, after, limit + 1)
         page = self.rows([row[0] for row in found[:limit]], agent=agent)
         return Page(page, tuple(found[limit - 1][1:]) if len(found) > limit else None)
 
     def ids(self, query: Node, *, sort: str = "urgency", limit: int | None = None) -> list[int]:
-        with explained(self.path):
-            where, params = self._compile(query)
-            statement = f"SELECT ticket.id FROM ticket WHERE {where} ORDER BY {order_by(sort)} LIMIT :limit"
-            return [
-                row[0] for row in self._read.execute(statement, {**params, "limit": -1 if limit is None else limit})
-            ]
+        return [row[0] for row in self._find(query, sort, None, _ALL if limit is None else limit)]
 
     def natural_sort(self, query: Node) -> str:
         return natural_sort(query)
 
     def count(self, query: Node) -> int:
         with explained(self.path):
-            where, params = self._compile(query)
-            return int(self._read.execute(f"SELECT count(*) FROM ticket WHERE {where}", params).fetchone()[0])
+            asked = compile_query(query)
+            return int(self._read.execute(f"SELECT count(*) FROM ticket WHERE {asked.where}", asked.params).fetchone()[0])
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         found: dict[int, Row] = {}
@@ -125,6 +110,11 @@ class Views(Engine):
             for row in self._read.execute(query, {"about": str(ticket), "after": after, "limit": limit})
         ]
         return found[::-1] if newest else found
+
+    def originals(self, after: int, limit: int, *, unprocessable: bool = False) -> list[Message]:
+        only = "instr(flags, 'unprocessable') AND " if unprocessable else ""
+        query = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE {only}id > ? AND raw IS NOT NULL ORDER BY id LIMIT ?"
+        return [rows.message(row) for row in self._read.execute(query, (after, limit))]
 
     def customer(self, number: int) -> Customer:
         return reads.read_customer(self._read, number)
@@ -174,12 +164,3 @@ class Views(Engine):
                 return after
             time.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))
 
-
-def natural_sort(query: Node) -> str:
-    """The order people expect: what is open by urgency, an archive by what is newest."""
-    parts = query.parts if isinstance(query, All) else (query,)
-    return (
-        "urgency"
-        if any(p == LIVE or (isinstance(p, All) and natural_sort(p) == "urgency") for p in parts)
-        else "newest"
-    )

@@ -42,8 +42,8 @@ class Hits:
         while not self._batch or self._batch[-1] < place:
             if self._batches is None or passed > self._far:
                 self._batches, passed = self._read(place), 0
-            passed += len(self._batch)
             self._at, self._batch = 0, next(self._batches, ())
+            passed += len(self._batch)
             if not self._batch:
                 return None
         self._at = bisect_left(self._batch, place, self._at)
@@ -162,8 +162,10 @@ def stream(node: Node, hits: Callable[[Words], Stream], everything: Callable[[],
         case All(parts):
             wanted = [stream(part, hits, everything) for part in parts if not isinstance(part, Not)]
             unwanted = [stream(part.part, hits, everything) for part in parts if isinstance(part, Not)]
-            found = Both(wanted) if wanted else everything()
-            return Without(found, Either(unwanted)) if unwanted else found
+            found = wanted[0] if len(wanted) == 1 else Both(wanted) if wanted else everything()
+            for part in unwanted:
+                found = Without(found, part)
+            return found
         case Any(parts):
             return Either([stream(part, hits, everything) for part in parts])
         case Not(part):
