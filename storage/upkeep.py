@@ -102,7 +102,8 @@ def _copy_blobs(source: Path, target: Path) -> None:
     try:
         reader.execute("ATTACH ? AS copy", (str(target),))
         reader.execute("CREATE TABLE IF NOT EXISTS copy.blob (key BLOB PRIMARY KEY, size INTEGER, packed BLOB)")
-        reader.execute("INSERT OR IGNORE INTO copy.blob SELECT key, size, packed FROM main.blob")
+        if reader.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'blob'").fetchone():
+            reader.execute("INSERT OR IGNORE INTO copy.blob SELECT key, size, packed FROM main.blob")
         reader.execute("PRAGMA copy.user_version = 1")
         reader.execute("DETACH copy")
     finally:

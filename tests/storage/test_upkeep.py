@@ -77,6 +77,17 @@ def test_check_misses_the_whole_file_of_bytes(room: Room, tmp_path: Path, only_a
     store.close()
 
 
+def test_a_file_of_bytes_that_was_only_begun_is_no_damage(room: Room, tmp_path: Path) -> None:
+    room.store.close()
+    for name in ("desk-blobs.db", "desk-blobs.db-wal", "desk-blobs.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "desk-blobs.db").touch(0o600)
+    store = open_store(f"sqlite:///{tmp_path}/desk.db")
+    assert store.check() == []
+    store.backup(str(tmp_path / "copy"))
+    store.close()
+
+
 def test_check_finds_a_broken_file(room: Room, tmp_path: Path) -> None:
     room.store.close()
     path = tmp_path / "desk.db"
