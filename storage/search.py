@@ -21,6 +21,9 @@ All hits at once cost 1 us each. Ticket by ticket, a page of 50 needs `50 * tick
 looks of 60 us each: the same where `hits ** 2` is 3,000 times the tickets.
 """
 
+COMMON_TAG = 50
+"""The same for tags, where a look costs 1 us."""
+
 #: What each sort compares, and its direction. One direction a sort and no NULLs, so that the
 #: key of a row is looked up in the index however deep the page. Literals as in the indexes.
 _ORDERS = {
@@ -108,7 +111,7 @@ def _condition(node: Node, params: dict[str, Value], rare: Rare) -> str:
         case Has("tags", value):
             if rare(node):
                 return f"ticket.id IN (SELECT ticket FROM tag WHERE tag = {bind(value)})"
-            return f"EXISTS (SELECT 1 FROM tag WHERE tag = {bind(value)} AND ticket = ticket.id)"
+            return f"EXISTS (SELECT 1 FROM tag WHERE tag.tag = {bind(value)} AND tag.ticket = ticket.id)"
         case Has(column, value):
             return f"EXISTS (SELECT 1 FROM json_each(ticket.{column}) WHERE value = {bind(value)})"
         case Between(column, low, high):

@@ -67,7 +67,9 @@ class Views(Engine):
     def count(self, query: Node) -> int:
         with explained(self.path):
             asked = compile_query(query)
-            return int(self._read.execute(f"SELECT count(*) FROM ticket WHERE {asked.where}", asked.params).fetchone()[0])
+            return int(
+                self._read.execute(f"SELECT count(*) FROM ticket WHERE {asked.where}", asked.params).fetchone()[0]
+            )
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         found: dict[int, Row] = {}
@@ -163,4 +165,3 @@ class Views(Engine):
             if time.monotonic() >= end:
                 return after
             time.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))
-

@@ -1,0 +1,206 @@
+"""How a page of tickets is found: by the words it asks for, or along an index.
+
+A common word stands in half of a million tickets, a rare one in ten; either is wanted in
+the order of the list, fifty at a time. So words are never looked up for every ticket:
+newest first, the tickets that hold them are met one after the other and asked for the
+rest; in another order, the tickets that the rest asks for are taken from its index in
+chunks, and those without the words left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from desk.query import LIVE, All, Has, Node, Words
+from storage import search
+from storage.search import MESSAGE, SHIFT, behind, compile_query, key_columns, match_text, order_by
+from storage.walk import FAR, FIRST, Both, Hits, Stream, chunks, drives, listed, places, split, stream
+
+Key = tuple[Any, ...]
+
+PATIENCE = 2_000
+"""So many tickets are met in vain before asking whether few are in question anyway."""
+
+FEW = 5_000
+"""So many are looked at all at once: 5 to 10 ms."""
+
+_LARGEST = 4_096
+_PAGE = 1_000
+_SAMPLE = 256
+_SPELLINGS = 32
+_READ_AT_ONCE = (16, 64, 256)
+
+
+class Finder:
+    """Answers one query on one connection."""
+
+    def __init__(self, conn: sqlite3.Connection, query: Node) -> None:
+        self._conn, self._query = conn, query
+        self._text, self._rest = split(query)
+
+    def page(self, sort: str, after: Key | None, limit: int) -> list[Key]:
+        """The number and the key of the first `limit` tickets behind the key `after`, in order."""
+        if self._text is not None and limit <= _PAGE:
+            if sort in ("newest", "oldest") and drives(self._text):
+                return self._by_words(self._text, sort, after, limit)
+            if self._indexed(sort):
+                return self._by_order(self._text, sort, after, limit)
+        rare = self._rare if limit <= _PAGE and self._indexed(sort) else lambda node: True
+        return self._select(self._query, sort, after, limit, rare)
+
+    def _indexed(self, sort: str) -> bool:
+        return sort in ("newest", "oldest", "updated") or natural_sort(self._query) == "urgency"
+
+    # -- newest or oldest first -----------------------------------------------------
+
+    def _by_words(self, text: Node, sort: str, after: Key | None, limit: int) -> list[Key]:
+        sign = -1 if sort == "newest" else 1
+        start = FIRST if after is None else after[0] * sign + 1
+        found: list[int] = []
+        vain = 0
+        met = chunks(self._stream(text, sign), start, limit)
+        for chunk in met:
+            kept = self._holding([place * sign for place in chunk])
+            found += [number for place in chunk if (number := place * sign) in kept]
+            if len(found) >= limit:
+                break
+            vain += len(chunk)
+            if vain > PATIENCE:
+                vain = -(1 << 62)
+                rest = self._few_of_the_rest()
+                if rest is not None:
+                    ahead = Both([listed(sorted(number * sign for number in rest)), self._stream(text, sign)])
+                    found += [place * sign for place in islice(places(ahead, chunk[-1] + 1), limit)]
+                    break
+        return [(number, number) for number in found[:limit]]
+
+    def _holding(self, ids: Sequence[int]) -> set[int]:
+        """Which of these tickets the rest of the query asks for."""
+        where = compile_query(self._rest, lambda node: False)
+        # CROSS keeps the order: these tickets first, whatever else there is an index for.
+        statement = f"SELECT ticket.id FROM json_each(:ids) CROSS JOIN ticket ON ticket.id = value WHERE {where.where}"
+        return {row[0] for row in self._conn.execute(statement, {**where.params, "ids": json.dumps(ids)})}
+
+    def _few_of_the_rest(self) -> list[int] | None:
+        where = compile_query(self._rest)
+        statement = f"SELECT ticket.id FROM ticket WHERE {where.where} LIMIT {FEW + 1}"
+        found = [row[0] for row in self._conn.execute(statement, where.params)]
+        return found if len(found) <= FEW else None
+
+    # -- in the order of another index --------------------------------------------------
+
+    def _by_order(self, text: Node, sort: str, after: Key | None, limit: int) -> list[Key]:
+        found: list[Key] = []
+        met, size = 0, 2 * limit
+        looks = [(0, _SAMPLE), (PATIENCE, FEW)] if drives(text) else []
+        while True:
+            if looks and met >= looks[0][0]:
+                most = looks.pop(0)[1]
+                few = list(islice(places(self._stream(text, 1)), most + 1))
+                if len(few) <= most:
+                    return [*found, *self._among(few, sort, after, limit)][:limit]
+            chunk = self._select(self._rest, sort, after, size, self._rare)
+            kept = self._with_words(text, sorted(key[0] for key in chunk))
+            found += [key for key in chunk if key[0] in kept]
+            if len(found) >= limit or len(chunk) < size:
+                return found[:limit]
+            met += len(chunk)
+            after, size = chunk[-1][1:], min(2 * size, _LARGEST)
+
+    def _with_words(self, text: Node, ids: Sequence[int]) -> set[int]:
+        found = Both([listed(ids), self._stream(text, 1, lambda: listed(ids))])
+        return set(places(found))
+
+    def _among(self, ids: Sequence[int], sort: str, after: Key | None, limit: int) -> list[Key]:
+        table = "json_each(:ids) CROSS JOIN ticket ON ticket.id = value"
+        return self._select(self._rest, sort, after, limit, lambda node: False, table, {"ids": json.dumps(ids)})
+
+    def _select(
+        self, query: Node, sort: str, after: Key | None, limit: int, rare: search.Rare,
+        table: str = "ticket", more: dict[str, Any] | None = None,
+    ) -> list[Key]:  # fmt: skip
+        compiled = compile_query(query, rare)
+        where, params = compiled.where, {**compiled.params, **(more or {}), "limit": limit}
+        if after is not None:
+            where = f"({where}) AND {behind(sort, after, params)}"
+        # The keys only, so that what a row shows is looked up for the rows of the page alone.
+        statement = (
+            f"SELECT ticket.id, {key_columns(sort)} FROM {table} WHERE {where} ORDER BY {order_by(sort)} LIMIT :limit"
+        )
+        return self._conn.execute(statement, params).fetchall()
+
+    # -- words ------------------------------------------------------------------------
+
+    def _stream(self, text: Node, sign: int, everything: Callable[[], Stream] | None = None) -> Stream:
+        def none() -> Stream:
+            raise AssertionError("a query that only says no leads nowhere")
+
+        return stream(text, lambda words: self._hits(words, sign), everything or none)
+
+    def _hits(self, words: Words, sign: int) -> Stream:
+        """The tickets with these words, counted down from 0 when the newest are wanted first."""
+        match = self._match(words)
+        subject = f"AND rowid & {MESSAGE} = 0" if words.where == "subject" else ""
+        bound, order = ("<=", "DESC") if sign < 0 else (">=", "ASC")
+        statement = f"SELECT rowid >> {SHIFT} FROM words WHERE words MATCH ? AND rowid {bound} ? {subject} ORDER BY rowid {order}"
+        last = MESSAGE if sign < 0 else 0
+
+        def read(place: int) -> Iterator[Sequence[int]]:
+            ticket = max(place * sign, 0) if place > FIRST else (0 if sign > 0 else (1 << 28) - 1)
+            rows = self._conn.execute(statement, (match, ticket << SHIFT | last))
+            sizes = iter(_READ_AT_ONCE)
+            size = 0
+            while batch := rows.fetchmany(size := next(sizes, size)):
+                yield [row[0] * sign for row in batch]
+
+        # A beginning that goes on in many ways is put together from all of them before its first row is known.
+        return Hits(read, far=float("inf") if match.endswith("*") else FAR)
+
+    def _match(self, words: Words) -> str:
+        if not words.prefix:
+            return match_text(words.needle, False)
+        head, _, beginning = words.needle.rpartition(" ")
+        endings = self._spellings(beginning)
+        if endings is None:
+            return match_text(words.needle, True)
+        return " OR ".join(match_text(f"{head} {ending}".strip(), False) for ending in endings or [beginning])
+
+    def _spellings(self, beginning: str) -> list[str] | None:
+        """The words of the store that begin so; None when they are many."""
+        self._conn.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, words, instance)")
+        found: list[str] = []
+        at = beginning
+        while len(found) <= _SPELLINGS:
+            row = self._conn.execute("SELECT term FROM temp.vocabulary WHERE term >= ? LIMIT 1", (at,)).fetchone()
+            if row is None or not row[0].startswith(beginning):
+                return found
+            found.append(row[0])
+            # Behind the word and before every longer one: found without reading all places of this one.
+            at = f"{row[0]}\x01"
+        return None
+
+    def _rare(self, node: Words | Has) -> bool:
+        newest = self._conn.execute("SELECT max(id) FROM ticket").fetchone()[0] or 0
+        if isinstance(node, Has):
+            most = int((search.COMMON_TAG * newest) ** 0.5)
+            query = "SELECT count(*) FROM (SELECT 1 FROM tag WHERE tag = ? LIMIT ?)"
+            return bool(self._conn.execute(query, (node.value, most)).fetchone()[0] < most)
+        query = f"SELECT rowid >> {SHIFT} FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT {_SAMPLE}"
+        newest_hits = self._conn.execute(query, (match_text(node.needle, node.prefix),)).fetchall()
+        if len(newest_hits) < _SAMPLE:
+            return bool(len(newest_hits) ** 2 < search.COMMON * newest)
+        return bool((_SAMPLE * newest / (newest - newest_hits[-1][0] + 1)) ** 2 < search.COMMON * newest)
+
+
+def natural_sort(query: Node) -> str:
+    """The order people expect: what is open by urgency, an archive by what is newest."""
+    parts = query.parts if isinstance(query, All) else (query,)
+    return (
+        "urgency"
+        if any(p == LIVE or (isinstance(p, All) and natural_sort(p) == "urgency") for p in parts)
+        else "newest"
+    )
