@@ -49,7 +49,8 @@ def unparsed(item: Raw, problem: str) -> Inbound:
             "(unreadable message)",
             raw=blob.key,
             blobs=(blob,),
-            problems=(problem,), unreadable=True,
+            problems=(problem,),
+            unreadable=True,
         )
     )
 
