@@ -133,6 +133,11 @@ class DeskApp(App[None], inherit_bindings=False):
             if (order := await self.runner.follow(self._all)) and len(order) > len(self.queue.list.order):
                 self.queue.complete(order)
             await self._learn()
+        except DeskError as error:
+            self.queue.list.fill(
+                Order(), (), empty=("The list could not be read.", "/ asks for another one, ^l tries again.")
+            )
+            self.say(str(error))
         finally:
             self.feed.start(seq)
 
@@ -204,9 +209,20 @@ class DeskApp(App[None], inherit_bindings=False):
 
     # -- doing --------------------------------------------------------------------
 
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys before any part of the screen does: one at a time, in the order typed."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self.hands.take(event)
+        else:
+            await super().on_event(event)
+
+    async def forward(self, event: events.Key) -> None:
+        """Let the field that is typed into have a key."""
+        await super().on_event(event)
+
     async def on_key(self, event: events.Key) -> None:
-        """Hand a key to what it is meant for."""
-        if await self.hands.take(event):
+        """A key that went through a field comes back."""
+        if await self.hands.passed(event):
             event.prevent_default()
 
     def say(self, text: str, style: str = "error") -> None:
@@ -298,11 +314,6 @@ class DeskApp(App[None], inherit_bindings=False):
     async def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Something was typed into the prompt."""
         self.run_worker(self.guarded(self.prompting.changed(event.kind, event.text)), group="typing", exclusive=True)
-
-    async def on_prompt_left(self, event: Prompt.Left) -> None:
-        """The prompt closed."""
-        await self.guarded(self.prompting.left(event.kind, event.text))
-        self.edges.refresh()
 
 
 def _colourless(front: Front) -> tuple[Front, str | None]:

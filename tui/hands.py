@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,11 @@ Answer = tuple[str, Callable[[], Coroutine[Any, Any, None]]]
 """What a key does that answers a question: its word, and the deed."""
 
 _LEAVING = ("escape", "^c")
+_ACTING = {
+    "prompt": (*_LEAVING, "enter", "tab", "shift+tab", "up", "down", "^k", "^n"),
+    "writing": (*_LEAVING, "^s", "^e"),
+}
+"""Keys that end or change what is being typed; the others are text, or move in it."""
 
 
 class Hands:
@@ -30,15 +36,17 @@ class Hands:
         verbs = load().values()
         self._readers = {name: Keys(with_verbs(table, verbs)) for name, table in (("queue", QUEUE), ("ticket", TICKET))}
         self._answers: Mapping[str, Answer] = {}
-        self._held: list[events.Key] = []
+        self._held: deque[events.Key] = deque()
         self._works = 0
+        self._passing = False
+        self._handing = False
         self.cancelled = False
         """Set by Escape while something is being done: a long run stops after the chunk at hand."""
 
     @property
     def busy(self) -> bool:
         """Whether something is being done, or keys wait."""
-        return self._works > 0 or bool(self._held)
+        return self._works > 0 or self._passing or bool(self._held)
 
     @property
     def bindings(self) -> Mapping[str, str]:
@@ -47,27 +55,54 @@ class Hands:
 
     # -- one key ------------------------------------------------------------------
 
-    async def take(self, event: events.Key) -> bool:
-        """Act on a key; False when it belongs to the text being typed."""
-        app, name = self._app, keymap.name(event)
-        if self._works and not app.prompting.active:
-            if name in _LEAVING:
-                self._held.clear()
-                self.cancelled = True
-            else:
-                self._held.append(event)
-            return True
-        app.edges.clear()
+    async def take(self, event: events.Key) -> None:
+        """A key was pressed: act on it as soon as those before it are done."""
+        if self._works and keymap.name(event) in _LEAVING:
+            self._held.clear()
+            self.cancelled = True
+            return
+        self._held.append(event)
+        await self._hand_on()
+
+    async def _hand_on(self) -> None:
+        if self._handing:
+            return
+        self._handing = True
+        try:
+            while self._held and not self._works and not self._passing:
+                await self._one(self._held.popleft())
+        finally:
+            self._handing = False
+
+    async def _one(self, event: events.Key) -> None:
+        typing = "prompt" if self._app.prompting.active else self._app.place
+        if typing in _ACTING and not self._answers:
+            # By way of the field, so that it comes after the text before it; what follows waits for it.
+            self._passing = keymap.name(event) in _ACTING[typing]
+            await self._app.forward(event)
+        else:
+            await self._act(keymap.name(event))
+
+    async def passed(self, event: events.Key) -> bool:
+        """A key came back from the field it went through; True when it was no business of the field's."""
+        taken = await self._act(keymap.name(event))
+        if self._passing:
+            self._passing = False
+            self._app.call_next(self._hand_on)
+        return taken
+
+    async def _act(self, name: str) -> bool:
+        self._app.edges.clear()
         taken = await self._meant(name)
-        app.edges.refresh()
+        self._app.edges.refresh()
         return taken
 
     async def _meant(self, name: str) -> bool:
         app = self._app
         if self._answers:
             self._answer(name)
-        elif app.prompting.active and app.prompting.prompt is not None:
-            return app.prompting.prompt.key(name)
+        elif app.prompting.active:
+            return await app.prompting.key(name)
         elif app.reading and app.ticket.stage != "reading":
             return app.writing.key(name)
         else:
@@ -123,10 +158,7 @@ class Hands:
         finally:
             self._works -= 1
             self._app.edges.refresh()
-            if not self._works:
-                held, self._held = self._held, []
-                for key in held:
-                    self._app.post_message(events.Key(key.key, key.character))
+            self._app.call_next(self._hand_on)
 
     # -- questions --------------------------------------------------------------------
 

@@ -90,6 +90,16 @@ class Prompting:
 
         self._app.hands.spawn(open_())
 
+    async def key(self, name: str) -> bool:
+        """Take a key for the open prompt; False when it is text. What it closes with is acted on before the next key."""
+        prompt = self.prompt
+        if prompt is None:
+            return False
+        taken = prompt.key(name)
+        if not prompt.display:
+            await self._app.guarded(self.left(prompt.asking.kind, prompt.answer))
+        return taken
+
     # -- answers ------------------------------------------------------------------
 
     async def changed(self, kind: str, text: str) -> None:
@@ -111,7 +121,7 @@ class Prompting:
         """Act on a line, or on its absence."""
         self._app.focus_pane()
         if kind == "filter":
-            await self._filtered(text)
+            self._app.hands.spawn(self._filtered(text))
         elif text is not None and text.strip():
             if kind == "command":
                 _remember(self.known.history, text.strip())

@@ -212,6 +212,37 @@ def test_keys_typed_ahead_wait_for_their_turn(tmp_path: Path) -> None:
     assert store.ticket(1).status is store.ticket(2).status is Status.NEW
 
 
+def test_a_line_typed_ahead_is_done_where_it_was_typed(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            for key in (":", *"assign sam", "enter", "j", "x"):
+                character = key if len(key) == 1 else None
+                screen.app.post_message(events.Key({":": "colon", " ": "space"}.get(key, key), character))
+            await screen.until(lambda: store.ticket(2).status is Status.SOLVED)
+            await screen.settle()
+
+    run(body())
+    assert store.ticket(1).assignee == "sam"
+    assert store.ticket(2).assignee is None
+
+
+def test_a_list_that_makes_no_sense_is_said(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, query="is:opne")) as screen:
+            await screen.see("The list could not be read.")
+            assert 'did you mean "open"' in screen.status
+            await screen.press(":")
+            await screen.type("filter is:open")
+            await screen.press("enter")
+            await screen.see("5 tickets")
+
+    run(body())
+
+
 def test_who_is_no_agent_may_look_and_is_told_whom_to_ask(tmp_path: Path) -> None:
     _, desk, _ = make_desk(tmp_path)
 

@@ -41,13 +41,6 @@ class Prompt(Vertical):
             super().__init__()
             self.kind, self.text = kind, text
 
-    class Left(Message):
-        """The prompt closed, with a line to run or without one."""
-
-        def __init__(self, kind: str, text: str | None) -> None:
-            super().__init__()
-            self.kind, self.text = kind, text
-
     def __init__(self, look: Look) -> None:
         super().__init__(id="prompt")
         self.look = look
@@ -55,6 +48,8 @@ class Prompt(Vertical):
         self.found: list[Choice] = []
         self.chosen = -1
         self.said: tuple[str, str] | None = None
+        self.answer: str | None = None
+        """The line that was typed, once the prompt is closed; None when it was left."""
         self._back = 0
         self._quiet = False
 
@@ -88,8 +83,8 @@ class Prompt(Vertical):
 
     def close(self, text: str | None) -> None:
         """End, with or without a line."""
+        self.answer = text
         self.display = False
-        self.post_message(self.Left(self.asking.kind, text))
 
     def complain(self, text: str | None, style: str = "error") -> None:
         """Show a sentence above the line (None: no longer)."""
