@@ -133,8 +133,8 @@ class Views(Engine):
         kind = "batch.undoes IS NOT NULL" if undo else "batch.undoes IS NULL"
         # Doing again is itself marked as undoing an undo; only what took back plain work can be done again.
         first = "AND (SELECT b.undoes FROM batch b WHERE b.id = batch.undoes) IS NULL" if undo else ""
-        # The team, the settings and another attempt to send are not taken back like work on tickets.
-        work = "EXISTS (SELECT 1 FROM event WHERE event.batch = batch.id AND entity IN ('ticket', 'customer') AND kind <> 'Delivered')"
+        # The team, the settings, another attempt to send or to read are not taken back like work on tickets.
+        work = "EXISTS (SELECT 1 FROM event WHERE event.batch = batch.id AND entity IN ('ticket', 'customer') AND kind NOT IN ('Delivered', 'Reread'))"
         query = (
             f"SELECT id FROM batch WHERE agent = ? AND {kind} AND undone_by IS NULL {first} AND {work} "
             "ORDER BY at DESC, rowid DESC LIMIT 1"

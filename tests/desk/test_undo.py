@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from desk.errors import Conflict, DeskError, Forbidden, NotFound
+from desk.events import Reread
 from desk.model import HOUR, MINUTE, SECOND, Bin, Link, Message, State, Status, Ticket
 from desk.query import EVERYTHING
 from desk.store import Batch
@@ -160,6 +161,14 @@ def test_another_attempt_to_send_is_in_nobodys_way(room: Room) -> None:
     (delivery,) = room.send(state=State.FAILED)
     room.store.retry(delivery, Batch("retry", room.clock, "kim"))
     assert room.undo().done == [2]
+    assert room.undo().done == [1]
+
+
+def test_mail_that_was_read_again_is_in_nobodys_way(room: Room) -> None:
+    room.do("tag a", 1)
+    first = room.store.thread(2)[0]
+    reread = Reread(replace(first, text="read better"), "read better")
+    room.store.write(lambda tx: tx.append(Batch("reread", room.clock + 1, "kim"), [reread]))
     assert room.undo().done == [1]
 
 
