@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def export_command(words: tuple[str, ...], query: str | None, form: str, out: st
     from cli.exporting import as_json, as_mbox
 
     write = as_json if form == "jsonl" else as_mbox
-    with target:
+    # Standard output is not ours to close.
+    with target if out else nullcontext():
         for number in ids:
             write(store, number, target, now())
 

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from desk.store import Row
 
 
+COUNT = click.IntRange(0, 1_000_000_000)
+"""How many lines an option asks for."""
+
+NUMBER = click.IntRange(0, 10**15)
+"""The number of a message, a delivery or a line of the log: no store holds larger ones."""
+
+
 def json_line(value: Any) -> None:
     """One object on one line of stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))

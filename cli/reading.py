@@ -53,7 +53,7 @@ class _Asking(click.Command):
 @click.argument("query", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
 @click.option("--sort", type=click.Choice(SORTS), help="Order; open tickets come by urgency, others newest first")
-@click.option("--limit", default=50, show_default=True, help="At most so many; 0 for all")
+@click.option("--limit", default=50, type=output.COUNT, show_default=True, help="At most so many; 0 for all")
 @click.option("--count", is_flag=True, help="Only how many there are")
 @click.option("-q", "also", metavar="QUERY", help="The query as one word")
 def ls_command(
@@ -99,10 +99,10 @@ def _nothing(here: Session, words: str) -> str:
 @click.option("-q", "query", metavar="QUERY", help="The tickets this query asks for")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a ticket")
 @click.option("--events", is_flag=True, help="Add what happened")
-@click.option("--raw", type=int, metavar="MESSAGE", help="Write the bytes of a message as they came")
+@click.option("--raw", type=output.NUMBER, metavar="MESSAGE", help="Write the bytes of a message as they came")
 @click.option(
     "--save",
-    type=(int, int, click.Path(dir_okay=False)),
+    type=(output.NUMBER, int, click.Path(dir_okay=False)),
     metavar="MESSAGE N FILE",
     help="Save attachment N of a message",
 )
@@ -166,7 +166,7 @@ def _bytes(here: Session, ids: list[int], raw: int | None, save: tuple[int, int,
 @click.command("log")
 @click.argument("words", nargs=-1, metavar="[IDS]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
-@click.option("--limit", default=100, show_default=True, help="The last so many lines; 0 for all")
+@click.option("--limit", default=100, type=output.COUNT, show_default=True, help="The last so many lines; 0 for all")
 def log_command(words: tuple[str, ...], as_json: bool, limit: int) -> None:
     """Show what happened, to tickets or to the whole desk: who, when, what, in which batch."""
     here = session()
@@ -193,7 +193,7 @@ def _line(record: Record, here: Session) -> str:
 
 @click.command("follow")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
-@click.option("--after", type=int, help="Begin behind this seq (default: now)")
+@click.option("--after", type=output.NUMBER, help="Begin behind this seq (default: now)")
 @click.option("--exec", "program", metavar="COMMAND", help="Run COMMAND for each, the object on its standard input")
 @click.option("--count", type=int, help="End after so many")
 def follow_command(as_json: bool, after: int | None, program: str | None, count: int | None) -> None:

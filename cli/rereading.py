@@ -42,7 +42,7 @@ def unprocessable_command(as_json: bool) -> None:
 
 
 @click.command("reparse")
-@click.argument("messages", nargs=-1, type=int, metavar="[MESSAGE...]")
+@click.argument("messages", nargs=-1, type=output.NUMBER, metavar="[MESSAGE...]")
 @click.option("--all", "everything", is_flag=True, help="All mail, not only what could not be read")
 @click.option("--dry-run", is_flag=True, help="Say what would be read differently, and change nothing")
 @click.option("--json", "as_json", is_flag=True, help="Say what was done as one JSON object")

@@ -130,7 +130,7 @@ def health_command(as_json: bool) -> int | None:
 
 @click.group("outbox", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
-@click.option("--limit", default=100, show_default=True, help="At most so many")
+@click.option("--limit", default=100, type=output.COUNT, show_default=True, help="At most so many")
 @click.pass_context
 def outbox_command(context: click.Context, as_json: bool, limit: int) -> None:
     """List what is on its way out, what failed, and what is unknown."""
@@ -160,7 +160,7 @@ def outbox_command(context: click.Context, as_json: bool, limit: int) -> None:
 
 
 @outbox_command.command("retry")
-@click.argument("numbers", nargs=-1, type=int, required=True, metavar="DELIVERY...")
+@click.argument("numbers", nargs=-1, type=output.NUMBER, required=True, metavar="DELIVERY...")
 def retry(numbers: tuple[int, ...]) -> None:
     """Send failed or unknown deliveries again, with the same Message-ID.
 
