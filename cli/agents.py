@@ -17,6 +17,7 @@ from desk.permissions import demand
 from desk.query import suggest
 
 _ROLES = click.Choice([r.value for r in Role])
+_LAST_UID = 2**32 - 2
 
 
 @click.group("agent", invoke_without_command=True)
@@ -119,8 +120,8 @@ def set_(
         signature=before.signature if signature is None else signature,
         active=before.active if active is None else active,
     )
-    others = [a for a in store.agents().values() if a.role is Role.ADMIN and a.active and a.name != name]
-    if before.role is Role.ADMIN and (after.role is not Role.ADMIN or not after.active) and not others:
+    others = any(_rules(a) for a in store.agents().values() if a.name != name)
+    if _rules(before) and not _rules(after) and not others:
         raise Invalid(f"{name} is the only admin; make somebody else one first")
     store.save_agent(after, here.batch(now(), actor.name, f"agent set {name}"))
     click.echo(f"{name} is {_article(after.role)}" + ("" if after.active else ", inactive"))
@@ -157,10 +158,17 @@ def allow_as(answer: str) -> None:
     click.echo(f"--as is {'allowed' if answer == 'yes' else 'not allowed'}")
 
 
+def _rules(agent: Agent) -> bool:
+    """Whether somebody can act as this admin."""
+    return agent.role is Role.ADMIN and agent.active and agent.uid is not None
+
+
 def _uid(text: str | None) -> int | None:
     if text is None or text == "none":
         return None
-    if text.isdigit():
+    if re.fullmatch(r"[0-9]+", text):
+        if int(text[:11]) > _LAST_UID:
+            raise Invalid(f"{text} is no uid: the kernel's end at {_LAST_UID}")
         return int(text)
     try:
         return pwd.getpwnam(text).pw_uid
