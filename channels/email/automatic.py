@@ -62,27 +62,31 @@ def _is_bounce(headers: Headers, root: Part, subject: str, text: str) -> bool:
     if "x-failed-recipients" in headers.fields:
         return True
     sender = headers.text("from").lower()
-    failed = words.FAILED.search(subject) is not None
+    null_path = _null_path(headers)
     daemon = words.DAEMON.search(sender) is not None
-    if daemon and (failed or "mailer-daemon" in sender or _null_path(headers)):
+    if daemon and (null_path or "mailer-daemon" in sender or words.FAILED.search(subject)):
         return True
-    told = words.TOLD.search(text) is not None
-    if daemon and told and _gives_reason(root, text):
+    if daemon and _tells_of_failure(root, text):
         return True
     if _is_away(subject) or words.REPLY.match(subject):
         return False
-    if failed and (_null_path(headers) or _carries_report(root) or (told and words.OPENING.match(subject))):
+    if (null_path or _carries_report(root)) and words.FAILED.search(subject):
         return True
-    return told and (_null_path(headers) or words.NOBODY.search(sender) is not None) and _gives_reason(root, text)
+    if words.OPENING.match(subject) and words.TOLD.search(text):
+        return True
+    return (null_path or words.NOBODY.search(sender) is not None) and _tells_of_failure(root, text)
+
+
+def _tells_of_failure(root: Part, text: str) -> bool:
+    """True for words on a failure beside a reason or the message itself."""
+    if not words.TOLD.search(text):
+        return False
+    return words.REASON.search(text) is not None or any(part.content_type in _RETURNED for part in root.parts)
 
 
 def _carries_report(root: Part) -> bool:
     """True for a report without its machine-readable part: it brings the message back."""
     return root.content_type == "multipart/report" and any(part.content_type in _RETURNED for part in root.parts)
-
-
-def _gives_reason(root: Part, text: str) -> bool:
-    return words.REASON.search(text) is not None or any(part.content_type in _RETURNED for part in root.parts)
 
 
 # -- answers of programs -------------------------------------------------------

@@ -9,72 +9,61 @@ from __future__ import annotations
 
 import re
 
+from channels.email import quotewords as words
+
 LINES = 600
 LINE_CHARACTERS = 400
 _SIGNATURE_LINES = 20
-_ATTRIBUTION_LINES = 3
+_ATTRIBUTION_LINES = 4
 _ATTRIBUTION_CHARACTERS = 500
 _BLOCK_LINES = 8
 _LABELS_NEEDED = 3
+_FOOTER_LINES = 12
+_SCRAPS = " *_\xa0"
+_DIRECTIONS = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
-# The verbs of "On ... wrote:" close the line; before or after them stand a name and a date.
-_WROTE = re.compile(
-    r"(?:\bwrote|\bwrites|\bschrieb\b.*|\bschreef\b.*|a écrit|\bescribió|\bha scritto|\bescreveu|\bнаписала?|\bнаписал\(а\)|\bпишет"
-    r"|\bnapisał(?:a|\(a\))?|\bnapisał/a|さんは書きました|は書きました|のメール|写道|寫道)\s*[:：]$",
-    re.IGNORECASE,
-)
-_OPENS = re.compile(r"(?:On|Am|Le|El|Il|Em|Op|W dniu|Dnia|Den|В|在|于|於)\s|\d{4}[-/年.]|\d{1,2}[./ ]", re.IGNORECASE)
-_STAMPED = re.compile(r"\d{1,2}[:.]\d{2}\b|<[^<>\s]+@[^<>\s]+>|\d{4}")
-_DATED = re.compile(r"\d{1,4}.*\d|<[^<>\s]+@[^<>\s]+>")
-_ORIGINAL = re.compile(
-    r"-{2,}\s*(?:Original Message|Original-Nachricht|Ursprüngliche Nachricht|Message d'origine|Message original|Mensaje original"
-    r"|Messaggio originale|Mensagem original|Oorspronkelijk bericht|Oryginalna wiadomość|Wiadomość oryginalna|Исходное сообщение"
-    r"|原始邮件|原始郵件|元のメッセージ|Original Appointment)\s*-{2,}",
-    re.IGNORECASE,
-)
-_FORWARD = re.compile(
-    r"(?:-{2,}\s*(?:Forwarded message|Weitergeleitete Nachricht|Message transféré|Mensaje reenviado|Messaggio inoltrato"
-    r"|Mensagem encaminhada|Doorgestuurd bericht|Wiadomość przekazana dalej|Пересылаемое сообщение|Пересланное сообщение|转发的消息|転送メッセージ)"
-    r"|Begin forwarded message:|Anfang der weitergeleiteten Nachricht:|Début du message (?:réexpédié|transféré) ?:|Inizio messaggio inoltrato:"
-    r"|Inicio del mensaje reenviado:|Begin doorgestuurd bericht:|Начало переадресованного сообщения:|转发邮件信息：|転送されたメール：)",
-    re.IGNORECASE,
-)
-_FROM = re.compile(
-    r"[ *_]*(?:From|Von|De|От|差出人|发件人|發件人|寄件者|寄件人|Da|Van|Od|Mittente)\s?[*_]*\s?[:：]", re.IGNORECASE
-)
-_LABEL = re.compile(
-    r"[ *_]*(?:From|Sent|Date|To|Cc|Subject|Von|Gesendet|Datum|An|Betreff|De|Envoyé|Date d'envoi|À|Objet|От|Отправлено|Дата|Кому|Копия"
-    r"|Тема|差出人|送信日時|日時|宛先|件名|发件人|發件人|寄件者|寄件人|发送时间|日期|时间|寄件日期|收件人|收件者|抄送|主题|主旨|主題"
-    r"|Enviado(?: el)?|Fecha|Para|Asunto|Da|Inviato|Data|A|Oggetto|Enviada(?: em)?|Assunto|Van|Verzonden|Aan|Onderwerp"
-    r"|Od|Wysłano|Do|DW|Temat)\s?[*_]*\s?[:：]",
-    re.IGNORECASE,
-)
-_RULE = re.compile(r"[_-]{5,}\s*")
+_WROTE = re.compile(rf"(?:(?<![^\W\d_])(?:{words.WROTE})(?![^\W\d_]))", re.IGNORECASE)
+_WROTE_LAST = re.compile(r"(?:写道|寫道|님이 작성|のメール|書きました)")
+_OPENS = re.compile(rf"(?:{words.OPENS})[\s.,]|\d{{4}}[-/年.]|\d{{1,2}}[./ ]", re.IGNORECASE)
+_ADDRESS = r"[<(\[][^<>\s]{1,200}@[^<>\s]{1,200}"
+_STAMPED = re.compile(rf"\d{{1,2}}[:.]\d{{2}}(?!\d)|{_ADDRESS}|\d{{4}}")
+_DATED = re.compile(rf"\d{{1,4}}.*\d|{_ADDRESS}")
+_DATE_FIRST = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[ ,T]")
+_ZONED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d{1,2}:\d\d \S")
+_MAILED = re.compile(rf"(?=.*(?<!\d)\d{{1,2}}[:.]\d{{2}}(?!\d))(?=.*(?<!\d)\d{{4}}(?!\d)).*{_ADDRESS}[>)\]] ?[:：]$")
+_BARE_WROTE = re.compile(rf"(?=.*\d{{4}}).*{_ADDRESS}.*\bwrote$")
+_MIDDLE = re.compile(r"(?<=[^\s>]) ?-{0,6} ?\bOn (?=[A-Z0-9][^\n]{8,200} wrote:$)")
+_DASHED = re.compile(rf"-{{2,}}.{{0,200}}(?:{words.WROTE}).{{0,100}}-{{2,}}\s*:?", re.IGNORECASE)
+_ORIGINAL = re.compile(rf"[*_]*-{{2,}}\s*(?:{words.ORIGINAL})\s*-{{2,}}[*_]*", re.IGNORECASE)
+_FORWARD = re.compile(rf"(?:-{{2,}}\s*(?:{words.FORWARDED})|{words.FORWARDED_APPLE})", re.IGNORECASE)
+_FROM = re.compile(rf"[ *_]*(?:{words.FROM})\s?[*_]*\s?[:：]", re.IGNORECASE)
+_DATE = re.compile(rf"[ *_]*(?:{words.DATED})\s?[*_]*\s?[:：].{{0,300}}\d", re.IGNORECASE)
+_LABEL = re.compile(rf"[ *_]*(?:{words.FROM}|{words.DATED}|{words.OTHERS})\s?[*_]*\s?[:：]", re.IGNORECASE)
+_RULE = re.compile(r"\s*(?:[_-]{3,}|(?:\* ?){3,}|[=─—–]{4,})\s*")
+_FOOTER = re.compile(r"_{20,}\s*")
 _REPLY_ABOVE = re.compile(
     r"\W*(?:please )?(?:type|write|reply)?[\w ]{0,20}\b(?:reply|type|write)[\w ]{0,20} above this line\b", re.IGNORECASE
 )
-_MOBILE = re.compile(
-    r"(?:Sent (?:from|via|with|using) (?!the |our )\S.{0,60}|Get Outlook for \w+.{0,60}|Von meinem .{1,40} gesendet.{0,40}|Gesendet (?:von|mit) .{1,60}"
-    r"|Diese Nachricht wurde von meinem .{1,60} gesendet.?|Envoyé (?:de|depuis|à partir de) .{1,60}|Enviado (?:desde|do|de|a partir do) .{1,60}"
-    r"|Inviato da.{1,60}|Verstuurd vanaf .{1,60}|Verzonden (?:vanaf|met) .{1,60}|Wysłan[eoy] z .{1,60}|Отправлено (?:с|из) .{1,60}"
-    r"|(?:私の)?.{1,20}から送信|从我的.{1,20}发送|发自我的.{1,20}|發自我的.{1,20}|Outlook für \w+ beziehen.{0,60}|Télécharger Outlook pour .{1,60})",
-    re.IGNORECASE,
-)
-_FORWARD_FIRSTS = frozenset("-BADIН转転")
-# A line that neither begins nor ends with one of these is nobody's quote: most lines end here.
-_FIRSTS = frozenset(" >＞|-_*[(#\xa0\u200eABDEFGILMOPSTVWВДНОП0123456789在于於差发發寄从自私转転fosvdgeiw")
-_LASTS = frozenset(":： -_信送发发-")
-_OPEN_FIRSTS = frozenset(" *\u200e\xa0OALEIWDВoaleiwdв0123456789在于於")
-_COLON_LASTS = frozenset(":： *\u200e\xa0")
+_PHONE = re.compile("|".join(words.PHONE), re.IGNORECASE)
+_NAME = re.compile(r"[-–—~] ?[^\W\d_][^\W\d]*\.?(?: [^\W\d_][^\W\d]*\.?){0,2}")
+
+_EDGES = frozenset(">＞|-–—~_*=:：")
+_COLONS = (":", "：")
 _QUOTE = (">", "＞", "|>", " >", "  >")
+_PHONE_HEADS = frozenset(phrase[:2] for phrase in words.PHONE)
+_PHONE_SCRAPS = " *_[]().<>\t\xa0"
+_LABEL_CHARACTERS = 40
+_DIGITS = frozenset("0123456789")
 
 
 def visible(text: str) -> str:
     """`text` without quotes and signature; `text` itself if there are none, or if nothing would remain."""
     lines = text.split("\n")
     kept = _kept(lines[:LINES]) + [line for line in lines[LINES:] if not line.startswith(_QUOTE)]
-    if len(kept) == len(lines):
+    if len(kept) == len(lines) and kept[: LINES + 1] == lines[: LINES + 1]:
         return text
+    while kept and (not kept[-1].strip() or _RULE.fullmatch(kept[-1])):
+        kept.pop()  # the ruler above what was cut off
     shown = "\n".join(_squeezed(kept)).strip("\n")
     return shown if shown.strip() else text
 
@@ -85,17 +74,41 @@ def _kept(lines: list[str]) -> list[str]:
     at = 0
     while at < len(lines):
         line = lines[at]
-        if not line or (line[0] not in _FIRSTS and line[-1] not in _LASTS):
+        if not line or not _may_mark(line):
             kept.append(line)
             at += 1
             continue
-        if line[0] in _FORWARD_FIRSTS and _FORWARD.match(line):
+        if (line[0] == "-" or line[-1] in _COLONS) and _FORWARD.match(line):
             return kept + lines[at:]  # what was forwarded is what they want to show
         skip = 1 if line[0] == ">" else _skip(lines, at, kept)
         if not skip:
-            kept.append(line)
+            kept.append(_unshared(lines, at))
         at += skip or 1
     return kept
+
+
+def _may_mark(line: str) -> bool:
+    """False for lines that can be nobody's mark: most lines end here."""
+    if line[0] in _EDGES or line[-1] in _EDGES or line[0] <= " " or "@" in line:
+        return True
+    head = line[:_LABEL_CHARACTERS]
+    if ":" in head or "：" in head or _may_be_phone(line):
+        return True
+    return not "a" <= line[0] <= "z" and not _DIGITS.isdisjoint(head)  # the first line of a broken attribution
+
+
+def _may_be_phone(line: str) -> bool:
+    if len(line) >= 160:
+        return False
+    return line.lstrip(_PHONE_SCRAPS)[:2].lower() in _PHONE_HEADS or line.endswith(words.PHONE_LAST)
+
+
+def _is_phone(line: str) -> bool:
+    """True for "Sent from my phone"."""
+    if not _may_be_phone(line):
+        return False
+    bare = line.strip(_PHONE_SCRAPS)
+    return _PHONE.fullmatch(bare) is not None or (len(bare) < 60 and bare.endswith(words.PHONE_LAST))
 
 
 def _skip(lines: list[str], at: int, kept: list[str]) -> int:
@@ -105,13 +118,16 @@ def _skip(lines: list[str], at: int, kept: list[str]) -> int:
         return 0
     if line.startswith(_QUOTE):
         return 1
-    if line.rstrip() == "--":
+    if line.rstrip() in ("--", "—", "- --"):
         return _signature(lines, at, kept)
-    if line[0] in "-_" or line[-1] in "-_":
-        return _separator(lines, at, line, kept)
+    if (line[0] in "-_*=" or line[-1] in "-_*=") and (cut := _separator(lines, at, line, kept)):
+        return cut
+    if _shared(lines, at):
+        return 0
     if (count := _attribution(lines, at)) and (quoted := _quoted_below(lines, at + count, kept)):
         return count + quoted
-    if _FROM.match(line):
+    head = line[:_LABEL_CHARACTERS]
+    if (":" in head or "：" in head) and (_FROM.match(line) or _DATE.match(line)):
         return _header_block(lines, at, kept)
     return _small(lines, at, line, kept)
 
@@ -120,7 +136,7 @@ def _has_words(kept: list[str]) -> bool:
     return any(line and not line.isspace() for line in kept)
 
 
-# -- the marks ---------------------------------------------------------------
+# -- signatures ----------------------------------------------------------------
 
 
 def _signature(lines: list[str], at: int, kept: list[str]) -> int:
@@ -138,16 +154,50 @@ def _signature(lines: list[str], at: int, kept: list[str]) -> int:
     return len(lines) - at
 
 
-def _separator(lines: list[str], at: int, line: str, kept: list[str]) -> int:
-    """ "-----Original Message-----", or a ruler above a block of From, Sent, To."""
-    if not _has_words(kept):
+def _small(lines: list[str], at: int, line: str, kept: list[str]) -> int:
+    """The last line of a telephone's mail, "-Max" at the end, and our own "reply above this line"."""
+    if "above this line" in line and _REPLY_ABOVE.match(line):
+        return len(lines) - at if _has_words(kept) else 1
+    if len(line) >= 160 or not _has_words(kept):
         return 0
-    if _ORIGINAL.match(line.strip()):
+    if _is_phone(line) and _ends_here(lines, at + 1):
+        return 1
+    signed = line[0] in "-–—~" and not kept[-1].strip() and _NAME.fullmatch(line.rstrip()) is not None
+    return 1 if signed and _ends_here(lines, at + 1) else 0
+
+
+def _ends_here(lines: list[str], at: int) -> bool:
+    """True if only a quote or more of a signature follows, or nothing."""
+    below = _next_filled(lines, at)
+    if below == len(lines) or _attribution(lines, below):
+        return True
+    line = lines[below][:LINE_CHARACTERS]
+    return line.startswith((*_QUOTE, "--", "__")) or _FROM.match(line) is not None or _is_phone(line)
+
+
+# -- copied mails --------------------------------------------------------------
+
+
+def _separator(lines: list[str], at: int, line: str, kept: list[str]) -> int:
+    """ "-----Original Message-----", a ruler above a block of From, Sent, To, or a list's footer."""
+    if not _has_words(kept):
+        return 1 if _DASHED.fullmatch(line.strip()) and _quote_follows(lines, at + 1) else 0
+    if _ORIGINAL.match(line.strip()) or _DASHED.fullmatch(line.strip()):
         return len(lines) - at
     below = _next_filled(lines, at + 1)
-    if _RULE.fullmatch(line) and below < len(lines) and _FROM.match(lines[below][:LINE_CHARACTERS]):
+    if below == len(lines) or not _RULE.fullmatch(line):
+        return 0
+    if _FROM.match(lines[below][:LINE_CHARACTERS]) or _DATE.match(lines[below][:LINE_CHARACTERS]):
         cut = _header_block(lines, below, kept)
         return below - at + cut if cut else 0
+    return _footer(lines, at, line)
+
+
+def _footer(lines: list[str], at: int, line: str) -> int:
+    """What a mailing list writes below every mail."""
+    rest = lines[at + 1 : at + 3]
+    if _FOOTER.fullmatch(line) and len(lines) - at <= _FOOTER_LINES and any("list" in low.lower() for low in rest):
+        return len(lines) - at
     return 0
 
 
@@ -156,28 +206,72 @@ def _header_block(lines: list[str], at: int, kept: list[str]) -> int:
     if not _has_words(kept):
         return 0
     block = [line[:LINE_CHARACTERS] for line in lines[at : at + 2 * _BLOCK_LINES] if line.strip()][:_BLOCK_LINES]
-    return len(lines) - at if sum(_LABEL.match(line) is not None for line in block) >= _LABELS_NEEDED else 0
+    labels = sum(_LABEL.match(line) is not None for line in block)
+    dated = any(_DATE.match(line) for line in block[:2])
+    return len(lines) - at if labels >= (2 if dated and "@" in "".join(block[:3]) else _LABELS_NEEDED) else 0
+
+
+# -- attributions ----------------------------------------------------------------
 
 
 def _attribution(lines: list[str], at: int) -> int:
     """How many lines "On ... wrote:" takes from here, 0 if it does not stand here."""
-    if not lines[at] or (lines[at][0] not in _OPEN_FIRSTS and lines[at][-1] not in _COLON_LASTS):
+    line = _bare(lines[at])
+    if not line or not _begins(line):
         return 0
-    line = lines[at][:LINE_CHARACTERS].strip(" *\u200e\xa0")
-    if line.endswith((":", "：")) and _WROTE.search(line):
-        return 1 if _OPENS.match(line) or _DATED.search(line) or len(line) < 60 else 0
-    if line.endswith((":", "：")) and _STAMPED.search(line) and _quote_follows(lines, at + 1):
+    if _ends(line):
+        return 1 if _is_attribution(line) or (_STAMPED.search(line) and _quote_follows(lines, at + 1)) else 0
+    if (
+        _ZONED.match(line)
+        or _BARE_WROTE.match(line)
+        or (_DATE_FIRST.match(line) and "@" in line and _quote_follows(lines, at + 1))
+    ):
         return 1
-    if not _OPENS.match(line):
+    return _broken_attribution(lines, at, line)
+
+
+def _broken_attribution(lines: list[str], at: int, line: str) -> int:
+    """An attribution over several lines; before "<" also over empty ones."""
+    if not any(more.rstrip(_SCRAPS).endswith(_COLONS) for more in lines[at + 1 : at + 3 + _ATTRIBUTION_LINES]):
         return 0
-    for count in range(2, _ATTRIBUTION_LINES + 1):
-        if at + count > len(lines) or not lines[at + count - 1].strip():
+    below = at + 1
+    for _ in range(_ATTRIBUTION_LINES):
+        if below < len(lines) and not lines[below].strip() and "<" in lines[min(below + 1, len(lines) - 1)][:2]:
+            below += 1
+        if below >= len(lines) or not (more := _bare(lines[below])):
             return 0
-        line = f"{line} {lines[at + count - 1][:LINE_CHARACTERS].strip(' *')}"
-        if line.endswith((":", "：")):
-            fits = len(line) <= _ATTRIBUTION_CHARACTERS and _DATED.search(line) and _WROTE.search(line)
-            return count if fits else 0
+        line = f"{line} {more}"
+        below += 1
+        if _ends(line):
+            return below - at if len(line) <= _ATTRIBUTION_CHARACTERS and _is_attribution(line) else 0
     return 0
+
+
+def _bare(line: str) -> str:
+    """The line without emphasis, and without the marks that turn the direction of writing."""
+    line = line[:LINE_CHARACTERS]
+    return (line if line.isascii() else line.translate(_DIRECTIONS)).strip(_SCRAPS)
+
+
+def _begins(line: str) -> bool:
+    return (
+        line[0] in "<\"'"
+        or _ends(line)
+        or "@" in line
+        or _OPENS.match(line) is not None
+        or _DATED.search(line) is not None
+    )
+
+
+def _ends(line: str) -> bool:
+    return line.endswith(_COLONS) or (line[-1] > "\x7f" and _WROTE_LAST.search(line[-6:]) is not None)
+
+
+def _is_attribution(line: str) -> bool:
+    """True for words that name a writer and a date, an address or a verb that says so."""
+    if _WROTE.search(line):
+        return _OPENS.match(line) is not None or _DATED.search(line) is not None or len(line) < 60
+    return (_DATE_FIRST.match(line) is not None and "@" in line) or _MAILED.match(line) is not None
 
 
 def _quoted_below(lines: list[str], at: int, kept: list[str]) -> int:
@@ -191,30 +285,26 @@ def _quoted_below(lines: list[str], at: int, kept: list[str]) -> int:
         return max(1, below - at)
     if lines[below].startswith(_QUOTE):
         return below - at + 1
+    if lines[below].startswith("| ") and not lines[below].rstrip().endswith("|"):
+        while below < len(lines) and lines[below].startswith("|"):
+            below += 1
+        return below - at
     dated = _DATED.search(" ".join(lines[max(0, at - _ATTRIBUTION_LINES) : at])[:_ATTRIBUTION_CHARACTERS])
     return len(lines) - at if dated and _has_words(kept) else 0
 
 
-def _small(lines: list[str], at: int, line: str, kept: list[str]) -> int:
-    """The last line of a telephone's mail, and our own "reply above this line"."""
-    if "above this line" in line and _REPLY_ABOVE.match(line):
-        return len(lines) - at if _has_words(kept) else 1
-    if len(line) < 100 and _MOBILE.fullmatch(line.strip(" *_[]().")) and _ends_here(lines, at + 1):
-        return 1
-    return 0
+def _unshared(lines: list[str], at: int) -> str:
+    """The line without an attribution that some program put behind its last word."""
+    return lines[at][: _shared(lines, at) or None]
 
 
-def _ends_here(lines: list[str], at: int) -> bool:
-    """True if only a quote follows, or nothing."""
-    below = _next_filled(lines, at)
-    if below == len(lines) or _attribution(lines, below):
-        return True
-    line = lines[below][:LINE_CHARACTERS]
-    return (
-        line.startswith((*_QUOTE, "--", "__"))
-        or _FROM.match(line) is not None
-        or _MOBILE.fullmatch(line.strip()) is not None
-    )
+def _shared(lines: list[str], at: int) -> int:
+    """Where on the line such an attribution begins, 0 if there is none."""
+    line = lines[at]
+    if not line.endswith("wrote:") or len(line) > LINE_CHARACTERS or not _quote_follows(lines, at + 1):
+        return 0
+    found = _MIDDLE.search(line)
+    return found.start() if found and not _DATED.search(line[: found.start()]) else 0
 
 
 def _quote_follows(lines: list[str], at: int) -> bool:

@@ -33,6 +33,21 @@ QUOTE = "> Which one is it?\n>\n> Robin\n"
         "2024/01/01 10:00、Robin Ash のメール:",
         "Robin Ash <help@example.com> 于2024年1月1日周一 10:00写道：",
         "在 2024年1月1日，10:00，Robin Ash 写道：",
+        "Den 1. jan. 2024 kl. 10.00 skrev Robin Ash <help@example.com>:",
+        "ma 1. tammik. 2024 klo 10.00 Robin Ash (help@example.com) kirjoitti:",
+        "Dne 1. 1. 2024 v 10:00 Robin Ash napsal(a):",
+        "Robin Ash <help@example.com> ezt írta (időpont: 2024. jan. 1., H, 10:00):",
+        "În lun., 1 ian. 2024 la 10:00, Robin Ash <help@example.com> a scris:",
+        "Robin Ash <help@example.com>, 1 Oca 2024 Pzt, 10:00 tarihinde şunu yazdı:",
+        "Στις Δευ 1 Ιαν 2024 στις 10:00 π.μ., ο χρήστης Robin Ash <help@example.com> έγραψε:",
+        "2024년 1월 1일 (월) 오전 10:00, Robin Ash <help@example.com>님이 작성:",
+        "Vào Th 2, 1 thg 1, 2024 vào lúc 10:00 Robin Ash <help@example.com> đã viết:",
+        "\u202bבתאריך יום ב׳, 1 בינו׳ 2024 ב-10:00 מאת \u202aRobin Ash\u202c <\u202ahelp@example.com\u202c>:\u202c",
+        "Robin Ash <help@example.com> schrieb am Mo., 1. Jan.\n2024 um 10:00:",
+        "On Mon, 1 Jan 2024 at 10:00 Robin Ash\n\n<\nmailto:Robin Ash <help@example.com>\n> wrote:",
+        '01.01.2024, 10:00, "Robin Ash" <help@example.com>:',
+        "---- On Mon, 01 Jan 2024 10:00:00 +0100 Robin Ash <help@example.com> wrote ----",
+        "2024-01-01 10:00 GMT+01:00 Robin Ash <help@example.com>:",
     ],
 )
 @pytest.mark.parametrize("gap", ["", "\n"])
@@ -57,6 +72,14 @@ def test_a_quote_and_its_attribution_go(attribution: str, gap: str) -> None:
         "От: Robin\nОтправлено: понедельник\nКому: Max\nТема: Синий\n\nКоторый?",
         "差出人: Robin\n送信日時: 月曜日\n宛先: Max\n件名: 青\n\nどれ？",
         "发件人: Robin\n发送时间: 星期一\n收件人: Max\n主题: 蓝\n\n哪个？",
+        "-------- Oprindelig besked --------\nHvilken?",
+        "Fra: Robin <help@example.com>\nSendt: 1. januar 2024\nTil: Max\nEmne: Blå\n\nHvilken?",
+        "Från: Robin\nSkickat: den 1 januari 2024\nTill: Max\nÄmne: Blå\n\nVilken?",
+        "Kimden: Robin\nGönderildi: 1 Ocak 2024\nKime: Max\nKonu: Mavi\n\nHangisi?",
+        "보낸 사람: Robin\n보낸 날짜: 2024년 1월 1일\n받는 사람: Max\n제목: 파랑\n\n무엇?",
+        "From: Robin <help@example.com>\nDate: Mon, 1 Jan 2024 10:00:00 +0000\n\nWhich?",
+        "---- Robin Ash wrote ----\n\nWhich?",
+        '01.01.2024, 10:00, "Robin" <help@example.com>:\n\nWhich?',
         "**From:** Robin\n**Sent:** Monday\n**To:** Max\n**Subject:** Blue\n\nWhich?",
         "On 1 Jan 2024, at 10:00, Robin <help@example.com> wrote:\n\nWhich one is it?\nRobin",
     ],
@@ -81,6 +104,12 @@ def test_everything_below_a_copied_mail_goes(tail: str) -> None:
         "iPhoneから送信",
         "发自我的iPhone",
         "Get Outlook for iOS",
+        "Get Outlook for iOS<https://example.com/ios>",
+        "(Sent from my phone)",
+        "Sendt fra min iPad",
+        "Lähetetty iPhonesta",
+        "나의 iPhone에서 보냄",
+        "iPhone'umdan gönderildi",
     ],
 )
 def test_the_last_line_of_a_telephone_goes(line: str) -> None:
@@ -93,6 +122,27 @@ def test_a_signature_goes_up_to_the_quote() -> None:
     assert visible(f"{OWN}\n{signature}\n") == OWN
     assert visible(f"{OWN}\n{signature}\n\nOn 1 Jan 2024 Robin wrote:\n{QUOTE}") == OWN
     assert visible(f"{OWN}\n--\nMax Kohl") == OWN
+
+
+def test_a_name_behind_a_hyphen_at_the_end_goes() -> None:
+    assert visible(f"{OWN}\n\n-Max\n") == OWN
+    assert visible("The list:\n- box\n- bag\n") == "The list:\n- box\n- bag\n"
+    assert visible("I want\n\n-Box\n\nand more.\n") == "I want\n\n-Box\n\nand more.\n"
+
+
+def test_the_footer_of_a_list_goes() -> None:
+    footer = "_" * 40 + "\ntalk mailing list\ntalk@example.com\n"
+    assert visible(f"{OWN}\n\n{footer}") == OWN
+
+
+def test_an_attribution_behind_the_last_word_goes() -> None:
+    assert visible(f"It is blue. On Mon, Jan 1, 2024 at 10:00, help@example.com wrote:\n{QUOTE}") == "It is blue."
+
+
+def test_a_quote_marked_by_bars_goes() -> None:
+    quote = "| Which one?\n|\n| Robin\n"
+    assert visible(f"{OWN}\n\nOn 1 Jan 2024 Robin wrote:\n{quote}") == OWN
+    assert visible("The prices:\n| box | 3 |\n| bag | 4 |") == "The prices:\n| box | 3 |\n| bag | 4 |"
 
 
 def test_an_answer_below_the_quote_stays() -> None:
