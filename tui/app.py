@@ -7,6 +7,8 @@ import os
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -32,12 +34,14 @@ from tui.screens.queue import Loaded, QueuePane
 from tui.screens.ticket import TicketPane
 from tui.terminal import Backstop, QuietDriver
 from tui.widgets.lines import Lines
-from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
 
 _PATIENCE_S = 0.2
 """How long the first frame waits for the first tickets."""
+
+if TYPE_CHECKING:
+    from tui.widgets.prompt import Prompt
 
 
 class DeskScreen(Screen[None], inherit_bindings=False):
@@ -260,7 +264,7 @@ class DeskApp(App[None], inherit_bindings=False):
         else:
             self.queue.list.tick()
         if self.edges.away:
-            self.run_worker(self._retry(), group="retry", exclusive=True)
+            self.run_worker(self._retry, group="retry", exclusive=True)
         self.edges.refresh()
 
     async def _retry(self) -> None:
@@ -313,7 +317,11 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Something was typed into the prompt."""
-        self.run_worker(self.guarded(self.prompting.changed(event.kind, event.text)), group="typing", exclusive=True)
+        # A function and not yet its coroutine: the next letter may come before this one's turn.
+        self.run_worker(partial(self._typed, event.kind, event.text), group="typing", exclusive=True)
+
+    async def _typed(self, kind: str, text: str) -> None:
+        await self.guarded(self.prompting.changed(kind, text))
 
 
 def _colourless(front: Front) -> tuple[Front, str | None]:

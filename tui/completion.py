@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from desk.actions import Action, Argument
@@ -19,6 +19,20 @@ class Choice:
     label: str
     hint: str = ""
     key: str = ""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a prompt is for: its sign, how it completes, and the lines typed before.
+
+    `picks`: Enter takes the chosen line rather than what was typed (a list to search in).
+    """
+
+    kind: str
+    sign: str
+    choices: Callable[[str], Sequence[Choice]]
+    history: Sequence[str] = ()
+    picks: bool = False
 
 
 @dataclass

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from desk.actions import load
 from desk.errors import Invalid
 from tui import completion
-from tui.completion import Choice, Known
+from tui.completion import Asking, Choice, Known
 from tui.keymap import shown
 from tui.verbs import VERBS
-from tui.widgets.prompt import Asking, Prompt
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
+    from tui.widgets.prompt import Prompt
 
 _REMEMBERED = 100
 
@@ -82,6 +82,9 @@ class Prompting:
     def _open(self, asking: Asking, text: str = "", hint: str | None = None) -> None:
         async def open_() -> None:
             if self.prompt is None:
+                # Not before somebody types: the first frame does without an input field.
+                from tui.widgets.prompt import Prompt
+
                 self.prompt = Prompt(self._app.look)
                 # Before all others: whatever is behind in the order of the screen would be drawn again.
                 await self._app.screen.mount(self.prompt, before=0)

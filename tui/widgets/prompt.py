@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -12,23 +9,9 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from desk.text import clean
-from tui.completion import SHOWN, Choice
+from tui.completion import SHOWN, Asking, Choice
 from tui.draw import Look, cut, pad
 from tui.widgets.lines import Drawn, Lines
-
-
-@dataclass(frozen=True)
-class Asking:
-    """What a prompt is for: its sign, how it completes, and the lines typed before.
-
-    `picks`: Enter takes the chosen line rather than what was typed (a list to search in).
-    """
-
-    kind: str
-    sign: str
-    choices: Callable[[str], Sequence[Choice]]
-    history: Sequence[str] = ()
-    picks: bool = False
 
 
 class Prompt(Vertical):
