@@ -7,7 +7,6 @@ import os
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -73,6 +72,7 @@ class DeskApp(App[None], inherit_bindings=False):
         """Batches made here: their effect is shown already."""
         self.hands = Hands(self)
         self._backstop = Backstop()
+        self._retrying = False
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
         self._all = self.runner.begin(self._read_all)
@@ -263,8 +263,9 @@ class DeskApp(App[None], inherit_bindings=False):
             self.ticket.tell()
         else:
             self.queue.list.tick()
-        if self.edges.away:
-            self.run_worker(self._retry, group="retry", exclusive=True)
+        if self.edges.away and not self._retrying:
+            self._retrying = True
+            self.run_worker(self._retry())
         self.edges.refresh()
 
     async def _retry(self) -> None:
@@ -272,7 +273,9 @@ class DeskApp(App[None], inherit_bindings=False):
             # What it says does not matter: an answer is the news.
             await self.runner.read(self.front.desk.store.last_seq)
         except DeskError:
-            return
+            pass
+        finally:
+            self._retrying = False
 
     def _away(self, error: StoreError) -> None:
         self.edges.lost(str(error))
@@ -317,11 +320,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Something was typed into the prompt."""
-        # A function and not yet its coroutine: the next letter may come before this one's turn.
-        self.run_worker(partial(self._typed, event.kind, event.text), group="typing", exclusive=True)
-
-    async def _typed(self, kind: str, text: str) -> None:
-        await self.guarded(self.prompting.changed(kind, text))
+        self.run_worker(self.guarded(self.prompting.changed(event.kind, event.text)))
 
 
 def _colourless(front: Front) -> tuple[Front, str | None]:

@@ -107,7 +107,8 @@ class Prompting:
 
     async def changed(self, kind: str, text: str) -> None:
         """Follow what is being typed."""
-        if self.prompt is None:
+        if self.prompt is None or self.prompt.field.value != text:
+            # Typing went on; the list follows the newest text only.
             return
         if kind != "filter":
             self.prompt.complain(None)
