@@ -46,7 +46,11 @@ def open_sqlite(
     conn = store._read
     try:
         with explained(path):
+            fresh = migrate.version(conn) == 0
             _prepare(conn, path, create=create, upgrade=upgrade)
+            if fresh:
+                # By whoever makes the store: made by the first who keeps mail, it would be a stranger's to the others.
+                store._open_blobs()
     except BaseException:
         store.close()
         raise
