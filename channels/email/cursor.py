@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 
 from channels.email.names import uid_set, uids_of
 from channels.email.replies import Selected
-from desk.channel import Permanent, Raw
+from desk.channel import Permanent
 
-WINDOW = 200_000
-"""UIDs looked through at a time: bounds the length of one SEARCH response."""
+WINDOW = 50_000
+"""Messages looked for at a time: bounds the length of one SEARCH response."""
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -31,11 +31,14 @@ class Place:
     below: int = 0
     since: str = ""
 
-    def windows(self, uidnext: int) -> Iterator[tuple[int, int, str]]:
-        """What is left before `uidnext`: stretches of UIDs, each with the search key that applies there."""
-        low = self.uid + 1
-        while low < uidnext:
-            high = min(low + WINDOW, uidnext) - 1
+    def windows(self, box: Selected) -> Iterator[tuple[int, int, str]]:
+        """What is left of the folder: stretches of UIDs, each with the search key that applies there.
+
+        UIDs can be scattered over four thousand million; few messages are one stretch all the same.
+        """
+        low, step = self.uid + 1, WINDOW if box.exists > WINDOW else box.uidnext
+        while low < box.uidnext:
+            high = min(low + step, box.uidnext) - 1
             only = self.only if low < self.below else ""
             if only:
                 high = min(high, self.below - 1)
@@ -49,7 +52,7 @@ class Place:
 
 @dataclass(slots=True)
 class Cursor:
-    """The places of all folders, and the newest messages, whose confirmation may be owed after a crash."""
+    """The places of all folders, and the messages (see `tail`) whose confirmation may be owed after a crash."""
 
     places: dict[str, Place] = field(default_factory=dict)
     tail: str = ""
@@ -99,18 +102,24 @@ def name(folder: str, uidvalidity: int, uid: int) -> str:
     return f"{folder}/{uidvalidity}/{uid}"
 
 
-def tail(items: tuple[Raw, ...]) -> str:
-    """The names of the messages of one batch, in short."""
-    if not items:
-        return ""
-    folder, uidvalidity, _ = items[0].external_id.rsplit("/", 2)
-    return f"{folder}/{uidvalidity}/{uid_set(int(item.external_id.rpartition('/')[2]) for item in items)}"
+def tail(names: Iterable[str]) -> str:
+    """The names of messages, in short: a line for each folder and UIDVALIDITY, with its UIDs as ranges."""
+    return "\n".join(f"{folder}/{validity}/{uid_set(uids)}" for folder, validity, uids in by_folder(names))
 
 
-def untail(text: str) -> tuple[str, int, list[int]]:
-    """Folder, UIDVALIDITY and UIDs in a `tail` or a name."""
-    folder, uidvalidity, uids = text.rsplit("/", 2)
-    return folder, int(uidvalidity), uids_of(uids)
+def untail(text: str) -> list[str]:
+    """The inverse of `tail`."""
+    split = (line.rsplit("/", 2) for line in filter(None, text.split("\n")))
+    return [name(folder, int(validity), uid) for folder, validity, uids in split for uid in uids_of(uids)]
+
+
+def by_folder(names: Iterable[str]) -> list[tuple[str, int, list[int]]]:
+    """Names of messages as folder, UIDVALIDITY and ascending UIDs."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for one in names:
+        folder, validity, uid = one.rsplit("/", 2)
+        found.setdefault((folder, int(validity)), []).append(int(uid))
+    return [(*where, sorted(uids)) for where, uids in found.items()]
 
 
 def _day(day: date) -> str:

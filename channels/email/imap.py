@@ -34,6 +34,7 @@ class Imap:
         self.host = host
         self.capabilities: frozenset[str] = frozenset()
         self.selected: tuple[str, Selected] | None = None
+        self._utf8 = False
 
     @property
     def closed(self) -> bool:
@@ -43,7 +44,7 @@ class Imap:
     async def select(self, folder: str) -> Selected:
         """Open `folder` and say how it stands."""
         self.selected = None
-        got = await self._run("SELECT", spell(folder))
+        got = await self._run("SELECT", self._spell(folder))
         self._wire.state = library.SELECTED
         validity, after = replies.status(got, "UIDVALIDITY"), replies.status(got, "UIDNEXT")
         if validity is None:
@@ -58,6 +59,10 @@ class Imap:
         self.selected = folder, box
         return box
 
+    async def status(self, folder: str) -> Selected | None:
+        """How `folder` stands, without opening it; None where the server does not say all of it."""
+        return replies.stands(await self._run("STATUS", self._spell(folder), "(UIDVALIDITY UIDNEXT MESSAGES)"))
+
     async def search(self, *criteria: str) -> list[int]:
         """The UIDs that meet all `criteria`, ascending."""
         return replies.numbers(await self._run("SEARCH", *criteria, prefix="UID"))
@@ -67,8 +72,12 @@ class Imap:
         if not uids:
             return {}
         command = self._wire.exchange("FETCH", uid_set(uids), f"(UID {items})", prefix="UID")
-        with self._mended(), suppress(Refused):
-            await self._wire.run(command)
+        try:
+            with self._mended():
+                await self._wire.run(command)
+        except Refused as refused:
+            if refused.busy:
+                raise  # it refuses us, not the messages
         found: dict[int, Fetched] = {}
         with self._mended():
             for one in filter(None, map(replies.fetched, command.responses)):
@@ -84,11 +93,11 @@ class Imap:
     async def move(self, uids: Sequence[int], folder: str) -> None:
         """Move messages; doing it again moves nothing twice."""
         if "MOVE" in self.capabilities:
-            await self._run("MOVE", uid_set(uids), spell(folder), prefix="UID")
+            await self._run("MOVE", uid_set(uids), self._spell(folder), prefix="UID")
             return
         # What an interrupted move has copied is marked as deleted: only the rest is copied.
         if left := await self.search("UID", uid_set(uids), "UNDELETED"):
-            await self._run("COPY", uid_set(left), spell(folder), prefix="UID")
+            await self._run("COPY", uid_set(left), self._spell(folder), prefix="UID")
             await self.flag(left, r"\Deleted")
         if "UIDPLUS" in self.capabilities:
             # A plain EXPUNGE would also remove what other people marked.
@@ -97,11 +106,18 @@ class Imap:
     async def append(self, folder: str, data: bytes) -> None:
         """Add a message that is already read."""
         seconds = self._wire.timeout_s + len(data) / UPLOAD_BYTES_PER_S
-        await self._run("APPEND", spell(folder), r"(\Seen)", f"{{{len(data)}}}", answers=[data], silence_s=seconds)
+        where = self._spell(folder)
+        await self._run("APPEND", where, r"(\Seen)", f"{{{len(data)}}}", answers=[data], silence_s=seconds)
 
     async def folders(self) -> list[str]:
         """The names of all folders."""
         return replies.folders(await self._run("LIST", '""', '"*"'))
+
+    async def notify(self, folders: Sequence[str]) -> None:
+        """Have IDLE tell of new messages in all `folders` (RFC 5465), not only in the open one."""
+        events = "(MessageNew MessageExpunge)"
+        names = " ".join(map(self._spell, folders))
+        await self._run("NOTIFY", "SET", f"(selected {events}) (mailboxes ({names}) {events})")
 
     async def idle(self, seconds: float) -> bool:
         """Wait for news in the selected folder; False when there was none for so long."""
@@ -147,7 +163,7 @@ class Imap:
             await self._wire.finish(greeting)
             result, lines = greeting.response
             if result == "BYE":
-                raise Retry(f"{self.host} turns us away: {replies.words(lines[-1])}")
+                raise replies.trouble(f"{self.host} turns us away: {replies.words(lines[-1])}")
             if server.tls == "starttls":
                 if result == "PREAUTH":
                     # STARTTLS is only allowed before login: somebody may want us to go on in clear.
@@ -172,12 +188,21 @@ class Imap:
             else:
                 await self._run("LOGIN", f"{{{len(user.encode())}}}", answers=_login(user, secret))
         except Refused as refused:
-            if refused.temporary:
-                raise Retry(f"{self.host} cannot log in {user} now: {refused.words}") from refused
+            if refused.passing:
+                raise replies.trouble(
+                    f"{self.host} cannot log in {user} now: {refused.words}", refused.code
+                ) from refused
             raise AuthRequired(f"{self.host} refused the login of {user}: {refused.words}") from refused
         self._wire.state = library.AUTH
         with self._mended():
             await self._learn()
+            if "UTF8=ONLY" in self.capabilities:
+                # Such a server takes no modified UTF-7; all others do, so nobody else is asked.
+                await self._run("ENABLE", "UTF8=ACCEPT")
+                self._utf8 = True
+
+    def _spell(self, folder: str) -> str:
+        return spell(folder, self._utf8)
 
     async def _learn(self) -> None:
         self.capabilities = replies.capabilities(await self._run("CAPABILITY"))
@@ -197,7 +222,7 @@ class Imap:
             yield
         except (library.AioImapException, OSError, ValueError) as exc:
             self._wire.break_off(_reason(exc))
-            raise Retry(f"{self.host}: {_reason(exc)}") from exc
+            raise replies.trouble(f"{self.host}: {_reason(exc)}") from exc
 
 
 async def connect(server: Server, user: str, limit_bytes: int) -> Imap:
@@ -218,7 +243,7 @@ async def connect(server: Server, user: str, limit_bytes: int) -> Imap:
         await imap.log_in(server, user, secret)
     except Refused as refused:
         imap.abort()
-        raise Retry(f"{host} refused {refused}") from refused
+        raise replies.trouble(f"{host} refused {refused}", refused.code) from refused
     except OSError as exc:
         imap.abort()
         raise Retry(f"cannot reach {host}, port {port}: {_reason(exc)}") from exc

@@ -2,32 +2,35 @@
 
 One connection works, a second one waits for news. Nothing on the server is changed
 before the desk says that a batch is safe; then it is flagged or moved.
+
+What is new is told by three numbers of a folder: UIDVALIDITY, UIDNEXT and how many
+messages there are. CONDSTORE and QRESYNC (RFC 7162) would add which flags changed and
+what was removed since; the desk follows neither, an expunge deletes nothing here, and
+a mod-sequence also moves whenever somebody reads a message. So they are not asked for:
+a folder whose three numbers are those of the last look is not even searched, and one
+that is not open is asked for them by STATUS, which costs a huge folder as little.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from channels.email import cursor as cursors
-from channels.email import notes
+from channels.email import replies
 from channels.email.cursor import Cursor, Place
-from channels.email.replies import Fetched, Refused, Selected
-from channels.email.settings import MIB, Settings
+from channels.email.fetch import BATCH_BYTES, HEADS, Fetcher
+from channels.email.owed import Owed
+from channels.email.replies import Refused, Selected
+from channels.email.settings import Settings
 from channels.email.watch import Watch
-from desk.channel import Batch, ChannelError, Permanent, Raw, Retry
+from desk.channel import Batch, Permanent, Raw, Retry
 
 if TYPE_CHECKING:
     from channels.email.imap import Imap
-
-BATCH_BYTES = 4 * MIB
-TRIES = 3
-"""So often a message that breaks the connection is tried whole, then as often its header alone."""
 
 
 class Mailbox:
@@ -38,64 +41,90 @@ class Mailbox:
         self._lock = asyncio.Lock()
         self._imap: Imap | None = None
         self._watch = Watch(settings, self._connect)
-        self._owed: dict[str, None] = {}  # batches that are safe here but were not confirmed there
-        self._tries: Counter[str] = Counter()
-        self._careful = 0  # so many messages are to be fetched one by one
-        self._resumed = False
+        self._fetcher = Fetcher(settings, self._work)
+        self._owed = Owed()
+        # How folders stood when they were read to their end, and the places that meant; a
+        # cursor with another place was stored before that.
+        self._read: dict[str, tuple[Selected, Place]] = {}
 
     # -- the way in ---------------------------------------------------------
 
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`, folder by folder."""
         kept = Cursor.parse(cursor)
-        if kept.tail and not self._resumed:
-            # Perhaps the last process ended between the commit and its confirmation.
-            self._owed[kept.tail] = None
-        self._resumed = True
+        self._owed.resume(kept.tail)
         await self._settle()
         for folder in self._settings.folders:
-            async with self._work() as imap:
-                box = await _select(imap, folder)
+            box = await self._news(folder, kept.places.get(folder))
+            if box is None:
+                continue
             place = cursors.resume(kept.places.get(folder), box, self._settings.first, datetime.now(UTC).date())
-            for low, high, only in place.windows(box.uidnext):
-                async with self._work(folder, place) as imap:
-                    uids = [uid for uid in await imap.search(f"UID {low}:{high} {only}".rstrip()) if low <= uid <= high]
-                for chunk in _chunks(uids, self._settings.batch):
-                    for group in self._groups(await self._heads(folder, place, chunk)):
-                        items, failure = await self._fetch(folder, place, group)
-                        if items:
-                            place = place.at(int(items[-1].external_id.rpartition("/")[2]))
-                            kept.places[folder], kept.tail = place, cursors.tail(items)
-                            yield Batch(items, kept.text())
-                        if failure:
-                            raise failure
+            for low, high, only in place.windows(box):
+                async for items in self._window(folder, place, low, high, only):
+                    place = place.at(_uid(items[-1]))
+                    kept.places[folder] = place
+                    kept.tail = self._handed_out(items)
+                    yield Batch(items, kept.text())
                 if only:
                     # Else the place only moves over messages that were seen, whatever UIDNEXT promises.
                     place = place.at(high)
             self._watch.read_up_to(folder, box.uidnext - 1)
+            self._read[folder] = box, place
             if place != kept.places.get(folder):
                 kept.places[folder] = place
                 yield Batch((), kept.text())
 
+    async def _news(self, folder: str, place: Place | None) -> Selected | None:
+        """How `folder` stands, None when it stands as it did when it was read to its end."""
+        async with self._work() as imap:
+            known, read = self._read.get(folder, (None, None))
+            if read != place:
+                known = None
+            # The open folder itself is not to be asked by STATUS (RFC 3501, 6.3.10).
+            if known is not None and imap.selected is not None and imap.selected[0] != folder:
+                with suppress(Refused):
+                    if await imap.status(folder) == known:
+                        return None
+            box = await _select(imap, folder)
+            return None if box == known else box
+
+    async def _window(
+        self, folder: str, place: Place, low: int, high: int, only: str
+    ) -> AsyncIterator[tuple[Raw, ...]]:
+        """The messages with these UIDs, in pieces; whatever breaks off, first what came before it."""
+        async with self._work(folder, place) as imap:
+            uids = [uid for uid in await imap.search(f"UID {low}:{high} {only}".rstrip()) if low <= uid <= high]
+        for at in range(0, len(uids), HEADS):
+            for group in self._fetcher.groups(await self._fetcher.heads(folder, place, uids[at : at + HEADS])):
+                items, failure = await self._fetcher.fetch(folder, place, group)
+                if items:
+                    yield items
+                if failure:
+                    raise failure
+
+    def _handed_out(self, items: Sequence[Raw]) -> str:
+        return self._owed.hand_out(item.external_id for item in items) if self._settings.after != "keep" else ""
+
     async def confirm(self, batch: Batch) -> None:
         """`batch` is safe here: flag or move its messages."""
-        items = tuple(item for item in batch.items if isinstance(item, Raw))
-        if items and self._settings.after != "keep":
-            self._owed[cursors.tail(items)] = None
+        if self._settings.after != "keep":
+            self._owed.keep(item.external_id for item in batch.items)
             await self._settle()
 
     async def _settle(self) -> None:
-        for owed in list(self._owed):
+        for folder, uidvalidity, uids in self._owed.due():
             try:
                 async with self._work() as imap:
-                    await self._mark(imap, *cursors.untail(owed))
+                    await self._mark(imap, folder, uidvalidity, uids)
             except Permanent:
-                self._owed.pop(owed, None)
+                self._owed.done(folder, uidvalidity, uids)
                 raise
-            self._owed.pop(owed, None)
+            self._owed.done(folder, uidvalidity, uids)
 
     async def _mark(self, imap: Imap, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
-        box = await _select(imap, folder)
+        known, box = imap.selected or ("", None)
+        if known != folder or box is None:
+            box = await _select(imap, folder)
         if box.uidvalidity != uidvalidity:
             return  # the numbers mean other messages by now: better none than the wrong ones
         after = self._settings.after
@@ -105,84 +134,12 @@ class Mailbox:
             elif after == "move":
                 await imap.move(uids, self._settings.move_to)
         except Refused as refused:
-            if refused.temporary:
+            if refused.temporary and not refused.full:
                 raise
             raise Permanent(
                 f'{imap.host} does not let us {after} messages in "{folder}": {refused.words}; '
                 'mend that, or set after = "keep"'
             ) from refused
-
-    async def _heads(self, folder: str, place: Place, uids: Sequence[int]) -> dict[int, Fetched]:
-        """Size and time of arrival, asked for before anything large is."""
-        async with self._work(folder, place) as imap:
-            heads = await imap.fetch(uids, "RFC822.SIZE INTERNALDATE")
-        # One without an answer is either gone or odd: fetching it will tell.
-        return {uid: heads.get(uid) or Fetched(uid) for uid in uids}
-
-    def _groups(self, heads: dict[int, Fetched]) -> Iterator[list[Fetched]]:
-        """Cut into pieces of at most 4 MiB; single ones after trouble, so that one message cannot hold up the rest."""
-        group: list[Fetched] = []
-        weight = 0
-        for head in heads.values():
-            size = min(head.size, self._settings.max_message_bytes)
-            if group and (self._careful or weight + size > BATCH_BYTES):
-                yield group
-                group, weight = [], 0
-            group.append(head)
-            weight += size
-        if group:
-            yield group
-
-    async def _fetch(
-        self, folder: str, place: Place, group: Sequence[Fetched]
-    ) -> tuple[tuple[Raw, ...], ChannelError | None]:
-        """The messages of one group; with a failure, those before it."""
-        items: list[Raw] = []
-        limit = self._settings.max_message_bytes
-        try:
-            async with self._work(folder, place) as imap:
-                whole = [head.uid for head in group if head.size <= limit]
-                bodies = await imap.fetch(whole, "BODY.PEEK[]") if len(group) > 1 else {}
-                for head in group:
-                    found = bodies.get(head.uid)
-                    data = found.body if found else None
-                    name = cursors.name(folder, place.uidvalidity, head.uid)
-                    if data is None:
-                        data = await self._single(imap, folder, name, head)
-                    if data is not None:
-                        items.append(Raw(name, data, _arrival(head.at)))
-        except Retry as failure:
-            self._careful = max(self._careful, len(group))
-            return tuple(items), failure
-        self._careful = max(0, self._careful - len(group))
-        return tuple(items), None
-
-    async def _single(self, imap: Imap, folder: str, name: str, head: Fetched) -> bytes | None:
-        """One message that did not come with the others: whole, else its header, else a note; None when it is gone."""
-        where = f'in the folder "{folder}" on {imap.host}'
-        limit = self._settings.max_message_bytes
-        # Counted beforehand: whatever happens to us over it has then been counted.
-        self._tries[name] += 1
-        whole = head.size <= limit and self._tries[name] <= TRIES
-        body = None
-        if self._tries[name] <= 2 * TRIES:
-            found = (await imap.fetch([head.uid], "BODY.PEEK[]" if whole else "BODY.PEEK[HEADER]")).get(head.uid)
-            body = found.body if found else None
-            if body is None:
-                await self._gone(imap, name, head.uid)
-                return None
-        del self._tries[name]
-        if whole:
-            return body
-        return notes.instead(
-            body or b"", notes.too_large(head.size, limit, where) if head.size > limit else notes.unreadable(where)
-        )
-
-    async def _gone(self, imap: Imap, name: str, uid: int) -> None:
-        """Nothing came: fine when somebody removed it, else to be tried again."""
-        if await imap.search(f"UID {uid}"):
-            raise Retry(f"{imap.host} does not hand out the message {name}")
-        self._tries.pop(name, None)
 
     # -- beside the way in --------------------------------------------------
 
@@ -196,7 +153,7 @@ class Mailbox:
             try:
                 await imap.append(folder, data)
             except Refused as refused:
-                if refused.temporary:
+                if refused.temporary and not refused.full:
                     raise
                 raise Permanent(f'{imap.host} takes no copy in "{folder}": {refused.words}') from refused
 
@@ -208,6 +165,8 @@ class Mailbox:
                 "tells of news at once" if "IDLE" in imap.capabilities else f"is asked every {settings.poll_s} seconds"
             )
             said = [f"{imap.host}: logged in as {settings.imap_user}; {news}"]
+            if settings.sent_folder and "X-GM-EXT-1" in imap.capabilities:
+                said.append("Gmail keeps a copy of what it sends by itself: leave sent_folder empty")
             for folder in settings.folders:
                 said.append(f'"{folder}" holds {(await _select(imap, folder)).exists} messages')
             for folder in filter(None, (settings.move_to, settings.sent_folder)):
@@ -242,7 +201,7 @@ class Mailbox:
                         raise Retry(f'the folder "{folder}" was exchanged while it was read')
                 yield imap
             except Refused as refused:
-                raise Retry(f"{imap.host} refused {refused}") from refused
+                raise replies.trouble(f"{imap.host} refused {refused}", refused.code) from refused
             except Permanent:
                 raise
             except BaseException:
@@ -268,11 +227,5 @@ async def _select(imap: Imap, folder: str) -> Selected:
         raise Permanent(f'{imap.host} cannot open the folder "{folder}": {refused.words}; it has {names}') from refused
 
 
-def _chunks(uids: Sequence[int], size: int) -> Iterable[Sequence[int]]:
-    return (uids[at : at + size] for at in range(0, len(uids), size))
-
-
-def _arrival(at: datetime | None) -> int:
-    """When the mail server got it; that is when the customer's waiting began."""
-    now = time.time_ns() // 1_000_000
-    return min(now, int(at.timestamp() * 1000)) if at else now
+def _uid(item: Raw) -> int:
+    return int(item.external_id.rpartition("/")[2])

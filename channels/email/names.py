@@ -11,9 +11,9 @@ _PLAIN = re.compile(r"[^\x20-\x7e]+|&")
 _SHIFTED = re.compile(rb"&([^-]*)-")
 
 
-def spell(folder: str) -> str:
-    """The name of a folder as it goes into a command: modified UTF-7, quoted."""
-    return quoted(encode(folder))
+def spell(folder: str, utf8: bool = False) -> str:
+    """The name of a folder as it goes into a command: quoted, in modified UTF-7 or (RFC 6855) plain UTF-8."""
+    return quoted(folder if utf8 else encode(folder))
 
 
 def encode(folder: str) -> str:

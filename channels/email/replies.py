@@ -13,6 +13,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from channels.email.names import decode
+from desk.channel import RateLimited, Retry
 
 Response = list[bytes]
 Token = tuple[str, bytes]
@@ -27,11 +28,22 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _CODE = re.compile(rb"\[([A-Z0-9-]+)([^\]]*)\]\s*", re.IGNORECASE)
+_STANDS = re.compile(rb"\b(UIDVALIDITY|UIDNEXT|MESSAGES) (\d+)(?=[^()]*\)$)", re.IGNORECASE)
 _NUMBER = re.compile(rb"(\d+) EXISTS\b", re.IGNORECASE)
 
 
-TEMPORARY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"})
-"""Response codes (RFC 5530) that blame neither the command nor the password."""
+BUSY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED", "OVERQUOTA"})
+"""Response codes (RFC 5530, and Gmail's and Exchange's own) that ask for patience with the whole account."""
+
+TEMPORARY = BUSY | {"SERVERBUG", "CONTACTADMIN"}
+"""Response codes that blame neither the command nor the password."""
+
+REST_S = 60.0
+"""How long a server is left alone that says we ask too much, but not for how long."""
+
+_TOO_MUCH = re.compile(r"throttl|too many|simultaneous|overquota|exceeded|\blimit", re.IGNORECASE)
+_SUGGESTED = re.compile(r"backoff time: (\d{1,9}) milliseconds", re.IGNORECASE)
+_PASSING = re.compile(r"too many|simultaneous|authenticated but not connected|try again|temporar", re.IGNORECASE)
 
 
 class Refused(Exception):
@@ -45,9 +57,28 @@ class Refused(Exception):
         super().__init__(f"{command}: {self.words}")
 
     @property
+    def busy(self) -> bool:
+        """True when the server wants to be left alone for a while, whatever it was asked."""
+        return self.code in BUSY
+
+    @property
+    def full(self) -> bool:
+        """True when there is no room for what was to be kept (or, at Gmail, for more traffic)."""
+        return self.code == "OVERQUOTA"
+
+    @property
     def temporary(self) -> bool:
         """True when the server itself says that it is in trouble."""
         return self.code in TEMPORARY
+
+    @property
+    def passing(self) -> bool:
+        """True when a login was refused for another reason than the password.
+
+        Gmail says so without a code ("[ALERT] Too many simultaneous connections"), and so
+        does Exchange ("User is authenticated but not connected").
+        """
+        return self.temporary or bool(_PASSING.search(self.words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +105,15 @@ def words(text: bytes, limit: int = 300) -> str:
     return text.decode(errors="replace").strip()[:limit]
 
 
+def trouble(message: str, code: str = "") -> Retry:
+    """Trouble of the server's own, with the time it wants to be left alone, where it wants that."""
+    if suggested := _SUGGESTED.search(message):
+        return RateLimited(message, int(suggested[1]) / 1000)
+    if code in BUSY - {"UNAVAILABLE", "INUSE"} or _TOO_MUCH.search(message):
+        return RateLimited(message, REST_S)
+    return Retry(message)
+
+
 def exists(responses: Iterable[Response]) -> int:
     """The number of messages that the last EXISTS names."""
     found = [_NUMBER.match(response[0]) for response in responses]
@@ -86,6 +126,16 @@ def status(responses: Iterable[Response], code: str) -> int | None:
     for response in responses:
         if match := pattern.match(response[0]):
             return int(match[1])
+    return None
+
+
+def stands(responses: Iterable[Response]) -> Selected | None:
+    """How a folder stands, by a STATUS response; None where that leaves something out."""
+    for response in responses:
+        if response[0][:7].upper() == b"STATUS ":
+            found = {key.upper(): int(value) for key, value in _STANDS.findall(response[-1].rstrip())}
+            if len(found) == 3:
+                return Selected(found[b"UIDVALIDITY"], found[b"UIDNEXT"], found[b"MESSAGES"])
     return None
 
 

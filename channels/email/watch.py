@@ -1,10 +1,16 @@
-"""The second connection of a mailbox: it listens for news, and makes sure that nobody runs in circles."""
+"""The second connection of a mailbox: it listens for news, and makes sure that nobody runs in circles.
+
+IDLE tells of one folder, NOTIFY (RFC 5465) of all of them. A server that takes IDLE and
+then tells of nothing (some Exchange servers do) costs no more than `poll_s`: that often
+the folders are looked at whatever happens.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from channels.email.replies import Refused
@@ -21,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Waits for news in the first folder; the others are looked at every `poll_s`."""
+    """Waits for news in the first folder, where the server can in all; else the others are looked at every `poll_s`."""
 
     def __init__(self, settings: Settings, connect: Callable[[], Awaitable[Imap]]) -> None:
         self._settings = settings
@@ -29,6 +35,7 @@ class Watch:
         self._imap: Imap | None = None
         self._read: dict[str, int] = {}
         self._woken = float("-inf")
+        self._everywhere = False
 
     def read_up_to(self, folder: str, uid: int) -> None:
         """Everything up to `uid` is known: what is above it when we begin to listen is news."""
@@ -66,11 +73,12 @@ class Watch:
             if self._imap is None or self._imap.closed:
                 self._imap = await self._connect()
                 box = await self._imap.select(folder)
+                self._everywhere = await self._all_folders(self._imap)
                 if box.uidnext - 1 > self._read.get(folder, box.uidnext):
                     return True
             if "IDLE" not in self._imap.capabilities:
                 return False
-            left = seconds if len(settings.folders) == 1 else min(seconds, settings.poll_s)
+            left = seconds if self._everywhere else min(seconds, settings.poll_s)
             while left > 0:
                 turn = min(left, settings.idle_minutes * 60)
                 if await self._imap.idle(turn):
@@ -80,3 +88,12 @@ class Watch:
             self.abort()
             raise
         return True
+
+    async def _all_folders(self, imap: Imap) -> bool:
+        """Have the server tell of every folder, where it can; True when IDLE tells of all there is."""
+        others = self._settings.folders[1:]
+        if others and "NOTIFY" in imap.capabilities:
+            with suppress(Refused):
+                await imap.notify(others)
+                return True
+        return not others

@@ -28,6 +28,8 @@ PATIENCE = 20
 
 _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}$")
 _STATUS = re.compile(rb"\* (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
+_NEWS = re.compile(rb"\d+ (?:EXISTS|RECENT)\b|STATUS ", re.IGNORECASE)
+_VALIDITY = re.compile(rb"OK \[UIDVALIDITY (\d+)\]", re.IGNORECASE)
 _TAGGED = re.compile(rb"[A-Za-z0-9]+ (?:OK|NO|BAD)\b", re.IGNORECASE)
 
 
@@ -71,8 +73,8 @@ class Idle(Exchange):
         self.news = False
 
     def take(self, response: Response) -> None:
-        """Mark news; "still here" and changed flags are none."""
-        if re.match(rb"\d+ (?:EXISTS|RECENT)\b", response[0], re.IGNORECASE):
+        """Mark news, of this folder or (RFC 5465) of another; "still here" and changed flags are none."""
+        if _NEWS.match(response[0]):
             self.news = True
             self.stirred.set()
 
@@ -105,6 +107,7 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
         self.timeout_s = timeout_s
         self.limit_bytes = limit_bytes
         self.reason = ""
+        self._validity = b""
         self._buffer = bytearray()
         self._parts: Response = []
         self._parts_bytes = 0
@@ -139,7 +142,8 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
             raise library.Abort(self.reason or "not connected")
         if self.pending_sync_command is not None:
             raise library.Abort("two commands at a time")
-        if self.state not in library.Commands[command.name].valid_states:
+        known = library.Commands.get(command.name)  # NOTIFY is younger than the library
+        if known is not None and self.state not in known.valid_states:
             raise library.Abort(f"{command.name} makes no sense now")
         self.pending_sync_command = command
         self.send(str(command))
@@ -273,6 +277,10 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
     def _untagged(self, command: Exchange | None, response: Response) -> None:
         if response[0][:4].upper() == b"BYE ":
             self.reason = f"the server said goodbye: {words(response[0][4:])}"
+        if match := _VALIDITY.match(response[0]):
+            if match[1] != self._validity and not (command and command.name == "SELECT"):
+                raise library.Abort("it exchanged the folder while it was open")
+            self._validity = match[1]
         if command is not None:
             command.take(response)
             if command.size_bytes > self.limit_bytes:
