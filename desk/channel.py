@@ -234,10 +234,14 @@ class Poller(Protocol):
     """A channel that can be asked what is new."""
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
-        """Everything after `cursor` (None: the account as it stands), in batches, then end."""
+        """Everything after `cursor` (None: the account as it stands), in batches, then end.
+
+        The next batches are asked for while earlier ones are still being committed: where
+        asking acknowledges what came before, wait for its `confirm`.
+        """
 
     async def confirm(self, batch: Batch) -> None:
-        """`batch` is committed here: tell the other side (flag, move, acknowledge)."""
+        """`batch` (or several in a row, as one) is committed here: tell the other side (flag, move, acknowledge)."""
 
 
 @runtime_checkable

@@ -69,7 +69,7 @@ class RelayConfig:
 
     log: str = "-"
     log_level: str = "info"
-    workers: int = 1
+    workers: int = 2
     lease_s: int = 30
 
 

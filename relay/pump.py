@@ -1,36 +1,79 @@
-"""The way in: ask a channel what is new, parse it, commit it with the cursor, then say so."""
+"""The way in: ask a channel what is new, parse it, commit it with the cursor, then say so.
+
+While some batches are committed those behind them are fetched and parsed: the mail
+server, the workers and the disk are busy at the same time. What is between is bounded,
+stays in the channel's order, and is lost without harm: the cursor does not know of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 
-from desk.channel import Batch, Inbound, Permanent, Poller, Stream
+from desk.channel import Batch, Inbound, Permanent, Poller, Raw, Stream
 from desk.intake import Intake, Taken, take_in
 from desk.perform import new_batch_id
 from desk.store import Batch as Header
 from relay.engine import Engine, Station
 from relay.log import log
 
+AHEAD_BYTES = 8 * 1024 * 1024
+"""So much may be fetched and not yet committed, and one batch more: it is what the relay's memory is about."""
+
+TOGETHER = 1_000
+"""Messages in one transaction, at most."""
+
 
 async def pump(engine: Engine, station: Station) -> None:
     """Keep one account read, for ever; raises ChannelError when the other side fails."""
     channel = station.channel
-    assert isinstance(channel, Poller)
     how = Intake(station.name, station.kind, engine.config, engine.signer, _own(engine))
-    cursor = await engine.call(engine.store.cursor, station.name)
-    trouble = ""
     while True:
-        async for batch in channel.poll(cursor):
-            await _take(engine, station, how, batch)
-            trouble = await _confirm(channel, batch)
-            cursor = batch.cursor
+        trouble = await _read(engine, station, how)
         await engine.report(f"pump:{station.name}", trouble or "ok")
         if isinstance(channel, Stream):
             await channel.wait(station.poll_s)
         else:
             await asyncio.sleep(station.poll_s)
+
+
+async def _read(engine: Engine, station: Station, how: Intake) -> str:
+    """Take in all that is new; what the other side does not let us tell it, in words."""
+    channel = station.channel
+    assert isinstance(channel, Poller)
+    cursor = await engine.call(engine.store.cursor, station.name)
+    ahead = _Ahead()
+    fetching = asyncio.create_task(_fetch(engine, station, channel, cursor, ahead))
+    trouble = ""
+    try:
+        while ready := await ahead.take():
+            batch, items = _joined(ready)
+            taken = await engine.call(commit, engine, how, items, batch.cursor)
+            log.info(
+                "taken in",
+                extra={"account": station.name, "messages": taken.messages, "tickets": taken.tickets, "doubles": taken.doubles},
+            )  # fmt: skip
+            trouble = await _confirm(channel, batch) or trouble
+        await fetching
+    finally:
+        fetching.cancel()
+        ahead.drop()
+        await asyncio.gather(fetching, return_exceptions=True)
+    return trouble
+
+
+async def _fetch(engine: Engine, station: Station, channel: Poller, cursor: str | None, ahead: _Ahead) -> None:
+    """Fetch what is new and have it parsed, as far ahead as there is room."""
+    try:
+        async for batch in channel.poll(cursor):
+            await ahead.room()
+            ahead.put(batch, asyncio.create_task(engine.workers.prepare(station.parse, batch.items)))
+    finally:
+        ahead.end()
 
 
 async def _confirm(channel: Poller, batch: Batch) -> str:
@@ -47,18 +90,81 @@ def _own(engine: Engine) -> frozenset[str]:
     return frozenset(identity.value for station in engine.stations for identity in station.channel.addresses)
 
 
-async def _take(engine: Engine, station: Station, how: Intake, batch: Batch) -> Taken:
-    items = await engine.workers.prepare(station.parse, batch.items)
-    taken = await engine.call(commit, engine, how, items, batch.cursor)
-    log.info(
-        "taken in",
-        extra={"account": station.name, "messages": taken.messages, "tickets": taken.tickets, "doubles": taken.doubles},
-    )
-    return taken
-
-
 def commit(engine: Engine, how: Intake, items: Sequence[Inbound], cursor: str | None) -> Taken:
     """Put a batch into the store, durably."""
     at = engine.now()
     header = Header(new_batch_id(at, os.urandom(8)), at, source=how.account)
     return engine.store.write(lambda tx: take_in(tx, how, items, header, cursor))
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A batch on its way through the workers."""
+
+    batch: Batch
+    parsed: asyncio.Task[list[Inbound]]
+    size_bytes: int
+
+
+def _joined(ready: Sequence[_Fetched]) -> tuple[Batch, list[Inbound]]:
+    """Batches in a row as one, and its messages parsed."""
+    raw = tuple(chain.from_iterable(one.batch.items for one in ready))
+    return Batch(raw, ready[-1].batch.cursor), [item for one in ready for item in one.parsed.result()]
+
+
+class _Ahead:
+    """Batches that are fetched and not yet committed, in order."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Fetched] = deque()
+        self._taken_bytes = 0
+        self._ended = False
+        self._changed = asyncio.Event()
+
+    async def room(self) -> None:
+        """Return when another batch may be fetched."""
+        while sum(one.size_bytes for one in self._waiting) + self._taken_bytes > AHEAD_BYTES:
+            await self._change()
+
+    def put(self, batch: Batch, parsed: asyncio.Task[list[Inbound]]) -> None:
+        """Another batch, behind all others."""
+        size = sum(len(item.data) for item in batch.items if isinstance(item, Raw))
+        self._waiting.append(_Fetched(batch, parsed, size))
+        self._changed.set()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._ended = True
+        self._changed.set()
+
+    async def take(self) -> list[_Fetched]:
+        """What is to be committed next: a batch and those already fetched behind it; nothing at the end.
+
+        What was taken before is done. Waiting for the workers to get through what is here
+        costs little, and the store does a thousand messages in half the time of ten hundreds.
+        """
+        self._taken_bytes = 0
+        self._changed.set()
+        while not self._waiting:
+            if self._ended:
+                return []
+            await self._change()
+        ready: list[_Fetched] = []
+        while self._waiting and (not ready or _count([*ready, self._waiting[0]]) <= TOGETHER):
+            await self._waiting[0].parsed
+            ready.append(self._waiting.popleft())
+            self._taken_bytes += ready[-1].size_bytes
+        return ready
+
+    def drop(self) -> None:
+        """Forget what was not taken."""
+        for one in self._waiting:
+            one.parsed.cancel()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+def _count(ready: Sequence[_Fetched]) -> int:
+    return sum(len(one.batch.items) for one in ready)

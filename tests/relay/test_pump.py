@@ -1,0 +1,168 @@
+"""relay.pump: fetching, parsing and committing overlap, and nothing is lost or told too early."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.channel import Batch, Capabilities, Inbound, Permanent, Raw, Retry
+from desk.errors import StoreError
+from desk.model import Identity
+from relay import pump as module
+from relay.engine import Engine, Station
+from relay.workers import Workers
+from tests.relays import CONFIG, SIGNER, Room, now, running, until
+
+
+class Scripted:
+    """A channel with `count` batches of ten items of `size` bytes; what happens is written to `log`."""
+
+    capabilities = Capabilities()
+    addresses: Sequence[Identity] = (Identity("email", "support@desk.test"),)
+
+    def __init__(self, count: int, size: int = 10) -> None:
+        self.count, self.size = count, size
+        self.log: list[str] = []
+        self.fail_at: int | None = None
+        self.refuse: Exception | None = None
+        self.committed = lambda: 0
+        self.furthest = 0
+
+    async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
+        for number in range(int(cursor or 0), self.count):
+            if number == self.fail_at:
+                self.fail_at = None
+                raise Retry("the line went dead")
+            self.furthest = max(self.furthest, number + 1 - self.committed())
+            self.log.append(f"fetch {number}")
+            items = tuple(Raw(f"x/{number}/{i}", b"x" * self.size, now()) for i in range(10))
+            yield Batch(items, str(number + 1))
+            await asyncio.sleep(0)
+
+    async def confirm(self, batch: Batch) -> None:
+        self.log.append(f"confirm {batch.cursor}")
+        if self.refuse:
+            raise self.refuse
+
+    async def check(self) -> Sequence[str]:
+        return ()
+
+    async def close(self) -> None:
+        pass
+
+
+def parse(raw: Raw) -> Inbound:
+    """Item `x/7/3` as a message of its own."""
+    return Inbound(raw.external_id, raw.received_at, Identity("email", "ann@example.com"), raw.external_id, message_id=raw.external_id)  # fmt: skip
+
+
+def engine(room: Room, channel: Any) -> tuple[Engine, Station]:
+    station = Station("scripted", "email", channel, parse, 0.01)
+    return Engine(room.store, CONFIG, SIGNER, [station], "a", now, Workers(0)), station
+
+
+def kept(room: Room) -> list[str]:
+    """What came in through the scripted channel, in the order of the store."""
+    rows = room.store._execute("SELECT external_id FROM external WHERE account = 'scripted' ORDER BY message")  # type: ignore[attr-defined]
+    return [row[0] for row in rows]
+
+
+def expected(count: int) -> list[str]:
+    return [f"x/{n}/{i}" for n in range(count) for i in range(10)]
+
+
+async def test_all_comes_in_order_and_is_confirmed_after_its_commit(tmp_path: Path) -> None:
+    room, channel = Room(tmp_path), Scripted(20)
+    here, station = engine(room, channel)
+    original = channel.confirm
+
+    async def confirm(batch: Batch) -> None:
+        assert int(room.store.cursor("scripted") or 0) >= int(batch.cursor)
+        await original(batch)
+
+    channel.confirm = confirm  # type: ignore[method-assign]
+    async with running(module.pump(here, station)):
+        await until(lambda: "confirm 20" in channel.log, "the last batch to be confirmed")
+    assert kept(room) == expected(20)
+
+
+async def test_next_is_fetched_while_the_last_is_committed(tmp_path: Path) -> None:
+    room, channel = Room(tmp_path), Scripted(3)
+    here, station = engine(room, channel)
+    gate, begun = asyncio.Event(), asyncio.Event()
+    original = here.call
+
+    async def call(work: Any, *args: Any, **kwargs: Any) -> Any:
+        if work is module.commit and not begun.is_set():
+            begun.set()
+            await gate.wait()
+        return await original(work, *args, **kwargs)
+
+    here.call = call  # type: ignore[method-assign]
+    async with running(module.pump(here, station)):
+        await begun.wait()
+        await until(lambda: "fetch 2" in channel.log, "the fetching to go on meanwhile")
+        assert not any(said.startswith("confirm") for said in channel.log)
+        gate.set()
+        await until(lambda: "confirm 3" in channel.log, "the end")
+
+
+async def test_no_more_is_fetched_ahead_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AHEAD_BYTES", 25_000)
+    room, channel = Room(tmp_path), Scripted(40, size=1_000)
+    channel.committed = lambda: int(room.store.cursor("scripted") or 0)
+    here, station = engine(room, channel)
+    async with running(module.pump(here, station)):
+        await until(lambda: "confirm 40" in channel.log, "the end")
+    # Three batches fill the room, a fourth waits at the door.
+    assert channel.furthest <= 5
+    assert kept(room) == expected(40)
+
+
+async def test_what_came_before_a_break_is_kept_and_the_rest_comes_later(tmp_path: Path) -> None:
+    room, channel = Room(tmp_path), Scripted(10)
+    channel.fail_at = 6
+    here, station = engine(room, channel)
+    with pytest.raises(Retry, match="went dead"):
+        await module.pump(here, station)
+    assert kept(room) == expected(6)
+    assert room.store.cursor("scripted") == "6"
+    assert channel.log[-1] == "confirm 6"
+    async with running(module.pump(here, station)):
+        await until(lambda: "confirm 10" in channel.log, "the rest")
+    assert kept(room) == expected(10)
+
+
+async def test_commit_that_fails_confirms_nothing_and_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, channel = Room(tmp_path), Scripted(5)
+    here, station = engine(room, channel)
+
+    def full(*_: Any) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "commit", full)
+        with pytest.raises(StoreError):
+            await module.pump(here, station)
+    assert kept(room) == []
+    assert not any(said.startswith("confirm") for said in channel.log)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    async with running(module.pump(here, station)):
+        await until(lambda: "confirm 5" in channel.log, "all of it, afterwards")
+    assert kept(room) == expected(5)
+
+
+async def test_refused_confirmation_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    room, channel = Room(tmp_path), Scripted(3)
+    channel.refuse = Permanent("the folder is read-only")
+    here, station = engine(room, channel)
+    async with running(module.pump(here, station)):
+        await until(lambda: "pump:scripted" in here.health, "the health to be told")
+    assert here.health["pump:scripted"] == "ok, but the folder is read-only"
+    assert kept(room) == expected(3)
