@@ -131,6 +131,13 @@ class User:
             shutil.chown(file, OWNER, "nogroup")
             file.rename(self._maildir / "new" / name)
 
+    def fill(self, maildir: Path) -> None:
+        """Put copies of all messages of another Maildir into the inbox, unread."""
+        for number, file in enumerate(sorted(f for part in ("cur", "new") for f in (maildir / part).iterdir())):
+            place = self._maildir / "new" / f"{1_700_000_000 + number}.M{number:07}.test"
+            shutil.copyfile(file, place)
+            shutil.chown(place, OWNER, "nogroup")
+
     def renumber(self) -> None:
         """Give the inbox a new UIDVALIDITY, as a restored or moved mailbox gets one."""
         uidlist = self._maildir / "dovecot-uidlist"
