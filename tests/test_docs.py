@@ -126,3 +126,14 @@ def test_models_are_structs() -> None:
     from desk.model import Agent
 
     assert set(structs.asdict(Agent("kim"))) <= coded(CLI)
+
+
+def test_every_key_of_the_screen_is_in_its_page() -> None:
+    """By its sign; `enter`, `pagedown` and their like are named in words."""
+    from tui import keymap
+
+    page = coded(read("keys.md"))
+    asked = {key for action in load().values() for key in action.keys.split()}
+    for key in {*keymap.QUEUE, *keymap.TICKET, *asked}:
+        if len(key) == 1 or key.startswith("^") or key == "gg":
+            assert key in page, key
