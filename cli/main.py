@@ -102,7 +102,9 @@ def _global_options() -> list[click.Option]:
         click.Option(["--config"], metavar="FILE", help="Read this configuration file"),
         click.Option(["--as", "as_agent"], metavar="AGENT", help="Act as this agent (where an admin allows it)"),
         click.Option(["--plain"], is_flag=True, default=None, help="One line a thing, no decoration"),
-        click.Option(["--limit"], type=click.IntRange(0, 1_000_000_000), default=None, help="At most so many lines; 0 for all"),
+        click.Option(
+            ["--limit"], type=click.IntRange(0, 1_000_000_000), default=None, help="At most so many lines; 0 for all"
+        ),
         click.Option(["--no-color", "color"], flag_value=False, default=None, type=bool, help="No colours"),
     ]
 
