@@ -82,15 +82,29 @@ TOKEN_LIMIT = 64
 INDEXED_LIMIT = 1_000_000
 """How much of one text is indexed, in characters."""
 
-#: Scripts written without spaces: a run of them is indexed as overlapping pairs.
-_DENSE = "\u0e00-\u0e7f\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
+#: Scripts written without spaces (Thai, Lao, Burmese, Khmer, Korean among them for its endings): a run of
+#: them is indexed as overlapping pairs.
+_DENSE = (
+    "\u0e01-\u0e3e\u0e40-\u0e4e\u0e81-\u0eff\u1000-\u1049\u104c-\u109f\u1780-\u17d3\u17dc-\u17ff\u1100-\u11ff\u3005-\u3007"
+    "\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
+)
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
+
+#: Letters that a keyboard without them writes so, and one apostrophe that counts as a letter; the kashida only
+#: stretches a word, and what cannot be seen is typed by nobody.
+_ALIKE = str.maketrans(
+    {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "ی": "ي", "ى": "ي", "ک": "ك", "\u02bc": " "}
+)  # fmt: skip
+_UNSEEN = "\u00ad\u034f\u061c\u0640\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef"
+
+
+# All compiled when first needed: most texts are ASCII, and most verbs look for nothing. Each is one class of
+# characters, looked up in a table; alternatives and \d would double the time of a text.
 
 
 @cache
-def _runs() -> re.Pattern[str]:
-    # Compiled when first needed: most texts are ASCII, and most verbs look for nothing.
-    return re.compile(rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
+def _runs(indic: str = "") -> re.Pattern[str]:
+    return re.compile(rf"[{_DENSE}]+|(?:[^\W_{_DENSE}]|[{indic}])+" if indic else rf"[{_DENSE}]+|[^\W_{_DENSE}]+")
 
 
 @cache
@@ -100,16 +114,45 @@ def _dense() -> re.Pattern[str]:
 
 @cache
 def _marks() -> re.Pattern[str]:
-    # Marks that make no other letter. The breve of й stays, as do voiced kana and the vowels of Indic scripts and Thai.
+    # Marks that make no other letter: not those of voiced kana, and not the vowels of Indic scripts and Thai.
     return re.compile(
-        r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+        "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8"
+        rf"\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff{_UNSEEN}]"
     )
 
 
-def _fold(text: str) -> str:
-    """Lower case, compatibility forms unified, accents gone (ё = е, ü = u, Ａ = a)."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return decomposed if decomposed.isascii() else unicodedata.normalize("NFC", _marks().sub("", decomposed))
+@cache
+def _indic() -> str:
+    # To \w they are no part of a word, but they are as much of one as letters.
+    blocks = map(chr, (*range(0x900, 0xE00), *range(0xF00, 0x1000)))
+    return "".join(c for c in blocks if unicodedata.category(c)[0] == "M")
+
+
+@cache
+def _odd() -> re.Pattern[str]:
+    digits = "".join(c for c in map(chr, (*range(0x660, 0x1C60), *range(0xA620, 0xAC00))) if c.isdecimal())
+    return re.compile(f"[{digits}{''.join(map(chr, _ALIKE))}{_indic()}]")
+
+
+def _fold(text: str) -> tuple[str, re.Pattern[str]]:
+    """Lower case, compatibility forms unified, accents gone (ё = е, ü = u, Ａ = a, ٤ = 4); and what cuts it into runs."""
+    # Signs made of letters stand beside a word or number and are no part of it.
+    text = text.replace("№", " ").replace("™", " ")
+    # Taken apart before it is made small: ㎾ and 𝐀 are capitals inside.
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    if folded.isascii():
+        return folded, _runs()
+    # The breve of й is no accent.
+    folded = _marks().sub("", folded.replace("и\u0306", "й"))
+    if _odd().search(folded):
+        folded = _odd().sub(_plain, folded)
+        return unicodedata.normalize("NFC", folded), _runs(_indic())
+    return unicodedata.normalize("NFC", folded), _runs()
+
+
+def _plain(found: re.Match[str]) -> str:
+    digit = unicodedata.decimal(found[0], None)
+    return found[0].translate(_ALIKE) if digit is None else str(digit)
 
 
 def tokens(text: str) -> list[str]:
@@ -125,7 +168,8 @@ def tokens(text: str) -> list[str]:
             return ascii_found
         return [token[:TOKEN_LIMIT] for token in ascii_found]
     found: list[str] = []
-    for run in _runs().findall(_fold(text[:INDEXED_LIMIT])):
+    folded, runs = _fold(text[:INDEXED_LIMIT])
+    for run in runs.findall(folded):
         if _dense().match(run):
             found.extend([run[i : i + 2] for i in range(len(run) - 1)])
             found.append(run[-1])
