@@ -200,6 +200,11 @@ def test_our_own_address_gets_nothing_by_a_number(room: Room) -> None:
     assert "suspended:ourselves" in last(room, 6).flags
 
 
+def test_a_number_of_another_desks_archive_is_not_ours(room: Room) -> None:
+    ours = room.mail(60, subject="[#2]", sender=Identity("email", ADDRESS), to=(Identity("email", "c1@acme.example"),))
+    assert room.receive(ours, silent=True, account="import").touched == {6}
+
+
 def test_a_message_to_a_closed_ticket_becomes_a_follow_up(room: Room) -> None:
     room.do("status closed", 2)
     room.answer(2)

@@ -14,6 +14,7 @@ from desk.blobs import Blob
 from desk.errors import Busy, StoreError
 from desk.query import EVERYTHING
 from storage import engine, open_store
+from storage.blobs import Blobs
 from tests.desks import Room
 from tests.servers import missing
 
@@ -140,6 +141,24 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(small: Path) -> None:
 
 def _make_room(point: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=16m", str(point)], check=True)
+
+
+def test_no_row_refers_to_bytes_that_were_not_kept(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = Blob.of(b"raw")
+    mail = room.mail(60, raw=raw.key, blobs=(raw,))
+
+    def lost(self: Blobs) -> None:
+        self.rollback()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Blobs, "commit", lost)
+        with pytest.raises(StoreError, match="disk I/O error; nothing was changed"):
+            room.receive(mail)
+    assert room.store.numbers().messages == 5
+    assert room.store.check() == []
+    assert room.receive(mail).messages == 1
+    assert room.store.blob(raw.key) == b"raw"
 
 
 def test_after_an_error_the_next_change_is_whole(room: Room) -> None:
