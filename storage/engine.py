@@ -51,10 +51,14 @@ class Engine:
 
     # -- connections ----------------------------------------------------------
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
         """A new connection with the settings that every one of ours has."""
         try:
-            conn = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            conn = sqlite3.connect(
+                self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, factory=kind
+            )
+            if isinstance(conn, Reader):
+                conn.path = self.path
             conn.execute("PRAGMA trusted_schema = OFF")
             conn.execute("PRAGMA temp_store = MEMORY")
             conn.execute("PRAGMA mmap_size = 268435456")
@@ -67,7 +71,7 @@ class Engine:
     def _read(self) -> sqlite3.Connection:
         conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
         if conn is None:
-            conn = self._local.conn = self.connect()
+            conn = self._local.conn = self.connect(Reader)
             with self._queued:
                 self._readers.append(conn)
         return conn
@@ -189,14 +193,30 @@ def explained(path: Path) -> Iterator[None]:
     """SQLite's errors as sentences with a next step."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            raise Busy(
-                f"{path}: another process holds the store for over {_BUSY_S} s; deskhand doctor names it"
-            ) from error
-        if "full" in text:
-            raise StoreError(f"{path}: the disk is full; nothing was changed, make room and do it again") from error
-        raise StoreError(f"{path}: {text}; nothing was changed") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: {error}; look at it with: deskhand doctor") from error
+        raise told(path, error) from error
+
+
+def told(path: Path, error: sqlite3.DatabaseError) -> StoreError:
+    """What SQLite says, as a sentence with a next step."""
+    text = str(error)
+    if not isinstance(error, sqlite3.OperationalError):
+        return StoreError(f"{path}: {text}; look at it with: deskhand doctor")
+    if "locked" in text or "busy" in text:
+        return Busy(f"{path}: another process holds the store for over {_BUSY_S} s; deskhand doctor names it")
+    if "full" in text:
+        return StoreError(f"{path}: the disk is full; nothing was changed, make room and do it again")
+    return StoreError(f"{path}: {text}; nothing was changed")
+
+
+class Reader(sqlite3.Connection):
+    """A connection that reads, and fails in sentences."""
+
+    path: Path
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Run a statement; StoreError."""
+        try:
+            return super().execute(statement, parameters)
+        except sqlite3.DatabaseError as error:
+            raise told(self.path, error) from error

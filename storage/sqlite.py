@@ -43,7 +43,7 @@ def open_sqlite(
         except OSError as error:
             raise StoreError(f"{path}: cannot be created ({error.strerror})") from error
     store = SqliteStore(path, url, config)
-    conn = store._read
+    conn = store.connect()
     try:
         with explained(path):
             fresh = migrate.version(conn) == 0
@@ -54,6 +54,8 @@ def open_sqlite(
     except BaseException:
         store.close()
         raise
+    finally:
+        conn.close()
     return store
 
 

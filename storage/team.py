@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +129,11 @@ class TeamRoom(Engine):
     def check(self) -> list[str]:
         from storage.upkeep import check
 
-        return check(self._read, blob_path(self.path))
+        with closing(self.connect()) as conn:
+            return check(conn, blob_path(self.path))
 
     def backup(self, path: str) -> None:
         from storage.upkeep import backup
 
-        backup(self._read, self.path, blob_path(self.path), Path(path))
+        with closing(self.connect()) as conn:
+            backup(conn, self.path, blob_path(self.path), Path(path))

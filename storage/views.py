@@ -12,7 +12,7 @@ from desk.query import Node
 from desk.store import SORTS, Page, Row
 from desk.text import one_line, words
 from storage import reads, rows
-from storage.engine import Engine, explained
+from storage.engine import Engine
 from storage.find import Finder, natural_sort
 from storage.search import compile_query
 
@@ -38,12 +38,11 @@ class Views(Engine):
         """Numbers and keys, all as of one moment."""
         assert sort in SORTS, sort
         conn = self._read
-        with explained(self.path):
-            conn.execute("BEGIN")
-            try:
-                return Finder(conn, query).page(sort, after, limit)
-            finally:
-                conn.execute("COMMIT")
+        conn.execute("BEGIN")
+        try:
+            return Finder(conn, query).page(sort, after, limit)
+        finally:
+            conn.execute("COMMIT")
 
     def page(
         self,
@@ -65,11 +64,8 @@ class Views(Engine):
         return natural_sort(query)
 
     def count(self, query: Node) -> int:
-        with explained(self.path):
-            asked = compile_query(query)
-            return int(
-                self._read.execute(f"SELECT count(*) FROM ticket WHERE {asked.where}", asked.params).fetchone()[0]
-            )
+        asked = compile_query(query)
+        return int(self._read.execute(f"SELECT count(*) FROM ticket WHERE {asked.where}", asked.params).fetchone()[0])
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         found: dict[int, Row] = {}

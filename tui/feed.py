@@ -9,12 +9,11 @@ from textual.message import Message
 
 from desk.events import Record
 from desk.model import Account, Millis
-from desk.store import Store
+from desk.store import Store, relay_runs
 
 _SLICE_S = 1.0
 _STEP = 1_000
 _HOUSE_EVERY = 5
-RELAY = "relay"
 
 
 class Touched(Message):
@@ -103,8 +102,7 @@ class Feed:
 
 def house(store: Store, now: Millis) -> House:
     """Look how the desk fares."""
-    relay = any(lease.name == RELAY and lease.until > now for lease in store.leases())
-    return House(store.accounts(), relay)
+    return House(store.accounts(), relay_runs(store, now))
 
 
 def touched(records: Iterable[Record]) -> set[int]:

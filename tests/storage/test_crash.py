@@ -102,7 +102,7 @@ def looked_at(folder: Path) -> list[str]:
 def sweep(made: str, folder: str, first: int, step: int) -> None:
     """Kill the shift at every `step`-th statement until a run ends by itself; prints what was wrong, and how many there were."""
     connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **more: connect(*args, **more, factory=Counted)  # type: ignore[assignment,call-overload]
+    sqlite3.connect = lambda *args, **more: connect(*args, **(more | {"factory": Counted}))  # type: ignore[assignment,call-overload]
     wrong: dict[int, list[str]] = {}
     for fatal in range(first, 100_000, step):
         here = Path(folder) / str(fatal)

@@ -193,7 +193,7 @@ def test_no_relay_is_told_and_a_relay_is_not(tmp_path: Path) -> None:
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
             await screen.see("no relay is running: nothing is fetched or sent; start: deskhand relay")
-        store.lease("relay", "somebody", NOW, NOW + HOUR)
+        store.lease("relay:host:1", "somebody", NOW, NOW + HOUR)
         async with shown(front(desk, who)) as screen:
             await screen.see("VPN drops")
             assert "no relay" not in screen.text

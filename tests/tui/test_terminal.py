@@ -126,7 +126,7 @@ def test_no_hostile_byte_reaches_the_terminal(tmp_path: Path) -> None:
 
 def test_a_cursor_key_costs_less_than_a_hundred_bytes(tmp_path: Path) -> None:
     store, _, _ = make_desk(tmp_path, tickets=20)
-    store.lease("relay", "somebody", NOW, NOW + 10**9)
+    store.lease("relay:host:1", "somebody", NOW, NOW + 10**9)
     store.close()
     with terminal(tmp_path) as screen:
         screen.see("20 tickets")
