@@ -72,6 +72,17 @@ def test_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         Password(password_file=str(path)).resolve("me")
 
 
+def test_credential_of_the_service_manager_is_read_whatever_its_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = private(tmp_path / "support.password")
+    file.chmod(0o440)
+    with pytest.raises(AuthRequired):
+        Password(password_file=str(file)).resolve("me")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert Password(password_file=str(file)).resolve("me").reveal() == CANARY
+
+
 def test_missing_and_empty_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(AuthRequired, match="No such file"):
         Password(password_file=str(tmp_path / "none")).resolve("me")
