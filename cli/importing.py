@@ -6,7 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +20,8 @@ from desk.errors import NotFound
 from desk.intake import Intake, Taken, take_in
 from desk.model import Account, Status
 from desk.store import Batch, Store
-from relay.workers import ITEM_S, Workers
+from relay.limits import ITEM_S
+from relay.workers import Workers
 
 SHARE = 100
 """Messages a worker parses at once."""
@@ -117,7 +118,7 @@ def _result(pool: Workers, parse: Any, future: Future[list[Inbound]], raws: list
 
     try:
         return future.result(ITEM_S * len(raws))
-    except (BrokenProcessPool, TimeoutError):
+    except (BrokenProcessPool, CancelledError, MemoryError, TimeoutError):
         pool.close()
         # One of these broke a worker: the slow way finds out which, and keeps it raw.
         return asyncio.run(pool.prepare(parse, raws))

@@ -16,23 +16,50 @@ from concurrent.futures.process import BrokenProcessPool
 from desk.blobs import Blob
 from desk.channel import Inbound, Raw
 from desk.intake import prepare
+from relay.limits import ITEM_BYTES, ITEM_S, Limits, TimeLimit
 
 Parse = Callable[[Raw], Inbound]
-
-ITEM_S = 5.0
-"""How long one item may take."""
 
 SHARE = 25
 """Items a worker is given at once."""
 
+START_S = 5.0
+"""How long a worker may take to begin."""
 
-def _quiet() -> None:
+_limits: Limits | None = None
+
+
+def _begin() -> None:
+    """Make this process a worker."""
+    global _limits
     # Ctrl-C belongs to the parent, which ends its workers in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limits = Limits()
 
 
 def _prepare_all(parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[Inbound]:
-    return [prepare(item, parse) for item in items]
+    if _limits is None:
+        return [prepare(item, parse) for item in items]
+    try:
+        return [_bounded(_limits, parse, item) for item in items]
+    finally:
+        _limits.rest()
+
+
+def _bounded(limits: Limits, parse: Parse | None, item: Raw | Inbound) -> Inbound:
+    """`item` prepared; one that wants too much costs only itself."""
+    problem = ""
+    try:
+        with limits.item():
+            return prepare(item, parse)
+    except TimeLimit:
+        problem = f"it takes over {ITEM_S:.0f} seconds to read"
+    except MemoryError:
+        problem = f"it takes over {ITEM_BYTES // 1024 // 1024} MB to read"
+    # Outside of the handlers: what the item had is let go by now.
+    if isinstance(item, Inbound):
+        raise MemoryError(problem)
+    return unparsed(item, problem)
 
 
 def unparsed(item: Raw, problem: str) -> Inbound:
@@ -67,7 +94,7 @@ class Workers:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["desk.intake"])
-            self._pool = ProcessPoolExecutor(self._count, context, _quiet)
+            self._pool = ProcessPoolExecutor(self._count, context, _begin)
         return self._pool.submit(_prepare_all, parse, items)
 
     async def prepare(self, parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[Inbound]:
@@ -81,21 +108,35 @@ class Workers:
     async def _share(self, parse: Parse, items: Sequence[Raw | Inbound]) -> list[Inbound]:
         try:
             return await self._attempt(parse, items)
-        except (BrokenProcessPool, TimeoutError) as error:
-            if len(items) > 1:
-                # Somebody in this share (or beside it) broke the worker: find out who, one by one.
-                return [inbound for item in items for inbound in await self._share(parse, [item])]
-            item = items[0]
+        except (BrokenProcessPool, TimeoutError, MemoryError):
+            # Somebody in this share, or in one beside it, broke the workers. Who it was shows
+            # in a worker that belongs to one item at a time.
+            alone = Workers(1)
+            try:
+                return [await alone._judged(parse, item) for item in items]
+            finally:
+                alone.close()
+
+    async def _judged(self, parse: Parse, item: Raw | Inbound) -> Inbound:
+        try:
+            return (await self._attempt(parse, [item]))[0]
+        except (BrokenProcessPool, TimeoutError, MemoryError) as error:
             assert isinstance(item, Raw)
-            return [unparsed(item, "it took too long" if isinstance(error, TimeoutError) else "it broke the parser")]
+            return unparsed(item, "it took too long" if isinstance(error, TimeoutError) else "it broke the parser")
 
     async def _attempt(self, parse: Parse, items: Sequence[Raw | Inbound]) -> list[Inbound]:
         future = self.submit(parse, items)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), ITEM_S * len(items))
+            return await asyncio.wait_for(asyncio.wrap_future(future), ITEM_S * len(items) + START_S)
         except (BrokenProcessPool, TimeoutError):
             self.close()
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Somebody beside us closed the pool before it was our turn.
+            raise BrokenProcessPool("the pool was closed") from None
 
     def close(self) -> None:
         """End the workers, also the one that hangs."""
