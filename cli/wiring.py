@@ -99,8 +99,7 @@ class Session:
         if store.setting("secret") is not None:
             return
         at = now()
-        store.set_setting("secret", os.urandom(32).hex())
-        if not store.agents():
+        if store.first_setting("secret", os.urandom(32).hex()) and not store.agents():
             store.save_agent(
                 Agent(_login(), role=Role.ADMIN, uid=os.getuid()), self.batch(at, None, "the store was made")
             )
@@ -190,7 +189,8 @@ def station(config: Config, name: str) -> Station:
         raise source.error(("channels", name, "kind"), str(error)) from error
     settings = build(module.Settings, table, source, ("channels", name))
     channel = module.open(name, settings)
-    return Station(name, kind, channel, getattr(module, "parse", None), float(getattr(settings, "poll_s", 60)))
+    parse = getattr(channel, "parser", None) or getattr(module, "parse", None)
+    return Station(name, kind, channel, parse, float(getattr(settings, "poll_s", 60)))
 
 
 def session() -> Session:

@@ -63,8 +63,10 @@ class Inbound:
     `at` is what the sender's clock said (None if it said nothing usable),
     `received_at` what ours did. Ids carry no angle brackets. `automatic` is None or
     one of "auto-reply", "bounce", "list", "feedback". `problems` are sentences for a
-    person who debugs the channel. `blobs` holds the bytes that `raw` and
-    `attachments` name. `unreadable` marks what is little more than kept bytes, to be
+    person who debugs the channel. `protection` says what the sender did to the message
+    ("signed", "encrypted", "signed, encrypted"), `authentication` what our own server says
+    of the sender ("spf=pass dkim=pass dmarc=fail"), `spam` that it calls it spam. `blobs`
+    holds the bytes that `raw` and `attachments` name. `unreadable` marks what is little more than kept bytes, to be
     tried again by a later version. `words` (search tokens) and `digest` (what a twin of this
     message has too) are filled in by `desk.intake.prepare`, beside the parser.
     """
@@ -88,6 +90,9 @@ class Inbound:
     automatic: str | None = None
     bounce: Bounce | None = None
     problems: tuple[str, ...] = ()
+    protection: str | None = None
+    authentication: str = ""
+    spam: bool = False
     unreadable: bool = False
     raw: str | None = None
     blobs: tuple[Blob, ...] = ()

@@ -117,17 +117,27 @@ def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor:
 
 
 def _twin(tx: Tx, how: Intake, item: Inbound) -> Held | None:
-    if item.message_id and item.message_id.startswith("deskhand.") and item.sender and item.sender.value in how.own:
-        # What we sent comes back by way of a copy to ourselves or a Sent folder.
-        echo = [h for h in tx.held((item.message_id,)) if h.message_id == item.message_id]
-        if echo:
-            return echo[0]
+    if item.message_id and item.message_id.startswith("deskhand."):
+        # What we sent comes back by way of a copy to ourselves, a Sent folder, or a list that changes From.
+        echo = next((h for h in tx.held((item.message_id,)) if h.message_id == item.message_id), None)
+        if echo and (_is_ours(item, how) or _repeats(item.text, tx.message(echo.message).text)):
+            return echo
     return tx.twin(item.message_id, item.digest) if item.digest else None
+
+
+def _is_ours(item: Inbound, how: Intake) -> bool:
+    return item.sender is not None and item.sender.value in how.own
+
+
+def _repeats(text: str, ours: str) -> bool:
+    """Whether `text` begins with what we wrote; somebody's answer begins with words of their own."""
+    said, beginning = " ".join(text.split()), " ".join(ours.split())[:200]
+    return bool(beginning) and said.startswith(beginning)
 
 
 def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> None:
     tx.put_blobs(item.blobs)
-    ours = item.sender is not None and item.sender.value in how.own
+    ours = _is_ours(item, how)
     # In an archive what we wrote is ours; what comes in under our name today may be anybody's.
     wrote = ours and how.silent
     person = next(iter(item.to), NOBODY) if wrote else item.sender or NOBODY
@@ -147,7 +157,8 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
     cause = _suspended(item, ours and not wrote, refused) if opened and not how.silent else None
     message = _message(tx, how, item, ticket, found, customer.id, at, wrote)
     message = replace(message, flags=(*message.flags, *_marks(item, ours and not wrote, refused, cause)))
-    if customer.blocked:
+    spam = customer.blocked or (item.spam and opened)
+    if spam:
         events += change(ticket, bin=Bin.SPAM)
     elif cause:
         events += change(ticket, bin=Bin.SUSPENDED)
@@ -155,7 +166,7 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
         events += _answer_effects(ticket, message, how)
     events.append(Posted(message, words=item.words, silent=how.silent))
     events += _delivery_effects(tx, item, found)
-    if opened and not how.silent and how.config.acknowledge and refused is None and not (customer.blocked or cause):
+    if opened and not how.silent and how.config.acknowledge and refused is None and not (spam or cause):
         answer = acknowledgement(tx, how.config, how.signer, how.account, ticket, item, batch.at)
         events += [answer] if answer else []
     taken.tickets += opened
@@ -185,6 +196,12 @@ def _suspended(item: Inbound, ourselves: bool, refused: str | None) -> str | Non
 def _marks(item: Inbound, ourselves: bool, refused: str | None, cause: str | None) -> Iterator[str]:
     if item.unreadable:
         yield "unprocessable"
+    if item.protection:
+        yield from item.protection.split(", ")
+    if item.authentication:
+        yield f"auth:{item.authentication.replace(' ', ',')}"
+    if item.spam:
+        yield "spam"
     if ourselves:
         yield "from-our-address"
     if refused == "loop":
@@ -201,9 +218,10 @@ def _moment(item: Inbound, how: Intake, at: Millis) -> Millis:
 
 def _bounced(tx: Tx, how: Intake, item: Inbound) -> Found | None:
     """A report belongs to the message it is about."""
-    if item.bounce is None or not item.bounce.original_message_id:
+    if item.bounce is None:
         return None
-    held = tx.held((item.bounce.original_message_id,))
+    named = (item.bounce.original_message_id, *item.in_reply_to, *reversed(item.references))
+    held = tx.held([name for name in named if name])
     return Found(held[0].ticket, "bounce", held[0]) if held else None
 
 

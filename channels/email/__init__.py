@@ -6,7 +6,8 @@ connection, the parser by the first message.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from channels.email.mailbox import Mailbox
@@ -16,6 +17,7 @@ from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Se
 from desk.model import Identity
 
 if TYPE_CHECKING:
+    from channels.email.trust import Trust
     from desk.channel import Raw
 
 
@@ -45,6 +47,11 @@ class Email:
         """Our own addresses; the first is the one we write as."""
         own = (self._settings.address, *self._settings.aliases)
         return [Identity("email", address.lower(), self._settings.name) for address in own]
+
+    @property
+    def parser(self) -> Callable[[Raw], Inbound]:
+        """What reads this account's mail, anywhere: it can be sent to another process."""
+        return partial(parse, trust=self._settings.trust)
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`, in batches."""
@@ -87,11 +94,11 @@ def open(name: str, settings: Settings) -> Email:
     return Email(name, settings)
 
 
-def parse(raw: Raw) -> Inbound:
-    """Read a message as it came over the wire."""
-    from channels.email.parser import parse
+def parse(raw: Raw, trust: Trust | None = None) -> Inbound:
+    """Read a message as it came over the wire; `trust` says whose word on it counts."""
+    from channels.email.parser import NOBODY, parse
 
-    return parse(raw)
+    return parse(raw, trust or NOBODY)
 
 
 __all__ = ["Email", "Settings", "open", "parse"]

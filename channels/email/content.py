@@ -5,63 +5,45 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from channels.email import mime, uuencode
+from channels.email import invitations, mime, openpgp, smime, tnef, uuencode
 from channels.email.charsets import decode, storable
+from channels.email.filenames import file_name, guessed_type
 from channels.email.htmltext import INPUT_CHARACTERS, QUOTES_CHARACTERS, Links, holds_quotes, html_text
-from channels.email.mime import Part
+from channels.email.mime import Part, read_parts
 from channels.email.visible import visible
 from desk.blobs import Blob
 from desk.model import Attachment
 
 TEXT_BYTES = 2 * 1024 * 1024
-NAME_CHARACTERS = 200
 
+NESTED = 3
+NOTE_BYTES = 16 * 1024
+
+_ENCRYPTED = (
+    "This message is encrypted. What it says can only be read where its key is; the original is kept with the ticket."
+)
+_CALENDARS = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
+_TNEFS = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_PKCS7 = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _READ = frozenset({"text/plain", "text/html", "text/markdown", "text/enriched", "text/richtext"})
 # A short text that speaks of these stands for the HTML beside it ("your program cannot show HTML").
 _PLACEHOLDER = re.compile(r"html|browser|web ?version|e-?mail[- ](?:client|program)", re.IGNORECASE)
 _PLACEHOLDER_CHARACTERS = 400
 _WORD = re.compile(r"\w{4,}")
 _PAGE = re.compile(r"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ENDINGS = {
-    "text/plain": ".txt",
-    "text/html": ".html",
-    "text/csv": ".csv",
-    "text/calendar": ".ics",
-    "text/vcard": ".vcf",
-    "text/x-vcard": ".vcf",
-    "text/rfc822-headers": ".txt",
-    "message/delivery-status": ".txt",
-    "message/feedback-report": ".txt",
-    "message/disposition-notification": ".txt",
-    "message/rfc822": ".eml",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/gif": ".gif",
-    "image/webp": ".webp",
-    "image/svg+xml": ".svg",
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "application/json": ".json",
-    "application/xml": ".xml",
-    "application/ics": ".ics",
-    "application/ms-tnef": ".dat",
-    "application/pgp-signature": ".asc",
-    "application/pgp-encrypted": ".asc",
-    "application/pkcs7-signature": ".p7s",
-    "application/pkcs7-mime": ".p7m",
-    "audio/mpeg": ".mp3",
-    "video/mp4": ".mp4",
-}
 
 
 @dataclass(slots=True)
 class Content:
-    """The readable text of a mail, the same without quotes and signature, and its files."""
+    """The readable text of a mail, the same without quotes and signature, and its files.
+
+    `protection` names what the sender did to it ("signed", "encrypted"); nothing is checked.
+    """
 
     text: str = ""
     visible: str = ""
     html: bool = False
+    protection: set[str] = field(default_factory=set)
     attachments: list[Attachment] = field(default_factory=list)
     blobs: dict[str, Blob] = field(default_factory=dict)
 
@@ -71,11 +53,11 @@ class _Piece:
 
     __slots__ = ("_reader", "_source", "html", "part")
 
-    def __init__(self, part: Part, reader: _Reader) -> None:
+    def __init__(self, part: Part, reader: _Reader, source: str | None = None) -> None:
         self.part = part
         self.html = part.content_type == "text/html"
         self._reader = reader
-        self._source: str | None = None
+        self._source = source
 
     @property
     def source(self) -> str:
@@ -85,24 +67,34 @@ class _Piece:
             if not self.html and self._source[:200].lstrip()[:1] == "<" and _PAGE.match(self._source):
                 self.html = self._reader.content.html = True
             if not self.html:
-                self._source = self._reader.unwrapped(self._source, self.part)
+                self._source = self._reader.unarmoured(self._reader.unwrapped(self._source, self.part))
         return self._source
 
 
 def read_content(raw: bytes, root: Part, problems: list[str]) -> Content:
     """Everything in the mail that a person could read or open."""
-    reader = _Reader(raw, problems)
-    reader.write(reader.visit(root))
+    reader = _Reader(raw, problems, Content())
+    pieces = reader.visit(root)
+    reader.write(pieces if _speaks(pieces) else pieces + reader.spare)
     return reader.content
 
 
 class _Reader:
-    def __init__(self, raw: bytes, problems: list[str]) -> None:
+    """Walks through the parts of one mail; a mail inside a signature gets a reader of its own.
+
+    `notes` are lines about parts that are no text, told below it; `spare` is text from
+    inside files, for a mail that has no other.
+    """
+
+    def __init__(self, raw: bytes, problems: list[str], content: Content, depth: int = 0) -> None:
         self.raw = raw
         self.problems = problems
-        self.content = Content()
+        self.content = content
+        self.depth = depth
         self.leaves = 0
         self.room = TEXT_BYTES
+        self.notes: list[str] = []
+        self.spare: list[_Piece] = []
 
     # -- choosing; the depth of `visit` is bounded by the tree's
 
@@ -117,6 +109,8 @@ class _Reader:
             for child in part.parts[1:]:
                 self._keep_all(child)
             return pieces
+        if part.content_type in ("multipart/signed", "multipart/encrypted"):
+            self.content.protection.add(part.content_type.removeprefix("multipart/"))
         return [piece for child in part.parts for piece in self.visit(child)]
 
     def _leaf(self, part: Part) -> list[_Piece]:
@@ -124,8 +118,7 @@ class _Reader:
         if part.content_type in _READ and self._is_body(part):
             self.content.html |= part.content_type == "text/html"
             return [_Piece(part, self)]
-        self._keep(part)
-        return []
+        return self._opened(part, self._keep(part))
 
     def _is_body(self, part: Part) -> bool:
         """Text is the body unless it is meant as a file; a mail of one part is, whatever its name."""
@@ -133,6 +126,61 @@ class _Reader:
         if part.disposition == "attachment":
             return alone and not part.file_name
         return alone or not part.file_name
+
+    # -- looking into files; the originals are kept
+
+    def _opened(self, part: Part, data: bytes) -> list[_Piece]:
+        """What a file has to say that a person should read."""
+        kind = part.content_type
+        if kind in _CALENDARS:
+            self._note(invitations.invitation(self._words(part, data[: invitations.BYTES])))
+        elif kind == "message/feedback-report":
+            self._note(self._words(part, data[:NOTE_BYTES]))
+        elif kind in _TNEFS or data.startswith(tnef.SIGNATURE):
+            self._open_tnef(part, data)
+        elif kind in _PKCS7 or part.file_name.lower().endswith(".p7m"):
+            return self._open_smime(part, data)
+        return []
+
+    def _words(self, part: Part, data: bytes) -> str:
+        return storable(decode(data, part.params.get("charset"))[0]).strip()
+
+    def _note(self, text: str) -> None:
+        if text and text not in self.notes:
+            self.notes.append(text)
+
+    def _open_tnef(self, part: Part, data: bytes) -> None:
+        opened = tnef.open_tnef(data)
+        if opened is None:
+            self.problems.append("A winmail.dat is damaged; it is kept as it is.")
+            return
+        for file in opened.files:
+            kind = file.content_type or guessed_type(file.name)
+            cid = storable(file.content_id.strip("<> "))[:500] or None
+            self._add(file.data, file_name(file.name, self.leaves, kind), kind, cid is not None, cid)
+            if kind in _CALENDARS:
+                self._note(invitations.invitation(decode(file.data[: invitations.BYTES], None)[0]))
+        if opened.text.strip() or opened.html.strip():
+            piece = _Piece(part, self, storable(opened.text if opened.text.strip() else opened.html))
+            piece.html = not opened.text.strip()
+            self.spare.append(piece)
+
+    def _open_smime(self, part: Part, data: bytes) -> list[_Piece]:
+        """The mail inside an opaque signature; an encrypted one stays closed."""
+        kind = smime.kind(data) or part.params.get("smime-type", "").removesuffix("-data").replace(
+            "enveloped", "encrypted"
+        )
+        if kind not in ("signed", "encrypted"):
+            return []
+        self.content.protection.add(kind)
+        inner = smime.signed_content(data) if kind == "signed" and self.depth < NESTED else None
+        if not inner:
+            return []
+        reader = _Reader(inner, self.problems, self.content, self.depth + 1)
+        reader.leaves, reader.room, reader.notes, reader.spare = self.leaves, self.room, self.notes, self.spare
+        pieces = reader.visit(read_parts(inner, self.problems))
+        self.leaves = reader.leaves
+        return pieces
 
     # -- decoding, called by the pieces
 
@@ -166,6 +214,15 @@ class _Reader:
                 )
         return source
 
+    def unarmoured(self, source: str) -> str:
+        """Text without the frame of an OpenPGP signature around it."""
+        if "-----BEGIN PGP " not in source:
+            return source
+        kind, text = openpgp.unarmoured(source)
+        if kind:
+            self.content.protection.add(kind)
+        return text
+
     # -- files
 
     def _keep_all(self, root: Part) -> None:
@@ -176,17 +233,18 @@ class _Reader:
                 part.disposition = part.disposition or "inline"
                 self._keep(part)
 
-    def _keep(self, part: Part) -> None:
+    def _keep(self, part: Part) -> bytes:
         data = mime.body(self.raw, part, self.problems)
         kind = part.content_type
         if kind.startswith("multipart/"):
             kind = "application/octet-stream"
             if not data.strip():
-                return
+                return b""
         name = file_name(part.file_name, self.leaves, kind)
         cid = part.content_id if "content-id" in part.headers.fields else None
         inline = part.disposition != "attachment" and (part.disposition == "inline" or cid is not None)
         self._add(data, name, kind, inline, cid)
+        return data
 
     def _add(self, data: bytes, name: str, kind: str, inline: bool, content_id: str | None) -> None:
         blob = Blob.of(data)
@@ -211,9 +269,17 @@ class _Reader:
             else:
                 whole.append(source)
                 own.append(source)
-        self.content.text = _listed(_joined(whole), links, links.listing())
+        notes = [*self.notes, *self._sentences(whole)]
+        self.content.text = _joined([_listed(_joined(whole), links, links.listing()), *notes])
         shown = visible(_joined(own))
-        self.content.visible = _listed(shown, links, links.listing(shown))
+        self.content.visible = _joined([_listed(shown, links, links.listing(shown)), *notes])
+
+    def _sentences(self, whole: list[str]) -> list[str]:
+        """What has to be said of a mail that cannot be read here."""
+        if "encrypted" not in self.content.protection:
+            return []
+        self.problems.append(_ENCRYPTED)
+        return [] if any(text.strip() for text in whole) else [_ENCRYPTED]
 
 
 def _listed(text: str, links: Links, listing: str) -> str:
@@ -231,6 +297,7 @@ def _best(options: list[list[_Piece]]) -> list[_Piece]:
 
 
 def _speaks(option: list[_Piece]) -> bool:
+    """True if there is anything to read in it."""
     return any(not piece.html and piece.source.strip() for piece in option) or any(
         piece.html and piece.source.strip() for piece in option
     )
@@ -270,18 +337,3 @@ def unflowed(text: str, delete_space: bool = False) -> str:
             out.append([">" * depth + (" " if depth and words else ""), words])
         depth_before = depth
     return "\n".join("".join(pieces) for pieces in out)
-
-
-def file_name(name: str, number: int, kind: str) -> str:
-    """A name that is only a file's name; a made-up one where there is none."""
-    name = storable(_UNPRINTABLE.sub("", name)).replace("\\", "/").rpartition("/")[2].strip(" \t")
-    if not name.strip(". "):
-        return f"part-{number}{_ENDINGS.get(kind, '.bin')}"
-    if len(name) <= NAME_CHARACTERS:
-        return name
-    stem, dot, ending = name.rpartition(".")
-    return (
-        stem[: NAME_CHARACTERS - 1 - len(ending)] + dot + ending
-        if stem and len(ending) <= 20
-        else name[:NAME_CHARACTERS]
-    )

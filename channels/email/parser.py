@@ -15,26 +15,28 @@ from channels.email.headers import Headers
 from channels.email.ids import message_id, message_ids, moment
 from channels.email.mime import read_parts
 from channels.email.show import describe
+from channels.email.trust import Trust, authentication, is_spam
 from desk.blobs import Blob
 from desk.channel import Inbound, Raw
 from desk.model import Identity
 
+NOBODY = Trust()
 SUBJECT_CHARACTERS = 1_000
 PROBLEMS = 20
 _UNREAD_BYTES = 64 * 1024
 _SENDERS = ("from", "sender", "reply-to", "return-path")
 
 
-def parse(raw: Raw) -> Inbound:
+def parse(raw: Raw, trust: Trust = NOBODY) -> Inbound:
     """The message in these bytes; what cannot be read of it is said in `problems`."""
     whole = Blob.of(raw.data)
     try:
-        return _read(raw, whole)
+        return _read(raw, whole, trust)
     except Exception as error:  # one mail that surprises us must neither be lost nor stop the next
         return _unread(raw, whole, error)
 
 
-def _read(raw: Raw, whole: Blob) -> Inbound:
+def _read(raw: Raw, whole: Blob, trust: Trust) -> Inbound:
     data = raw.data if b"\n" in raw.data else raw.data.replace(b"\r", b"\n")
     problems: list[str] = []
     root = read_parts(data, problems)
@@ -62,6 +64,9 @@ def _read(raw: Raw, whole: Blob) -> Inbound:
         automatic=kind,
         bounce=read_bounce(data, root, content.text) if kind == "bounce" else None,
         problems=_sentences([*headers.problems, *problems]),
+        protection=", ".join(sorted(content.protection, reverse=True)) or None,
+        authentication=authentication(headers, trust),
+        spam=is_spam(headers, trust),
         raw=whole.key,
         blobs=(whole, *content.blobs.values()),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from channels.email.trust import Trust
 from channels.kit.secrets import Password, Secret, from_command
 from desk.channel import Permanent
 
@@ -133,6 +134,10 @@ class Settings:
     batch: int = 100
     # Of a message above so many MiB only the header is fetched.
     max_message_mb: int = 50
+    # Our mail server's name in Authentication-Results headers; only what it says of SPF, DKIM and DMARC is shown.
+    auth_server: str = ""
+    # Headers by which our mail server marks spam, each with the beginning of its value, as "X-Spam-Flag: YES".
+    spam_headers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         local, _, domain = self.address.rpartition("@")
@@ -144,10 +149,18 @@ class Settings:
             raise ValueError('after = "move" and move_to go together')
         if self.move_to in self.folders:
             raise ValueError(f'move_to = "{self.move_to}" is one of the folders that are read')
+        for entry in self.spam_headers:
+            if not entry.partition(":")[1] or not entry.partition(":")[0].strip():
+                raise ValueError(f'spam_headers holds "{entry}": write a header and its value, as "X-Spam-Flag: YES"')
         _between("poll_s", self.poll_s, 5, 3600)
         _between("idle_minutes", self.idle_minutes, 9, 25)
         _between("batch", self.batch, 50, 200)
         _between("max_message_mb", self.max_message_mb, 1, 1024)
+
+    @property
+    def trust(self) -> Trust:
+        """Whose word on a mail counts."""
+        return Trust(self.auth_server, self.spam_headers)
 
     @property
     def max_message_bytes(self) -> int:

@@ -39,6 +39,9 @@ def describe(inbound: Inbound) -> dict[str, Any]:
         "automatic": inbound.automatic,
         "bounce": _bounce(inbound.bounce) if inbound.bounce else None,
         "problems": list(inbound.problems),
+        "protection": inbound.protection,
+        "authentication": inbound.authentication,
+        "spam": inbound.spam,
     }
 
 

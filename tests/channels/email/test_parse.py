@@ -36,6 +36,9 @@ def test_a_plain_mail_is_understood() -> None:
         "automatic": None,
         "bounce": None,
         "problems": [],
+        "protection": None,
+        "authentication": "",
+        "spam": False,
     }
     assert (inbound.external_id, inbound.received_at) == ("INBOX/1/1", RECEIVED_AT)
     assert inbound.raw == inbound.blobs[0].key
