@@ -118,7 +118,7 @@ def chunks(stream: Stream, start: int, size: int, largest: int = 1024) -> Iterat
 # -- queries ------------------------------------------------------------------
 
 
-def split(node: Node) -> tuple[Node | None, Node]:
+def split(node: Node) -> tuple[Node | None, All]:
     """The part of `node` that asks for words in messages alone (None: nothing), and all the rest."""
     parts = list(_flat(node))
     words = tuple(part for part in parts if _wordy(part))
@@ -145,10 +145,11 @@ def _wordy(node: Node) -> bool:
 
 
 def drives(node: Node) -> bool:
-    """Whether `node` leads from one ticket to the next, or only says no."""
+    """Whether `node` leads from one ticket to the next, or somewhere only says no."""
     match node:
         case All(parts):
-            return any(drives(part) for part in parts)
+            led = [drives(part.part if isinstance(part, Not) else part) for part in parts]
+            return all(led) and not all(isinstance(part, Not) for part in parts)
         case Any(parts):
             return all(drives(part) for part in parts)
     return isinstance(node, Words)

@@ -73,6 +73,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         ("is:live rare", lambda n: n % 3 and n % 20 == 0),
         ("is:live seven tag:few", lambda n: False),
         ("is:live all from:ann", lambda n: n % 3),
+        ("even (seven or -rare)", lambda n: n % 2 == 0 and (n % 7 == 0 or n % 20)),
+        ("is:live even (seven or -rare)", lambda n: n % 3 and n % 2 == 0 and (n % 7 == 0 or n % 20)),
         ("subject:case subject:7", lambda n: n == 7),
         ("subject:all", lambda n: False),
         ("nothing", lambda n: False),

@@ -101,7 +101,16 @@ def test_words_are_split_from_the_rest(node: Node, words: Node | None, rest: Nod
 
 
 @pytest.mark.parametrize(
-    ("node", "leads"), [(a, True), (Not(a), False), (Any((a, Not(b))), False), (All((Not(a), b)), True)]
+    ("node", "leads"),
+    [
+        (a, True),
+        (Not(a), False),
+        (Any((a, Not(b))), False),
+        (All((Not(a), b)), True),
+        (All((Not(a), Not(b))), False),
+        (All((a, Any((b, Not(c))))), False),
+        (All((a, Not(Not(b)))), False),
+    ],
 )
 def test_only_what_names_a_word_leads_anywhere(node: Node, leads: bool) -> None:
     assert drives(node) is leads
