@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from cli.wiring import Session, now
-from desk.errors import Invalid
+from desk.errors import Invalid, NotFound
 from desk.query import Env, parse
 
 _ITEM = re.compile(r"#?(\d{1,15})(?:-#?(\d{1,15}))?")
@@ -46,7 +46,10 @@ def env(session: Session) -> Env:
 def chosen(session: Session, words: Sequence[str], query: str | None) -> tuple[list[int], list[str]]:
     """The tickets, and the words that are left for the verb's own arguments."""
     if query is not None:
-        return session.store().ids(parse(query, env(session)), sort="oldest"), list(words)
+        found = session.store().ids(parse(query, env(session)), sort="oldest")
+        if not found:
+            raise NotFound(f'no ticket matches "{query}"')
+        return found, list(words)
     if not words:
         raise Invalid("which tickets? write numbers (12), ranges (1-3,5), - for standard input, or -q QUERY")
     return numbers(words[0]), list(words[1:])

@@ -100,11 +100,12 @@ class Restored(Struct, frozen=True):
 
 
 class Moved(Struct, frozen=True):
-    """Messages went over to another ticket."""
+    """Messages went over to another ticket; one that was merged into (`keeps`) keeps its own clocks."""
 
     about: int
     to: int
     messages: tuple[int, ...]
+    keeps: int | None = None
 
 
 class Delivered(Struct, frozen=True):
@@ -166,8 +167,8 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
             return "ticket", about, {"message": message}
         case Restored(about, message):
             return "ticket", about, {"message": message}
-        case Moved(about, to, messages):
-            return "ticket", about, {"to": to, "messages": list(messages)}
+        case Moved(about, to, messages, keeps):
+            return "ticket", about, {"to": to, "messages": list(messages)} | ({"keeps": keeps} if keeps else {})
         case Delivered(about, message, delivery, state, detail):
             return (
                 "ticket",
@@ -324,7 +325,7 @@ def invert(record: Record, not_before: Millis) -> Event | None:
         case "Withdrawn":
             return Restored(int(record.about), data["message"], not_before)
         case "Moved":
-            return Moved(data["to"], int(record.about), tuple(data["messages"]))
+            return Moved(data["to"], int(record.about), tuple(data["messages"]), data.get("keeps"))
     return None
 
 

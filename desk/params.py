@@ -107,6 +107,8 @@ class _Tags(Param):
     def parse(self, text: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(word.lower().lstrip("+") for word in text.replace(",", " ").split()))
         bad = [word for word in found if not re.fullmatch(r"[^\W_][\w:./-]{0,49}", word)]
+        if "none" in found:
+            raise Invalid('"none" is no tag, tag:none asks for tickets without any; choose another word')
         if bad or not found:
             raise Invalid(f'"{(bad or [text])[0]}" is not a tag: letters, digits and any of - _ . : / (50 at most)')
         return found

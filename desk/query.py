@@ -254,7 +254,7 @@ _STATES: dict[str, Callable[[Env], Node]] = {
     "watched": lambda env: Has("watchers", env.me or "\x00"),
     "snoozed": lambda env: All((LIVE, Snoozed(env.at))),
     "overdue": lambda env: All((Within("due_at", Range(None, env.at)), Is("paused", (False,)))),
-    "waiting": lambda env: Within("waiting_since", Range(None, None)),
+    "waiting": lambda env: All((LIVE, Within("waiting_since", Range(None, None)))),
     "live": lambda env: LIVE,
     "new": lambda env: Is("status", ("new",)),
     "pending": lambda env: Is("status", ("pending",)),

@@ -108,6 +108,9 @@ class Tx(Protocol):
     def thread(self, ticket: int) -> list[Message]:
         """The conversation in time order, withdrawn messages included."""
 
+    def message(self, number: int) -> Message:
+        """The message with this number; NotFound."""
+
     def deliveries(self, message: int) -> list[Delivery]:
         """The deliveries of one message."""
 
@@ -303,6 +306,9 @@ class Store(Protocol):
 
     def set_setting(self, name: str, value: str) -> None:
         """Keep a value for the whole desk."""
+
+    def first_setting(self, name: str, value: str) -> bool:
+        """Keep a value unless there is one; True for whoever was first."""
 
     def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
         """Keep the team's configuration as a new version, and log what changed in it."""

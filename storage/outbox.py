@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from desk.errors import NotFound
+from desk.errors import Conflict, NotFound
 from desk.model import Delivery, Millis, State
 from desk.store import Batch, Outbound
 from storage import rows
@@ -137,7 +137,7 @@ class Outbox(Engine):
                 raise NotFound(f"there is no delivery {delivery}; deskhand outbox lists them")
             found = rows.delivery(row)
             if found.state not in (State.FAILED, State.UNKNOWN, State.DEFERRED, State.BOUNCED):
-                raise NotFound(
+                raise Conflict(
                     f"delivery {delivery} is {found.state.value}; only what failed or is unknown can be sent again"
                 )
             tx.conn.execute("UPDATE delivery SET next_at = ?, phase = '' WHERE id = ?", (batch.at, delivery))

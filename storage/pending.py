@@ -42,7 +42,7 @@ class Pending:
         self.conn, self._blobs, self._config = conn, blobs, config
         self._before: dict[int, Ticket | None] = {}
         self._now: dict[int, Ticket] = {}
-        self._recount: set[int] = set()
+        self._recount: dict[int, bool] = {}
         self._messages: dict[int, Message] = {}
         self._digests: dict[int, str] = {}
         self._outside: dict[str, list[Held]] = {}
@@ -74,7 +74,7 @@ class Pending:
             raise NotFound(f"there is no ticket #{number}")
         return self._now[number]
 
-    def _message(self, number: int) -> Message:
+    def message(self, number: int) -> Message:
         self._flush_messages()
         row = self.conn.execute(f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE id = ?", (number,)).fetchone()
         if row is None:
@@ -141,8 +141,11 @@ class Pending:
             self._deliveries.clear()
 
     def _flush_tickets(self) -> None:
-        for number in self._recount:
-            self._now[number] = ev.recounted(self._at_hand(number), self.thread(number))
+        for number, keeps_clocks in self._recount.items():
+            now = self._at_hand(number)
+            counted = ev.recounted(now, self.thread(number))
+            clocks = {"waiting_since": now.waiting_since, "first_reply_at": now.first_reply_at} if keeps_clocks else {}
+            self._now[number] = replace(counted, **clocks)
         self._recount.clear()
         fresh: list[list[Any]] = []
         for number, ticket in self._now.items():

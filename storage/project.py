@@ -55,9 +55,9 @@ class Transaction(Taking):
             case ev.Reread(message, line):
                 self._reread(message, line)
             case ev.Withdrawn(_, message):
-                self._withdraw(self._message(message), True)
+                self._withdraw(self.message(message), True)
             case ev.Restored(_, message, not_before):
-                self._withdraw(self._message(message), False, not_before)
+                self._withdraw(self.message(message), False, not_before)
             case ev.Moved():
                 self._move(event)
             case ev.Delivered(about, message, delivery, state, detail):
@@ -68,7 +68,7 @@ class Transaction(Taking):
                 )
                 self._derive_state(message)
                 if state in (State.FAILED, State.BOUNCED, State.SENT):
-                    self._recount.add(about)
+                    self._recount[about] = False
 
     def _evolve(self, event: ev.Event, at: Millis) -> None:
         number = int(event.about)
@@ -105,7 +105,7 @@ class Transaction(Taking):
             self._now[ticket.id] = replace(ticket, heard=max(ticket.heard, message.id))
         self.conn.execute("UPDATE message SET withdrawn = ? WHERE id = ?", (int(away), message.id))
         self._derive_state(message.id)
-        self._recount.add(message.ticket)
+        self._recount[message.ticket] = False
         key, line = message.ticket << SHIFT | message.id, message_words(message)
         if away:
             self._unindex(key, line)
@@ -113,7 +113,7 @@ class Transaction(Taking):
             self._words.append((key, line))
 
     def _reread(self, message: Message, line: str | None) -> None:
-        before = self._message(message.id)
+        before = self.message(message.id)
         sets = ", ".join(f"{column} = ?" for column in rows.MESSAGE)
         self.conn.execute(f"UPDATE message SET {sets} WHERE id = ?", (*rows.message_values(message), message.id))
         if not message.withdrawn:
@@ -123,7 +123,7 @@ class Transaction(Taking):
 
     def _move(self, event: ev.Moved) -> None:
         for number in event.messages:
-            message = self._message(number)
+            message = self.message(number)
             if message.ticket != event.about:
                 raise Conflict(f"message {number} is on #{message.ticket} by now")
             self.conn.execute("UPDATE message SET ticket = ? WHERE id = ?", (event.to, number))
@@ -134,7 +134,7 @@ class Transaction(Taking):
                 self._words.append((event.to << SHIFT | number, line))
         for ticket in (event.about, event.to):
             self._at_hand(ticket)
-            self._recount.add(ticket)
+            self._recount[ticket] = ticket == event.keeps
         target = self._now[event.to]
         self._now[event.to] = replace(target, heard=max(target.heard, self._now[event.about].heard))
 

@@ -104,7 +104,7 @@ class Taking(Pending):
         else:
             # Written already: what the same item did to others (a bounce) made us look at the rows.
             self.conn.execute("UPDATE message SET digest = ? WHERE id = ?", (digest, message))
-            found = self._message(message)
+            found = self.message(message)
         self._twins.setdefault(digest, Held(found.ticket, message, found.message_id or ""))
 
     def answered(self, address: str, since: Millis) -> list[Answered]:

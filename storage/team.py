@@ -85,6 +85,10 @@ class TeamRoom(Engine):
         row = self._read.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
+    def first_setting(self, name: str, value: str) -> bool:
+        statement = "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?) RETURNING name"
+        return bool(self._execute(statement, (name, value)))
+
     def set_setting(self, name: str, value: str) -> None:
         self._execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
 

@@ -24,7 +24,7 @@ def merge(ticket: Ticket, into: TicketRef, *, ctx: Context) -> list[Event]:
         watchers=tuple(sorted({*into.watchers, *ticket.watchers})),
         cc=tuple(sorted({*into.cc, *ticket.cc})),
     )
-    moved: list[Event] = [Moved(ticket.id, into.id, messages)] if messages else []
+    moved: list[Event] = [Moved(ticket.id, into.id, messages, keeps=into.id)] if messages else []
     return [*moved, *kept, *change(ticket, merged_into=into.id)]
 
 

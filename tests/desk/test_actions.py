@@ -454,3 +454,12 @@ def test_move_puts_messages_on_another_ticket_and_comes_back(room: Room) -> None
     assert room.store.ids(parse('"for ticket two"', Env(room.clock))) == [1]
     with pytest.raises(Invalid, match="leave nothing"):
         room.do(f"move 2 {room.store.thread(3)[0].id}", 3)
+
+
+def test_a_merge_keeps_the_clocks_of_the_ticket_that_stays(room: Room) -> None:
+    room.do('reply "Done."', 2)
+    before = room.store.ticket(2)
+    room.do("merge 2", 1)
+    after = room.store.ticket(2)
+    assert (after.waiting_since, after.first_reply_at, after.due_at) == (None, before.first_reply_at, None)
+    assert after.message_count == 3
