@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from desk.query import LIVE, All, Has, Node, Words
+from desk.query import LIVE, All, Attached, Has, Node, Not, Snoozed, Within, Words
 from storage import search
-from storage.search import MESSAGE, SHIFT, behind, compile_query, key_columns, match_text, order_by
+from storage.search import MESSAGE, NEVER, SHIFT, behind, compile_query, key_columns, match_text, order_by
 from storage.walk import FAR, FIRST, Both, Hits, Stream, chunks, drives, listed, places, split, stream
 
 Key = tuple[Any, ...]
@@ -49,8 +49,24 @@ class Finder:
                 return self._by_words(self._text, sort, after, limit)
             if self._indexed(sort):
                 return self._by_order(self._text, sort, after, limit)
-        rare = self._rare if limit <= _PAGE and self._indexed(sort) else lambda node: True
-        return self._select(self._query, sort, after, limit, rare)
+        if limit > _PAGE or not self._indexed(sort):
+            return self._select(self._query, sort, after, limit, lambda node: True)
+        if self._text is None and sort in ("newest", "oldest") and _dated(self._rest):
+            # A week in its own index, or years along the numbers; the planner cannot know which it is.
+            few = self._few_of_the_rest()
+            if few is not None:
+                return self._among(few, sort, after, limit)
+            return self._select(self._query, sort, after, limit, self._rare, "ticket NOT INDEXED")
+        return self._select(self._query, sort, after, limit, self._rare)
+
+    def count(self) -> int:
+        """How many tickets there are."""
+        compiled = compile_query(self._query)
+        # Says nothing, but leads to the index that holds all that views ask for: 0.1 us a ticket instead of 0.6.
+        awake = any(isinstance(part, Not) and isinstance(part.part, Snoozed) for part in self._rest.parts)
+        index = f" AND ticket.due_key <= {NEVER}" if awake and natural_sort(self._query) == "urgency" else ""
+        statement = f"SELECT count(*) FROM ticket WHERE ({compiled.where}){index}"
+        return int(self._conn.execute(statement, compiled.params).fetchone()[0])
 
     def _indexed(self, sort: str) -> bool:
         return sort in ("newest", "oldest", "updated") or natural_sort(self._query) == "urgency"
@@ -183,17 +199,27 @@ class Finder:
             at = f"{row[0]}\x01"
         return None
 
-    def _rare(self, node: Words | Has) -> bool:
+    def _rare(self, node: Words | Has | Attached) -> bool:
         newest = self._conn.execute("SELECT max(id) FROM ticket").fetchone()[0] or 0
-        if isinstance(node, Has):
+        if not isinstance(node, Words):
             most = int((search.COMMON_TAG * newest) ** 0.5)
-            query = "SELECT count(*) FROM (SELECT 1 FROM tag WHERE tag = ? LIMIT ?)"
-            return bool(self._conn.execute(query, (node.value, most)).fetchone()[0] < most)
+            held = (
+                "tag WHERE tag = ?"
+                if isinstance(node, Has)
+                else "message WHERE attachments IS NOT NULL AND withdrawn = 0"
+            )
+            params = (node.value, most) if isinstance(node, Has) else (most,)
+            count = f"SELECT count(*) FROM (SELECT 1 FROM {held} LIMIT ?)"
+            return bool(self._conn.execute(count, params).fetchone()[0] < most)
         query = f"SELECT rowid >> {SHIFT} FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT {_SAMPLE}"
-        newest_hits = self._conn.execute(query, (match_text(node.needle, node.prefix),)).fetchall()
-        if len(newest_hits) < _SAMPLE:
-            return bool(len(newest_hits) ** 2 < search.COMMON * newest)
-        return bool((_SAMPLE * newest / (newest - newest_hits[-1][0] + 1)) ** 2 < search.COMMON * newest)
+        hits = self._conn.execute(query, (match_text(node.needle, node.prefix),)).fetchall()
+        # As dense among all tickets as among the newest.
+        share = len(hits) / max(newest, 1) if len(hits) < _SAMPLE else len(hits) / (newest - hits[-1][0] + 1)
+        return bool((share * newest) ** 2 < search.COMMON * newest)
+
+
+def _dated(node: All) -> bool:
+    return any(isinstance(part, Within) and part.column == "solved_at" for part in node.parts)
 
 
 def natural_sort(query: Node) -> str:

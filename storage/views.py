@@ -14,7 +14,6 @@ from desk.text import one_line, words
 from storage import reads, rows
 from storage.engine import Engine
 from storage.find import Finder, natural_sort
-from storage.search import compile_query
 
 if TYPE_CHECKING:
     from desk.events import Record
@@ -64,8 +63,7 @@ class Views(Engine):
         return natural_sort(query)
 
     def count(self, query: Node) -> int:
-        asked = compile_query(query)
-        return int(self._read.execute(f"SELECT count(*) FROM ticket WHERE {asked.where}", asked.params).fetchone()[0])
+        return Finder(self._read, query).count()
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         found: dict[int, Row] = {}

@@ -76,6 +76,9 @@ _TABLES: dict[str, dict[str, Any]] = {
     "lease": {"columns": {"name": str, "holder": str, "until": int}, "pk": "name"},
 }  # fmt: skip
 
+_CLOCK = "paused, snoozed_until, snoozed_for_reply"
+_ASLEEP = "snoozed_until IS NOT NULL OR snoozed_for_reply = 1"
+_ATTACHED = "attachments IS NOT NULL AND withdrawn = 0"
 _OPEN = "WHERE live = 1 AND bin = '' AND merged_into IS NULL"
 
 #: Stands for "no time" where rows are ordered by one: after every time there will be.
@@ -90,14 +93,18 @@ _STATEMENTS = (
     "CREATE TABLE seen (agent TEXT, ticket INTEGER, message INTEGER, PRIMARY KEY (agent, ticket)) WITHOUT ROWID",
     # rowid = ticket << 35 | message (0: the subject), so that a ticket's words lie together, newest ticket last.
     "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='ascii')",
-    f"CREATE INDEX ticket_due ON ticket (due_key, id) {_OPEN}",
-    f"CREATE INDEX ticket_assignee ON ticket (assignee, due_key, id) {_OPEN}",
+    # With all that the shipped views ask for, so that they are counted in the index alone: a row looked up costs 0.6 us.
+    f"CREATE INDEX ticket_due ON ticket (due_key, id, {_CLOCK}) {_OPEN}",
+    f"CREATE INDEX ticket_assignee ON ticket (assignee, due_key, id, {_CLOCK}) {_OPEN}",
+    f"CREATE INDEX ticket_pressing ON ticket (priority, due_key, id) {_OPEN}",
     f"CREATE INDEX ticket_priority ON ticket (priority, id) {_OPEN}",
     f"CREATE INDEX ticket_waiting ON ticket (waiting_key, id) {_OPEN}",
     "CREATE INDEX ticket_updated ON ticket (updated_at, id)",
     "CREATE INDEX ticket_requester ON ticket (requester)",
-    "CREATE INDEX ticket_snoozed ON ticket (snoozed_until) WHERE snoozed_until IS NOT NULL",
+    f"CREATE INDEX ticket_snoozed ON ticket (snoozed_until) WHERE {_ASLEEP}",
+    "CREATE INDEX ticket_solved ON ticket (solved_at) WHERE solved_at IS NOT NULL",
     "CREATE INDEX message_ticket ON message (ticket, at, id)",
+    f"CREATE INDEX message_attached ON message (ticket) WHERE {_ATTACHED}",
     "CREATE INDEX message_outside ON message (message_id) WHERE message_id IS NOT NULL",
     "CREATE INDEX message_conversation ON message (conversation) WHERE conversation IS NOT NULL",
     "CREATE INDEX message_digest ON message (digest) WHERE digest IS NOT NULL AND message_id IS NULL",
