@@ -232,6 +232,10 @@ def _message(message: Message, zone: Any) -> None:
             fg="yellow" if word == "NOTE" else "cyan",
         )
     )
+    if message.flags:
+        from desk.flags import told
+
+        click.echo(click.style(f"! {one_line('; '.join(told(message.flags)))}", fg="red"))
     click.echo(clean(message.visible).rstrip())
     hidden = message.text.count("\n") - message.visible.count("\n")
     if hidden > 0:

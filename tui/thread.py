@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
+from desk import flags
 from desk.model import Attachment, Direction, Kind, Message, Millis, State
 from tui.clock import said
 from tui.columns import channel
@@ -56,6 +57,8 @@ def _message(message: Message, how: Telling, number: int) -> Iterable[Drawn]:
         yield Drawn(
             ((f"{_INDENT}here because {_WHY.get(message.threaded_by, flat(message.threaded_by))}", "system"),), ground
         )
+    if message.flags:
+        yield Drawn(((f"{_INDENT}! {flat('; '.join(flags.told(message.flags)))}", "notice"),), ground)
     style = "note" if note else "system" if message.kind is Kind.SYSTEM else "text"
     for line in _body(message, how):
         quoted = style == "text" and line.lstrip().startswith(">")

@@ -1,0 +1,31 @@
+"""What is out of the ordinary about a message, in words an agent reads at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+WORDS = {
+    "new-participant": "not on this ticket before",
+    "claims-ticket": "names a ticket it has no part in",
+    "aside": "answers what was forwarded",
+    "forward": "forwarded to somebody else",
+    "unprocessable": "could not be read, the original is kept",
+    "from-our-address": "sent under our own address, by somebody else perhaps",
+    "loop": "may be a loop: no more automatic answers today",
+    "spam": "spam, says the mail server",
+    "signed": "signed, not checked",
+    "encrypted": "encrypted",
+    "suspended:ourselves": "suspended: it says it is from us",
+    "suspended:bounce": "suspended: a report about nothing we sent",
+    "suspended:feedback": "suspended: a complaint report",
+    "suspended:loop": "suspended: it may be a loop",
+}
+"""The flags a message can have, and what is said of them."""
+
+
+def told(flags: Iterable[str]) -> list[str]:
+    """The flags of a message in words; verdicts of the mail server come as they are."""
+    return [
+        flag.removeprefix("auth:").replace(",", " ") if flag.startswith("auth:") else WORDS.get(flag, flag)
+        for flag in flags
+    ]
