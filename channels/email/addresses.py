@@ -19,6 +19,7 @@ LIMIT = 500
 ADDRESS_CHARACTERS = 320
 DISPLAY_CHARACTERS = 200
 
+_NOBODY = ("undisclosed-recipient", "undisclosed recipient")
 _SIMPLE = re.compile(r'("[^"\\]*"|[^"(),:;<>@\[\]\\]*)<([^\s<>,;:"()\[\]\\@]+@[^\s<>,;:"()\[\]\\@]+)>')
 # Lengths are bounded where a pattern could start again at every character.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.){0,500}"|<[^<>]*>|[()]|[,;:]|[^"<>(),;:]+|["<>]', re.DOTALL)
@@ -26,6 +27,7 @@ _QUOTED_LOCAL = re.compile(r'"[^"@\\]{1,64}"@[^\s<>"()]{1,255}')
 _BREAK = re.compile(r"[\s<>\"'()]+")
 _LOCAL = re.compile(r"([A-Za-z0-9._+-]+)[ \t]*(?:\(([^()]*)\))?")
 _SPACE = re.compile(r"\s+")
+_COMMENT = re.compile(r"\([^()]{0,200}\)")
 
 
 @lru_cache(maxsize=1_024)
@@ -40,7 +42,7 @@ def addresses(value: str) -> tuple[Identity, ...]:
 def _distinct(identities: Iterator[Identity]) -> tuple[Identity, ...]:
     found: dict[str, Identity] = {}
     for identity in identities:
-        if 0 < len(identity.value) <= ADDRESS_CHARACTERS:
+        if 0 < len(identity.value) <= ADDRESS_CHARACTERS and not identity.value.startswith(_NOBODY):
             found.setdefault(identity.value, identity)
         if len(found) >= LIMIT:
             break
@@ -141,6 +143,7 @@ def _address(text: str) -> str:
     """The address in lower case, without a route, `mailto:`, spaces and trailing dots."""
     text = readable(text).strip()
     if not text.startswith('"'):
+        text = _COMMENT.sub("", text) if "(" in text else text
         text = _SPACE.sub("", text)
     if text.startswith("@") and ":" in text:
         text = text.partition(":")[2]

@@ -111,8 +111,11 @@ def _mislabelled(data: bytes, name: str) -> str:
         text = data.decode(name, "replace")
     except (UnicodeError, ValueError):
         return _unlabelled(data)
-    if name not in _CARELESS and text.count("\ufffd") * 20 <= len(text):
+    bad = text.count("\ufffd")
+    if name not in _CARELESS and bad * 20 <= len(text):
         return text
+    if name == "utf-8" and bad <= sum(letter > "\x7f" for letter in text) - bad:
+        return text  # whole characters of UTF-8 do not come about by chance
     return _unlabelled(data)
 
 

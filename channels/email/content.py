@@ -27,7 +27,10 @@ _TNEFS = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _PKCS7 = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _READ = frozenset({"text/plain", "text/html", "text/markdown", "text/enriched", "text/richtext"})
 # A short text that speaks of these stands for the HTML beside it ("your program cannot show HTML").
-_PLACEHOLDER = re.compile(r"html|browser|web ?version|e-?mail[- ](?:client|program)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"browser|web ?version|online version|e-?mail[- ](?:client|program|reader|software)|(?:support|display|view|show|read|enable|require|contains|in|as|anzeigen|unterstützt|format) [\w\s-]{0,20}\bhtml\b|html[- ](?:e?-?mail|version|format|message|capable|compatible|enabled|content|part)",
+    re.IGNORECASE,
+)
 _PLACEHOLDER_CHARACTERS = 400
 _WORD = re.compile(r"\w{4,}")
 _PAGE = re.compile(r"\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
@@ -98,14 +101,14 @@ class _Reader:
 
     # -- choosing; the depth of `visit` is bounded by the tree's
 
-    def visit(self, part: Part) -> list[_Piece]:
-        """The text of `part`; files below it are kept on the way."""
+    def visit(self, part: Part, *, named: bool = True) -> list[_Piece]:
+        """The text of `part`; files below it are kept on the way. `named`: a name makes a text a file."""
         if not part.parts:
-            return self._leaf(part)
+            return self._leaf(part, named)
         if part.content_type == "multipart/alternative":
-            return _best([self.visit(child) for child in part.parts])
+            return _best([self.visit(child, named=False) for child in part.parts])
         if part.content_type == "multipart/related":
-            pieces = self.visit(part.parts[0])
+            pieces = self.visit(part.parts[0], named=False)
             for child in part.parts[1:]:
                 self._keep_all(child)
             return pieces
@@ -113,19 +116,19 @@ class _Reader:
             self.content.protection.add(part.content_type.removeprefix("multipart/"))
         return [piece for child in part.parts for piece in self.visit(child)]
 
-    def _leaf(self, part: Part) -> list[_Piece]:
+    def _leaf(self, part: Part, named: bool) -> list[_Piece]:
         self.leaves += 1
-        if part.content_type in _READ and self._is_body(part):
+        if part.content_type in _READ and self._is_body(part, named):
             self.content.html |= part.content_type == "text/html"
             return [_Piece(part, self)]
         return self._opened(part, self._keep(part))
 
-    def _is_body(self, part: Part) -> bool:
+    def _is_body(self, part: Part, named: bool) -> bool:
         """Text is the body unless it is meant as a file; a mail of one part is, whatever its name."""
         alone = self.leaves == 1 and part.end == len(self.raw)
         if part.disposition == "attachment":
             return alone and not part.file_name
-        return alone or not part.file_name
+        return alone or not named or not part.file_name
 
     # -- looking into files; the originals are kept
 

@@ -24,6 +24,8 @@ _GUESSED = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\nContent-", re.IGN
 _GUESS_BYTES = 64 * 1024
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _BLANK = b" \t\r\n"
+# Base64 has lines of 60 characters and more; with a space every 20 it is somebody's words.
+_WORD_BYTES, _LOOK_BYTES = 20, 2_000
 _CR = 13
 
 
@@ -219,6 +221,9 @@ def _from_base64(data: bytes, problems: list[str]) -> bytes:
         decoded = binascii.a2b_base64(data)
     except binascii.Error:
         decoded = b""
+    if data.count(b" ", 0, _LOOK_BYTES) * _WORD_BYTES > len(data[:_LOOK_BYTES]) and b" " in data[:_LOOK_BYTES].strip():
+        problems.append("A part says it is base64 and is not; it was left as it is.")
+        return data
     digits = len(data) - data.count(b"\n") - data.count(b"\r")
     if len(decoded) * 4 > digits * 3 - 12:
         return decoded

@@ -136,6 +136,8 @@ def test_the_sender_is_found(head: bytes, sender: str | None) -> None:
         ('"=?utf-8?Q?M=C3=A4x?=" <max@example.com>', [("Mäx", "max@example.com")]),
         ("=?utf-8?B?TWF4IDxtYXhAZXhhbXBsZS5jb20+?=", [("Max", "max@example.com")]),
         ("undisclosed-recipients:;", []),
+        ("undisclosed-recipient:@mx.example.com", []),
+        ("Max <max@(the host)example.com>", [("Max", "max@example.com")]),
         ("Undisclosed recipients", []),
         (
             "Team: a@example.com, B <b@example.com>; c@example.com",
@@ -207,6 +209,7 @@ def test_ids_are_mended_and_bounded() -> None:
         (b"x-invented", "Größe".encode(), "Größe"),
         (b"iso-8859-1", "“Größe”".encode("cp1252"), "“Größe”"),
         (b"iso-2022-jp", "注文①".encode("iso2022_jp_ext", "ignore"), "注文"),
+        (b"utf-8", "Größe".encode() + b"\xff\xfe", "Größe\ufffd\ufffd"),
         (b"utf-8", "Größe, die fehlt an einer Stelle".encode() + b"\xff", "Größe, die fehlt an einer Stelle�"),
         (b"utf-16", "Größe".encode("utf-16"), "Größe"),
         (b"rot13", b"Hello", "Hello"),
@@ -231,6 +234,11 @@ def test_newlines_nul_and_lone_surrogates_become_storable() -> None:
         (b"base64", b"SGVsbG8", "Hello"),
         (b"base64", b"SGVs\nbG8=\nIHlvdQ==\n", "Hello you"),
         (b"base64", b"Hello, this is no base64 at all.\n", "Hello, this is no base64 at all.\n"),
+        (
+            b"base64",
+            b"plain words in lines that are long enough\n" * 3,
+            "plain words in lines that are long enough\n" * 3,
+        ),
         (b"x-uuencode", b"begin 644 x\n%2&5L;&\\ \n`\nend\n", "Hello"),
         (b"invented", b"Hello", "Hello"),
     ],
@@ -268,6 +276,11 @@ def test_plain_text_is_preferred_among_alternatives() -> None:
     inbound = multipart("alternative", PLAIN, HTML)
     assert (inbound.text, inbound.html, inbound.attachments) == ("plain words\n", True, ())
     assert multipart("alternative", PLAIN, PLAIN).text == "plain words\n"
+
+
+def test_a_named_text_among_alternatives_is_text() -> None:
+    inbound = multipart("alternative", b"Content-Type: text/plain; name=body.txt\n\nplain words\n", HTML)
+    assert (inbound.text, inbound.attachments) == ("plain words\n", ())
 
 
 @pytest.mark.parametrize(
