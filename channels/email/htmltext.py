@@ -92,6 +92,8 @@ _VOID = frozenset(
     )
 )
 _PREFIX = re.compile(r"(?:> ?)*(?: *(?:[-*+]|\d{1,9}\.) )?")
+# The converter's guards against marks at the beginning of a line; nobody reads this as Markdown.
+_GUARD = re.compile(r"((?:> ?)* {0,8})(?:\\(?=[#+\->=])|(\d{1,9})\\(?=[.)]))")
 _TARGET = re.compile(r"(?:https?|mailto|tel|ftp):", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"<[^<>]*>")
@@ -252,6 +254,8 @@ def _tidied(text: str) -> str:
     out: list[str] = []
     for line in text.split("\n"):
         line = line.rstrip()
+        if "\\" in line and (guard := _GUARD.match(line)):
+            line = guard[1] + (guard[2] or "") + line[guard.end() :]
         for piece in _pieces(line) if _EDGE in line else (line,):
             if piece.strip("> ") or not out or out[-1].strip("> "):
                 out.append(piece)
