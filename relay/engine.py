@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from msgspec.structs import replace
@@ -25,6 +27,10 @@ T = TypeVar("T")
 
 STEADY_S = 60.0
 """A part that ran this long before it failed begins its back-off anew."""
+
+
+THREADS = 3
+"""Calls on the store at a time: writes queue anyway, and every thread has a connection and memory of its own."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,13 @@ class Engine:
     now: Callable[[], Millis]
     workers: Workers
     lease_ms: Millis = 30_000
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
     health: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a call on the store in a thread of its own."""
-        return await asyncio.to_thread(work, *args, **kwargs)
+        """Run a call on the store beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(work, *args, **kwargs))
 
     async def _take(self, name: str) -> bool:
         return await self.call(self.store.lease, name, self.holder, self.now(), self.now() + self.lease_ms)

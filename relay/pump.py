@@ -21,10 +21,10 @@ from desk.store import Batch as Header
 from relay.engine import Engine, Station
 from relay.log import log
 
-AHEAD_BYTES = 8 * 1024 * 1024
+AHEAD_BYTES = 4 * 1024 * 1024
 """So much may be fetched and not yet committed, and one batch more: it is what the relay's memory is about."""
 
-TOGETHER = 1_000
+TOGETHER = 500
 """Messages in one transaction, at most."""
 
 
