@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from desk.when import brief, iso
 
 if TYPE_CHECKING:
     from desk.events import Record
+    from desk.snippets import Snippet
     from desk.store import Row
 
 
@@ -119,6 +120,9 @@ def record_json(record: Record) -> dict[str, Any]:
 
 # -- for people -------------------------------------------------------------
 
+INDENT = 18
+"""Where the second line of a row begins, in columns."""
+
 
 def width() -> int:
     """Columns to fill; wide when nobody looks."""
@@ -158,8 +162,24 @@ def fit(text: str, columns: int) -> str:
 _PRIORITIES = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}
 
 
-def table(rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool) -> None:
-    """Tickets one a line: due, number, status, priority, who, age, requester, subject."""
+def snippet_json(found: Snippet | None) -> dict[str, Any]:
+    """What `ls --json --snippets` adds: the piece, and where in it the words stand."""
+    return {"snippet": found and found.text, "snippet_spans": [list(span) for span in found.spans] if found else []}
+
+
+def bold(found: Snippet) -> str:
+    """A snippet with its words in bold."""
+    drawn, at = [], 0
+    for start, end in found.spans:
+        drawn += [click.style(found.text[at:start], dim=True), click.style(found.text[start:end], bold=True)]
+        at = end
+    return "".join(drawn) + click.style(found.text[at:], dim=True)
+
+
+def table(
+    rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool, snippets: Mapping[int, Snippet] | None = None
+) -> None:
+    """Tickets one a line: due, number, status, priority, who, age, requester, subject; below it what was found."""
     if plain:
         for row in rows:
             t = row.ticket
@@ -186,6 +206,8 @@ def table(rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool) -> No
         subject = fit(mark + one_line(t.subject), max(10, total - len(head) - people - 17))
         line = head + subject + tail
         click.echo(click.style(line, fg="red") if late else line)
+        if found := (snippets or {}).get(t.id):
+            click.echo(f"{'':{INDENT}}{bold(found)}")
 
 
 def conversation(row: Row, messages: Iterable[Message], at: Millis, zone: Any) -> None:

@@ -14,7 +14,7 @@ from cli import output
 from cli.ids import chosen, env
 from cli.wiring import Session, now, session
 from desk.errors import Invalid, NotFound
-from desk.query import parse
+from desk.query import needles, parse
 from desk.store import SORTS
 from desk.text import one_line
 
@@ -55,10 +55,11 @@ class _Asking(click.Command):
 @click.option("--sort", type=click.Choice(SORTS), help="Order; open tickets come by urgency, others newest first")
 @click.option("--limit", default=50, type=output.COUNT, show_default=True, help="At most so many; 0 for all")
 @click.option("--count", is_flag=True, help="Only how many there are")
+@click.option("--snippets/--no-snippets", default=None, help="Show where the words stand (default: on a terminal)")
 @click.option("-q", "also", metavar="QUERY", help="The query as one word")
 def ls_command(
-    query: tuple[str, ...], as_json: bool, sort: str | None, limit: int, count: bool, also: str | None
-) -> None:
+    query: tuple[str, ...], as_json: bool, sort: str | None, limit: int, count: bool, snippets: bool | None, also: str | None,
+) -> None:  # fmt: skip
     """List the tickets that QUERY asks for (default: is:open).
 
     QUERY is written as in the screen: is:open assignee:me due:<2h "refund" -tag:vpn
@@ -73,12 +74,17 @@ def ls_command(
     order = sort or store.natural_sort(node)
     me = env(here).me
     page = store.page(node, sort=order, limit=limit or 1_000_000_000, agent=me)
-    at = now()
+    at, plain = now(), bool(here.options.get("plain"))
+    on = sys.stdout.isatty() and not (as_json or plain) if snippets is None else snippets
+    wanted = needles(node) if on else []
+    room = max(20, output.width() - output.INDENT)
+    found = store.snippets([row.ticket.id for row in page.rows], wanted, room) if wanted else {}
     if as_json:
         for row in page.rows:
-            output.json_line(output.row_json(row, at))
+            shown = output.snippet_json(found.get(row.ticket.id)) if snippets else {}
+            output.json_line(output.row_json(row, at) | shown)
     else:
-        output.table(page.rows, at, me, plain=bool(here.options.get("plain")))
+        output.table(page.rows, at, me, plain=plain, snippets=found)
     if page.next is not None:
         output.say(f"the first {limit}; --limit 0 shows all")
     elif not page.rows and not as_json:

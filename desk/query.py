@@ -482,3 +482,13 @@ def _lines(case: Case, where: str) -> Iterator[str]:
         yield words(case.customer.name, case.customer.address)
     else:
         yield words(case.customer.organisation or "")
+
+
+def needles(node: Node) -> list[tuple[str, bool]]:
+    """The words that `node` looks for in messages, as `desk.snippets` takes them; not those that it excludes."""
+    match node:
+        case All(parts) | Any(parts):
+            return list(dict.fromkeys(needle for part in parts for needle in needles(part)))
+        case Words("text" | "subject", needle, prefix):
+            return [(needle, prefix)]
+    return []

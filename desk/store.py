@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from desk.loops import Answered
     from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
     from desk.query import Node
+    from desk.snippets import Needle, Snippet
 
 T = TypeVar("T")
 
@@ -209,6 +210,9 @@ class Store(Protocol):
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         """These tickets as list rows, in the order given; missing ones are left out."""
+
+    def snippets(self, ids: Sequence[int], needles: Sequence[Needle], room: int) -> dict[int, Snippet]:
+        """Of each of these tickets the newest piece of a message that shows one of `needles`, in `room` columns."""
 
     def ticket(self, number: int) -> Ticket:
         """The ticket with this number; NotFound."""

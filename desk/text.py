@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 
 # -- drawing ----------------------------------------------------------------
@@ -134,8 +135,10 @@ def _odd() -> re.Pattern[str]:
     return re.compile(f"[{digits}{''.join(map(chr, _ALIKE))}{_indic()}]")
 
 
-def _fold(text: str) -> tuple[str, re.Pattern[str]]:
+def fold(text: str) -> tuple[str, re.Pattern[str]]:
     """Lower case, compatibility forms unified, accents gone (ё = е, ü = u, Ａ = a, ٤ = 4); and what cuts it into runs."""
+    if text.isascii():
+        return text.lower(), _ASCII_RUN
     # Signs made of letters stand beside a word or number and are no part of it.
     text = text.replace("№", " ").replace("™", " ")
     # Taken apart before it is made small: ㎾ and 𝐀 are capitals inside.
@@ -168,14 +171,21 @@ def tokens(text: str) -> list[str]:
             return ascii_found
         return [token[:TOKEN_LIMIT] for token in ascii_found]
     found: list[str] = []
-    folded, runs = _fold(text[:INDEXED_LIMIT])
+    folded, runs = fold(text[:INDEXED_LIMIT])
     for run in runs.findall(folded):
         if _dense().match(run):
-            found.extend([run[i : i + 2] for i in range(len(run) - 1)])
-            found.append(run[-1])
+            found.extend([run[i : i + 2] for i in range(len(run))])
         else:
             found.append(run[:TOKEN_LIMIT])
     return found
+
+
+def cut(run: str) -> Iterator[tuple[str, int]]:
+    """The tokens of a run as `tokens` makes them, and where in it each begins."""
+    if _dense().match(run):
+        yield from ((run[i : i + 2], i) for i in range(len(run)))
+    else:
+        yield run[:TOKEN_LIMIT], 0
 
 
 def words(*texts: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from desk.errors import NotFound
 from desk.model import Customer, Message, State, Ticket
 from desk.query import Node
+from desk.snippets import SEEN_LIMIT, Needle, Snippet, snippet
 from desk.store import SORTS, Page, Row
 from desk.text import one_line, words
 from storage import reads, rows
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.04
 _ALL = 1 << 62
+_LOOKED_AT = 50
 _SNIPPET = (
     "(SELECT substr(coalesce(visible, text), 1, 200) FROM message WHERE message.ticket = ticket.id AND withdrawn = 0 "
     "AND kind = 'public' ORDER BY at DESC, id DESC LIMIT 1)"
@@ -81,6 +84,24 @@ class Views(Engine):
                     State(trouble) if trouble else None,
                 )
         return [found[i] for i in ids if i in found]
+
+    def snippets(self, ids: Sequence[int], needles: Sequence[Needle], room: int) -> dict[int, Snippet]:
+        found = ((number, self._snippet(number, needles, room)) for number in ids)
+        return {number: piece for number, piece in found if piece is not None}
+
+    def _snippet(self, ticket: int, needles: Sequence[Needle], room: int) -> Snippet | None:
+        # The words of a message are its text and the names of its files. Looked at, not looked up:
+        # what is found in a list mostly stands in its newest message.
+        query = (
+            f"SELECT substr(text, 1, {SEEN_LIMIT}), attachments FROM message WHERE ticket = ? AND withdrawn = 0 "
+            f"ORDER BY at DESC, id DESC LIMIT {_LOOKED_AT}"
+        )
+        for text, files in self._read.execute(query, (ticket,)):
+            names = ", ".join(file[0] for file in json.loads(files or "[]"))
+            piece = snippet(text, needles, room) or snippet(names, needles, room)
+            if piece is not None:
+                return piece
+        return None
 
     def ticket(self, number: int) -> Ticket:
         row = self._read.execute(f"SELECT {rows.TICKET_COLUMNS} FROM ticket WHERE id = ?", (number,)).fetchone()
