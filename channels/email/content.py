@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from channels.email import invitations, mime, openpgp, smime, tnef, uuencode
 from channels.email.charsets import decode, storable
 from channels.email.filenames import file_name, guessed_type
+from channels.email.headers import content_type
 from channels.email.htmltext import INPUT_CHARACTERS, QUOTES_CHARACTERS, Links, holds_quotes, html_text
 from channels.email.mime import Part, read_parts
 from channels.email.visible import visible
@@ -158,7 +159,7 @@ class _Reader:
             self.problems.append("A winmail.dat is damaged; it is kept as it is.")
             return
         for file in opened.files:
-            kind = file.content_type or guessed_type(file.name)
+            kind = content_type(file.content_type)[0] or guessed_type(file.name)
             cid = storable(file.content_id.strip("<> "))[:500] or None
             self._add(file.data, file_name(file.name, self.leaves, kind), kind, cid is not None, cid)
             if kind in _CALENDARS:

@@ -112,6 +112,16 @@ def test_a_mail_inside_a_winmail_dat_is_opened() -> None:
     assert blob(inbound, 1) == b"the inner mail"
 
 
+def test_a_file_in_a_winmail_dat_has_a_type_that_can_be_kept() -> None:
+    odd = (
+        2,
+        0x9005,
+        builders.properties((STRING, 0x3707, b"a.pdf\0"), (STRING, 0x370E, b"no\0type\x1b"), (BINARY, 0x3701, b"x")),
+    )
+    inbound = multipart("mixed", PLAIN, winmail((2, 0x9002, b""), odd))
+    assert inbound.attachments[1].content_type == "application/pdf"
+
+
 def test_a_damaged_winmail_dat_gives_what_it_has() -> None:
     whole = builders.tnef(*FILE, *PICTURE)
     for end in range(len(whole)):
