@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.stores import store_of
+from bench.stores import LIVE, store_of
 from desk.query import Env, parse
 from storage import open_store
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 LIST = Path(__file__).with_name("queries.txt")
 
 
-def queries(tickets: int, turns: int) -> dict[str, tuple[float, float]]:
+def queries(tickets: int, turns: int, live: float = LIVE) -> dict[str, tuple[float, float]]:
     """(median, worst) seconds of each query, first page of 50 in its natural order."""
-    store = open_store(f"sqlite:///{store_of(tickets)}")
+    store = open_store(f"sqlite:///{store_of(tickets, live)}")
     lines = [line for line in LIST.read_text("utf-8").splitlines() if line and not line.startswith("#")]
     try:
         return {line: _timed(store, line, turns) for line in lines}

@@ -27,6 +27,9 @@ OUT = Path(__file__).resolve().parent / "out"
 LIVE = 0.03
 """The share of tickets somebody still has to do something about; the rest is archive."""
 
+SNOOZED = 0.02
+"""The share of live tickets that sleep."""
+
 PROBES = {"xylophage": 0.0001, "brontide": 0.14, "quagmire": 0.53}
 """Words planted in this share of the messages, and used nowhere else."""
 
@@ -36,9 +39,9 @@ _TAGS = ("billing", "bug", "export", "invoice", "login", "refund", "vpn", "wish"
 _LANGUAGES = ("en",) * 13 + ("de", "fr", "ru", "ru", "ja", "zh", "zh")
 
 
-def store_of(tickets: int) -> Path:
+def store_of(tickets: int, live: float = LIVE) -> Path:
     """The file of a store with so many tickets, made now if it is not there (or was left half made)."""
-    folder = OUT / f"store-{tickets}"
+    folder = OUT / (f"store-{tickets}" if live == LIVE else f"store-{tickets}-{live:.0%}-live")
     path, whole = folder / "desk.db", folder / "complete"
     if whole.exists() and whole.read_text() == _schema():
         return path
@@ -46,7 +49,7 @@ def store_of(tickets: int) -> Path:
     folder.mkdir(parents=True, mode=0o700)
     print(f"making a store of {tickets:,} tickets ...", file=sys.stderr, end="", flush=True)
     begun = time.perf_counter()
-    _fill(path, tickets)
+    _fill(path, tickets, live)
     whole.write_text(_schema())
     print(f" {time.perf_counter() - begun:.0f} s", file=sys.stderr)
     return path
@@ -58,7 +61,7 @@ def _schema() -> str:
     return hashlib.sha256(b"".join(step.read_bytes() for step in steps)).hexdigest()
 
 
-def _fill(path: Path, tickets: int) -> None:
+def _fill(path: Path, tickets: int, live: float) -> None:
     store = open_store(f"sqlite:///{path}", create=True)
     dice = random.Random(tickets)
     now = time.time_ns() // 1_000_000
@@ -67,9 +70,9 @@ def _fill(path: Path, tickets: int) -> None:
     for name in _AGENTS:
         store.save_agent(Agent(name, role=Role.AGENT, teams=("billing",)), header)
     store.save_account(Account("support", "email", "help@support.example", capabilities={"may_start": True}))
-    live_from = int(tickets * (1 - LIVE))
+    live_from = int(tickets * (1 - live))
     sizes = [(start, min(start + _CHUNK, tickets)) for start in range(0, tickets, _CHUNK)]
-    writer = _writer(dice, tickets, now)
+    writer = _writer(dice, tickets, live_from, now)
     for start, end in sizes:
         items = [prepare(next(writer)) for _ in range(start, end)]
         cut = max(0, min(len(items), live_from - start))
@@ -88,11 +91,11 @@ def _take(tx: Tx, how: Intake, items: list[Inbound], dice: random.Random, now: M
     events: list[Event] = []
     for ticket in tx.tickets(taken.touched).values():
         if ticket.status.live or dice.random() < 0.1:
-            events += _sorted(ticket, dice)
+            events += _sorted(ticket, dice, now)
     tx.append(batch, events)
 
 
-def _sorted(ticket: Ticket, dice: random.Random) -> list[Event]:
+def _sorted(ticket: Ticket, dice: random.Random, now: Millis) -> list[Event]:
     """What agents have said about a ticket."""
     return [
         *change(
@@ -101,14 +104,14 @@ def _sorted(ticket: Ticket, dice: random.Random) -> list[Event]:
             team=dice.choice((None, "billing")),
             priority=dice.choice((Priority.LOW, Priority.NORMAL, Priority.NORMAL, Priority.HIGH, Priority.URGENT)),
             tags=tuple(sorted(dice.sample(_TAGS, dice.randrange(3)))),
+            snoozed_until=now + 30 * DAY if ticket.status.live and dice.random() < SNOOZED else None,
         )
     ]
 
 
-def _writer(dice: random.Random, tickets: int, now: Millis) -> Iterator[Inbound]:
+def _writer(dice: random.Random, tickets: int, live_from: int, now: Millis) -> Iterator[Inbound]:
     """Messages of two years, oldest first; those of live tickets are of the last three days."""
     sentences = Corpus(0, seed=1, customers=1).sentences
-    live_from = int(tickets * (1 - LIVE))
     for number in range(tickets):
         language = dice.choice(_LANGUAGES)
         person = int(dice.paretovariate(0.9)) % max(2, tickets // 8)
@@ -121,7 +124,7 @@ def _writer(dice: random.Random, tickets: int, now: Millis) -> Iterator[Inbound]
         if number >= live_from:
             at = now - 3 * DAY + int(3 * DAY * (number - live_from) / max(1, tickets - live_from))
         else:
-            at = now - 730 * DAY + int(727 * DAY * number / tickets)
+            at = now - 730 * DAY + int(727 * DAY * number / live_from)
         at -= dice.randrange(HOUR)
         key = f"bench.{number}@customer.example"
         subject = dice.choice(sentences[language])[:60]
