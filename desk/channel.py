@@ -154,10 +154,15 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rendered bytes for the addresses in `recipients`; what `send` puts on the wire."""
+    """Rendered bytes for the addresses in `recipients`; what `send` puts on the wire.
+
+    What answers an `automatic` part must come back to nobody, or two machines write to
+    each other for ever.
+    """
 
     data: bytes
     recipients: tuple[str, ...]
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from desk.store import Outbound
 from desk.templates import expand
 from relay.engine import Engine, Station
 from relay.log import log
-from relay.retry import GIVE_UP_MS, backoff
+from relay.retry import GIVE_UP_MS, LATER_S, SLOWEST_S, backoff
 
 IDLE_S = 0.5
 AT_ONCE = 4
@@ -161,7 +161,7 @@ def _accepted(one: Outbound, sent: Sent) -> _Result:
     later = {a: r for a, r in sent.refused.items() if not r.permanent}
     words = "; ".join(final + [_told(a, r) for a, r in later.items()])
     again = tuple(_ours(a, one) for a in later)
-    return _Result(State.SENT, words, sent.remote_id, backoff(one.delivery.attempts + 4) if later else None, again)
+    return _Result(State.SENT, words, sent.remote_id, _pause(one, LATER_S) if later else None, again)
 
 
 def _told(address: str, refusal: Refusal) -> str:
@@ -184,12 +184,15 @@ def _failure(one: Outbound, error: Exception, *, before_data: bool) -> _Result:
         case AuthRequired():
             return _Result(State.DEFERRED, str(error), again_in_s=15.0)
         case Retry(after_s=after_s):
-            return _Result(
-                State.DEFERRED, str(error), again_in_s=max(after_s or 0.0, backoff(one.delivery.attempts + 2))
-            )
+            return _Result(State.DEFERRED, str(error), again_in_s=_pause(one, after_s or 0.0))
         case _ if before_data:
-            return _Result(State.DEFERRED, str(error), again_in_s=backoff(one.delivery.attempts + 2))
+            return _Result(State.DEFERRED, str(error), again_in_s=_pause(one))
     return _Result(State.UNKNOWN, str(error))
+
+
+def _pause(one: Outbound, at_least_s: float = 0.0) -> float:
+    """Seconds until the next attempt; a customer waits, but nobody's server is to be worn down for three days."""
+    return max(at_least_s, backoff(one.delivery.attempts + 2, longest_s=SLOWEST_S))
 
 
 async def _archive(station: Station, part: Part, number: int) -> None:
@@ -205,7 +208,8 @@ def _render(engine: Engine, station: Station, one: Outbound) -> Part:
     assert isinstance(station.channel, Sender)
     draft = compose(engine, station, one)
     part = station.channel.render(draft)[one.delivery.part]
-    return Part(part.data, tuple(_written(station.channel, draft, a) for a in one.delivery.recipients))
+    recipients = tuple(_written(station.channel, draft, a) for a in one.delivery.recipients)
+    return Part(part.data, recipients, draft.automatic)
 
 
 def _written(channel: Sender, draft: Outgoing, address: str) -> str:

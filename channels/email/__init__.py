@@ -72,8 +72,8 @@ class Email:
         return [render(draft)]
 
     async def send(self, part: Part, key: str, phase: Phase) -> Sent:
-        """Hand `part` in. Mail has no use for `key`: what was lost in the data phase stays unknown."""
-        return await self._submission.send(part, phase)
+        """Hand `part` in. `key` only names it in delivery reports: what was lost in the data phase stays unknown."""
+        return await self._submission.send(part, phase, key)
 
     async def archive(self, part: Part) -> None:
         """Put a copy into the Sent folder, where the settings name one."""

@@ -87,6 +87,8 @@ class Smtp(Server):
     hello: str = ""
     # The largest message this server takes, in MiB; attachments grow by a third on the way.
     max_message_mb: int = 25
+    # Ask for reports (RFC 3461) when a message is late or cannot be delivered, where the server offers that.
+    dsn: bool = False
     # How many seconds the server may think about a whole message. Giving up early makes
     # messages of which nobody knows whether they went out; RFC 5321 asks for 10 minutes.
     answer_timeout_s: float = 600.0

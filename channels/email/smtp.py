@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import aiosmtplib
 
 AUTH_CODES = frozenset({530, 534, 535, 538})
+NOTIFY = "NOTIFY=FAILURE,DELAY"
+LATER_S = 60.0
+"""A server that says "later" is asked again no earlier: most greylists let in who comes back after a minute or five."""
 _FULL_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -33,10 +36,10 @@ class Submission:
         self._server = settings.smtp
         self._host = settings.smtp.host
 
-    async def send(self, part: Part, phase: Phase) -> Sent:
-        """Hand in `part`; the server's last words are the remote id."""
+    async def send(self, part: Part, phase: Phase, key: str = "") -> Sent:
+        """Hand in `part`; the server's last words are the remote id, and `key` is in its reports."""
         async with self._session() as smtp:
-            refused = await self._envelope(smtp, part)
+            refused = await self._envelope(smtp, part, key)
             self._still_there(smtp)
             await phase("data")
             self._still_there(smtp)
@@ -112,7 +115,7 @@ class Submission:
         if problem is not None:
             raise problem
 
-    async def _envelope(self, smtp: aiosmtplib.SMTP, part: Part) -> dict[str, Refusal]:
+    async def _envelope(self, smtp: aiosmtplib.SMTP, part: Part, key: str) -> dict[str, Refusal]:
         """Say who writes to whom; the recipients that the server does not take."""
         from aiosmtplib import SMTPRecipientRefused
 
@@ -125,24 +128,31 @@ class Submission:
         anywhere = "smtputf8" in extensions
         wired, refused = _addressed(part.recipients, anywhere)
         with self._until_data():
-            sender = _wired(self._settings.address, anywhere)
-            utf8 = not all(map(str.isascii, (sender, *wired.values())))
+            # Nobody is told of the fate of automatic mail (RFC 3834, 3.3): what answers it goes nowhere.
+            sender = "" if part.automatic else _wired(self._settings.address, anywhere)
+            utf8 = not all(map(str.isascii, (sender, *wired.values()))) or not _head(part).isascii()
+            if utf8 and not anywhere:
+                raise Permanent(f"{self._host} takes only plain Latin letters in addresses and headers (no SMTPUTF8)")
             encoding = "utf-8" if utf8 else "ascii"
+            reports = self._server.dsn and "dsn" in extensions and not part.automatic
             options = [f"SIZE={len(part.data)}"] if "size" in extensions else []
             options += ["BODY=8BITMIME"] if "8bitmime" in extensions and not part.data.isascii() else []
             options += ["SMTPUTF8"] if utf8 else []
+            options += ["RET=HDRS"] if reports else []
+            options += [f"ENVID={_xtext(key)}"] if reports and key else []
             await smtp.mail(sender, options=options, encoding=encoding)
             for address, recipient in wired.items():
                 try:
-                    await smtp.rcpt(recipient, encoding=encoding)
+                    await smtp.rcpt(recipient, options=[NOTIFY] if reports else [], encoding=encoding)
                 except SMTPRecipientRefused as exc:
                     if exc.code in AUTH_CODES:
                         raise  # this is about us, not about the recipient
                     refused[address] = Refusal(exc.code, exc.message, exc.code >= 500)
         if not wired.keys() - refused.keys():
             words = "; ".join(f"{address}: {refusal.code} {refusal.text}" for address, refusal in refused.items())
-            final = all(refusal.permanent for refusal in refused.values())
-            raise (Permanent if final else Retry)(f"{self._host} takes no recipient: {words}")
+            if all(refusal.permanent for refusal in refused.values()):
+                raise Permanent(f"{self._host} takes no recipient: {words}")
+            raise Retry(f"{self._host} takes no recipient: {words}", LATER_S)
         return refused
 
     def _still_there(self, smtp: aiosmtplib.SMTP) -> None:
@@ -168,6 +178,8 @@ class Submission:
         """Before DATA every failure has a plain meaning: nothing went out."""
         try:
             yield
+        except ChannelError:
+            raise
         except Exception as exc:  # the library's errors, the system's, and those of odd addresses
             raise self._told(exc) from exc
 
@@ -180,13 +192,22 @@ class Submission:
             return Permanent(f"{self._host} refuses: {code} {text}")
         if isinstance(exc, ValueError) and not isinstance(exc, OSError):  # errors of TLS are both
             return Permanent(f"{self._settings.address}: {text}")
-        return Retry(f"{self._host}: {f'{code} ' if code else ''}{text}")
+        return Retry(f"{self._host}: {f'{code} ' if code else ''}{text}", LATER_S if 400 <= code < 500 else None)
 
 
 def _limit_bytes(smtp: aiosmtplib.SMTP) -> int:
     """The largest message the server says it takes, 0 where it does not say (RFC 1870)."""
     said = smtp.esmtp_extensions.get("size", "")
     return int(said) if said.isdecimal() else 0
+
+
+def _head(part: Part) -> bytes:
+    return part.data.partition(b"\r\n\r\n")[0]
+
+
+def _xtext(text: str) -> str:
+    """`text` as a parameter can hold it (RFC 3461, section 4), at most the 100 letters that are allowed."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text if c.isascii())[:100]
 
 
 def _addressed(recipients: Sequence[str], anywhere: bool) -> tuple[dict[str, str], dict[str, Refusal]]:

@@ -91,6 +91,17 @@ async def test_server_says_no_and_the_agent_reads_why(tmp_path: Path, verb: str,
     assert room.store.thread(1)[1].state is state
 
 
+async def test_greylisted_reply_is_tried_again_after_a_minute_or_few(tmp_path: Path) -> None:
+    async with ScriptedSmtp(RCPT="451 4.7.1 greylisted") as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply Hello")
+        begun = now()
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: settled(room), "the greylisting to be settled")
+        ((_, again_at),) = room.store.outbox((State.DEFERRED,))
+        assert 60_000 <= (again_at or 0) - begun <= 5 * 60_000
+
+
 async def test_partial_refusal_is_told_per_recipient_and_only_the_deferred_one_is_tried_again(tmp_path: Path) -> None:
     answers = ["250 ok", "550 5.1.1 no such user", "451 4.7.1 later", "250 ok"]
     async with ScriptedSmtp(RCPT=answers) as server:

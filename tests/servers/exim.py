@@ -27,6 +27,7 @@ tls_privatekey = {dir}/tls/key.pem
 auth_advertise_hosts = *
 smtp_accept_max = 100
 message_size_limit = 1M
+dsn_advertise_hosts = *
 domainlist local_domains = desk.test
 acl_smtp_mail = acl_mail
 acl_smtp_rcpt = acl_rcpt
@@ -58,6 +59,7 @@ maildir:
   driver = appendfile
   directory = {dir}/mail
   maildir_format
+  return_path_add
   user = Debian-exim
   group = Debian-exim
   create_directory

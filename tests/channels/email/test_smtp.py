@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import traceback
 from typing import Any
@@ -28,7 +29,7 @@ class Phases(list[str]):
 
 async def send(table: dict[str, Any], what: Part, phases: Phases | None = None) -> Sent:
     phases = Phases() if phases is None else phases
-    return await Submission(account(smtp=table)).send(what, phases)
+    return await Submission(account(smtp=table)).send(what, phases, "deskhand-1-1")
 
 
 async def scripted(server: ScriptedSmtp, what: Part | None = None, phases: Phases | None = None, **table: Any) -> Sent:
@@ -124,6 +125,20 @@ async def test_smtp_without_credentials_uses_those_of_imap(exim: Exim) -> None:
     own = exim.smtp(password="", user="")
     settings = account({"host": "localhost", "user": "ann@desk.test", "password": "secret"}, own)
     assert await Submission(settings).send(part("ann@desk.test"), Phases())
+
+
+async def test_reports_are_asked_for_where_they_are_wanted_and_offered(exim: Exim) -> None:
+    sent = await send(exim.smtp(dsn=True), part("ann@desk.test", body=b"marker-dsn\r\n"))
+    assert not sent.refused
+    eventually(lambda: exim.delivered(b"marker-dsn"), "the delivery")
+
+
+async def test_automatic_mail_has_no_sender_to_answer_to(exim: Exim) -> None:
+    what = dataclasses.replace(part("ann@desk.test", body=b"marker-automatic\r\n"), automatic=True)
+    assert not (await send(exim.smtp(), what)).refused
+    eventually(lambda: exim.delivered(b"marker-automatic"), "the delivery")
+    (arrived,) = exim.delivered(b"marker-automatic")
+    assert b"Return-path: <>" in arrived
 
 
 # -- scripted server: hanging up --------------------------------------------
@@ -246,6 +261,45 @@ async def test_server_without_smtputf8_refuses_only_who_needs_it() -> None:
         sent = await scripted(server, part("ann@example.com", "jürgen@example.com"))
         assert list(sent.refused) == ["jürgen@example.com"]
         assert sent.refused["jürgen@example.com"].permanent
+
+
+async def test_header_in_any_script_needs_smtputf8() -> None:
+    what = Part("From: support@desk.test\r\nTo: jürgen@example.com\r\n\r\nHello.\r\n".encode(), ("ann@example.com",))
+    async with ScriptedSmtp() as server:
+        with pytest.raises(Permanent, match="only plain Latin letters in addresses and headers"):
+            await scripted(server, what)
+        assert not any(said.startswith("MAIL") for said in server.commands)
+
+
+EHLO_DSN = "250-hi\r\n250-DSN\r\n250 AUTH PLAIN"
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "dsn", "automatic", "mail", "rcpt"),
+    [
+        (EHLO_DSN, True, False, " RET=HDRS ENVID=deskhand-1-2+3D+2B", " NOTIFY=FAILURE,DELAY"),
+        (EHLO_DSN, False, False, "", ""),
+        ("250-hi\r\n250 AUTH PLAIN", True, False, "", ""),
+        (EHLO_DSN, True, True, "", ""),
+    ],
+)
+async def test_reports_are_named_after_the_delivery(
+    ehlo: str, dsn: bool, automatic: bool, mail: str, rcpt: str
+) -> None:
+    async with ScriptedSmtp(EHLO=ehlo) as server:
+        what = dataclasses.replace(part("ann@example.com"), automatic=automatic)
+        await Submission(account(smtp=clear(server.port, dsn=dsn))).send(what, Phases(), "deskhand-1-2=+")
+        sender = "<>" if automatic else "<support@desk.test>"
+        assert f"MAIL FROM:{sender}{mail}" in server.commands
+        assert f"RCPT TO:<ann@example.com>{rcpt}" in server.commands
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "DOT"])
+async def test_server_that_says_later_is_given_a_minute(step: str) -> None:
+    async with ScriptedSmtp(**{step: "451 4.7.1 greylisted, come back"}) as server:
+        with pytest.raises(Retry, match=r"451 4\.7\.1 greylisted") as caught:
+            await scripted(server)
+        assert caught.value.after_s == 60
 
 
 def test_domain_goes_in_ascii() -> None:
