@@ -44,19 +44,15 @@ class Finder:
 
     def page(self, sort: str, after: Key | None, limit: int) -> list[Key]:
         """The number and the key of the first `limit` tickets behind the key `after`, in order."""
-        if self._text is not None and limit <= _PAGE:
-            if sort in ("newest", "oldest") and drives(self._text):
-                return self._by_words(self._text, sort, after, limit)
-            if self._indexed(sort):
-                return self._by_order(self._text, sort, after, limit)
         if limit > _PAGE or not self._indexed(sort):
             return self._select(self._query, sort, after, limit, lambda node: True)
-        if self._text is None and sort in ("newest", "oldest") and _dated(self._rest):
-            # A week in its own index, or years along the numbers; the planner cannot know which it is.
-            few = self._few_of_the_rest()
-            if few is not None:
-                return self._among(few, sort, after, limit)
-            return self._select(self._query, sort, after, limit, self._rare, "ticket NOT INDEXED")
+        by_number = sort in ("newest", "oldest")
+        if self._text is not None and by_number and drives(self._text):
+            return self._by_words(self._text, sort, after, limit)
+        if self._text is not None:
+            return self._by_order(self._text, sort, after, limit)
+        if by_number and _dated(self._rest):
+            return self._by_date(sort, after, limit)
         return self._select(self._query, sort, after, limit, self._rare)
 
     def count(self) -> int:
@@ -77,35 +73,41 @@ class Finder:
         sign = -1 if sort == "newest" else 1
         start = FIRST if after is None else after[0] * sign + 1
         found: list[int] = []
-        vain = 0
-        met = chunks(self._stream(text, sign), start, limit)
-        for chunk in met:
-            kept = self._holding([place * sign for place in chunk])
-            found += [number for place in chunk if (number := place * sign) in kept]
+        met, looked = 0, False
+        for chunk in chunks(self._stream(text, sign), start, limit):
+            found += self._holding([place * sign for place in chunk])
+            met += len(chunk)
             if len(found) >= limit:
                 break
-            vain += len(chunk)
-            if vain > PATIENCE:
-                vain = -(1 << 62)
-                rest = self._few_of_the_rest()
-                if rest is not None:
-                    ahead = Both([listed(sorted(number * sign for number in rest)), self._stream(text, sign)])
+            if met > PATIENCE and not looked:
+                looked = True
+                few = self._few_of_the_rest()
+                if few is not None:
+                    ahead = Both([listed(sorted(number * sign for number in few)), self._stream(text, sign)])
                     found += [place * sign for place in islice(places(ahead, chunk[-1] + 1), limit)]
                     break
         return [(number, number) for number in found[:limit]]
 
-    def _holding(self, ids: Sequence[int]) -> set[int]:
+    def _holding(self, ids: Sequence[int]) -> list[int]:
         """Which of these tickets the rest of the query asks for."""
         where = compile_query(self._rest, lambda node: False)
         # CROSS keeps the order: these tickets first, whatever else there is an index for.
         statement = f"SELECT ticket.id FROM json_each(:ids) CROSS JOIN ticket ON ticket.id = value WHERE {where.where}"
-        return {row[0] for row in self._conn.execute(statement, {**where.params, "ids": json.dumps(ids)})}
+        kept = {row[0] for row in self._conn.execute(statement, {**where.params, "ids": json.dumps(ids)})}
+        return [number for number in ids if number in kept]
 
     def _few_of_the_rest(self) -> list[int] | None:
         where = compile_query(self._rest)
         statement = f"SELECT ticket.id FROM ticket WHERE {where.where} LIMIT {FEW + 1}"
         found = [row[0] for row in self._conn.execute(statement, where.params)]
         return found if len(found) <= FEW else None
+
+    def _by_date(self, sort: str, after: Key | None, limit: int) -> list[Key]:
+        # A week in its own index, or years along the numbers; the planner cannot know which it is.
+        few = self._few_of_the_rest()
+        if few is not None:
+            return self._among(few, sort, after, limit)
+        return self._select(self._rest, sort, after, limit, self._rare, "ticket NOT INDEXED")
 
     # -- in the order of another index --------------------------------------------------
 
