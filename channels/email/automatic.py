@@ -28,9 +28,10 @@ _RETURNED = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", 
 def automatic(headers: Headers, root: Part, subject: str, text: str = "") -> str | None:
     """One of "bounce", "feedback", "auto-reply", "list", or None for a mail that a person sent."""
     report = _report(root)
+    subject = subject.lower()
     if report == "feedback-report" or _is_complaint(headers, subject):
         return "feedback"
-    if report == "delivery-status" or _is_bounce(headers, root, subject, text[:TEXT_CHARACTERS]):
+    if report == "delivery-status" or _is_bounce(headers, root, subject, text):
         return "bounce"
     if report == "disposition-notification" or _is_answer(headers, subject):
         return "auto-reply"
@@ -51,7 +52,8 @@ def _report(root: Part) -> str:
 
 def _is_complaint(headers: Headers, subject: str) -> bool:
     """True for the complaints of providers that do not use the standard form."""
-    return words.COMPLAINT.match(subject) is not None and words.COMPLAINTS.search(headers.raw("from")) is not None
+    told = any(phrase in subject for phrase in words.COMPLAINT)
+    return told and words.COMPLAINTS.search(headers.raw("from").lower()) is not None
 
 
 # -- bounces -----------------------------------------------------------------
@@ -61,27 +63,32 @@ def _is_bounce(headers: Headers, root: Part, subject: str, text: str) -> bool:
     """True if a server says so: by a header, by who signs, or by words where nobody may be answered."""
     if "x-failed-recipients" in headers.fields:
         return True
-    sender = headers.text("from").lower()
+    sender = headers.raw("from").lower()
     null_path = _null_path(headers)
     daemon = words.DAEMON.search(sender) is not None
     if daemon and (null_path or "mailer-daemon" in sender or words.FAILED.search(subject)):
         return True
     if daemon and _tells_of_failure(root, text):
         return True
-    if _is_away(subject) or words.REPLY.match(subject):
-        return False
-    if (null_path or _carries_report(root)) and words.FAILED.search(subject):
-        return True
-    if words.OPENING.match(subject) and words.TOLD.search(text):
-        return True
-    return (null_path or words.NOBODY.search(sender) is not None) and _tells_of_failure(root, text)
+    failed = (
+        ((null_path or _carries_report(root)) and words.FAILED.search(subject) is not None)
+        or (words.OPENING.match(subject) is not None and _is_told(text))
+        or ((null_path or any(word in sender for word in words.NOBODY)) and _tells_of_failure(root, text))
+    )
+    return failed and not _is_away(subject) and words.REPLY.match(subject) is None
 
 
 def _tells_of_failure(root: Part, text: str) -> bool:
     """True for words on a failure beside a reason or the message itself."""
-    if not words.TOLD.search(text):
+    if not _is_told(text):
         return False
-    return words.REASON.search(text) is not None or any(part.content_type in _RETURNED for part in root.parts)
+    return words.REASON.search(text[:TEXT_CHARACTERS].lower()) is not None or any(
+        part.content_type in _RETURNED for part in root.parts
+    )
+
+
+def _is_told(text: str) -> bool:
+    return words.TOLD.search(text[:TEXT_CHARACTERS].lower()) is not None
 
 
 def _carries_report(root: Part) -> bool:

@@ -1,4 +1,7 @@
-"""The words by which reports of servers and answers of programs are known, in many languages."""
+"""The words by which reports of servers and answers of programs are known, in many languages.
+
+All in lower case, for text in lower case: patterns that ignore case cost several times as much.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,21 @@ import re
 DAEMON = re.compile(
     r"(?:^|[<\s\"'(])(?:mailer[-_ ]?daemon|post[-_]?master|mail[-_ ]?daemon|mdaemon|mailerdaemon|mail\.delivery\.system)(?:@|$|[>\s\"(])"
     r"|mail deliver(?:y|er)? (?:sub)?system|mail delivery (?:service|agent|system|status)|system administrator|mail administrator|microsoft outlook\b|ndr administrator",
-    re.IGNORECASE,
 )
 """Who signs a report."""
 
-NOBODY = re.compile(r"no[-_.]?repl[yi]|do[-_.]?not[-_.]?reply|bounce|mailer|sysadmin|noreply", re.IGNORECASE)
+NOBODY = (
+    "no-reply",
+    "noreply",
+    "no_reply",
+    "no.reply",
+    "donotreply",
+    "do-not-reply",
+    "do_not_reply",
+    "bounce",
+    "mailer",
+    "sysadmin",
+)
 """Senders that nobody can answer."""
 
 _FAILED = (
@@ -30,13 +43,13 @@ _FAILED = (
     r"|не доставлен|недоставлен|не может быть доставлен|невозможно доставить|сообщение не доставлено|возвращен"
     r"|退信|无法投递|無法投遞|未送达|未送達|配信不能|配信エラー|配信できません|不達|メールエラー|送信できません|エラー通知|반송|전송 실패|배달되지 않음"
 )
-FAILED = re.compile(_FAILED, re.IGNORECASE)
+FAILED = re.compile(_FAILED)
 """What subjects of reports say."""
 
-OPENING = re.compile(rf"(?:\W*(?:{_FAILED})|warning: )", re.IGNORECASE)
+OPENING = re.compile(rf"(?:\W*(?:{_FAILED})|warning: )")
 """A subject that begins with such words: not one that a person put "Re" or "Fwd" before."""
 
-REPLY = re.compile(r"\s*(?:re|aw|fw|fwd|wg|sv|vs|tr|rv|i|r|antw)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
+REPLY = re.compile(r"\s*(?:re|aw|fw|fwd|wg|sv|vs|tr|rv|i|r|antw)\s*(?:\[\d+\])?\s*:")
 
 TOLD = re.compile(
     r"could ?n(?:o|')t be delivered|can ?not be delivered|was(?: not|n't) delivered|unable to deliver|wasn't able to deliver|not able to deliver|undeliverable|not deliverable|failed to deliver|delivery (?:to|of|attempt|has|failed)"
@@ -45,13 +58,12 @@ TOLD = re.compile(
     r"|invalid (?:user )?address|address(?:es)? had|does not (?:exist|accept)|requested action not taken|message was rejected|is returned|being returned|returned to (?:you|sender)|host unknown"
     r"|zugestellt werden|unzustellbar|nicht zustellbar|pu être (?:remis|distribué|livré)|no se (?:ha )?pud?o? ?(?:entregar|podido entregar)|non è stato possibile|não (?:pôde|foi possível)|не (?:может быть|был[оаи]?|удалось) достав"
     r"|送信できませんでした|配信できませんでした|送信に失敗|无法|無法|退回|退信",
-    re.IGNORECASE,
 )
 """What the text of a report says."""
 
 REASON = re.compile(
     r"(?:^|[\s(\[<])[45]\d\d[ -]|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])|delivered to:? *<?\S+@|mailbox is full|rcpt to|-----",
-    re.IGNORECASE | re.MULTILINE,
+    re.MULTILINE,
 )
 """Why it did not arrive, as servers put it."""
 
@@ -61,13 +73,9 @@ AWAY = re.compile(
     r"|risposta automatica|fuori (?:sede|ufficio)|resposta automática|ausência temporária|afwezig(?:heid)?|automatisch antwoord|automatiskt svar|automatisk svar|frånvaro|fravær|ikke til stede|automaattinen vastaus|poissaolo"
     r"|odpowiedź automatyczna|automatyczna odpowiedź|poza biurem|automatická odpověď|mimo kancelář|automatikus válasz|házon kívül|otomatik yanıt|ofis dışında|răspuns automat|αυτόματη απάντηση"
     r"|автоответ(?:чик)?|автоматический ответ|автоматична відповідь|вне офиса|自动(?:回复|答复)|自動(?:応答|返信|回覆|回復)|不在通知|자동 ?(?:회신|응답)|부재중|ตอบกลับอัตโนมัติ|trả lời tự động|vacation (?:reply|response|message|notice|autoreply)|on vacation)\s*(?:[:：\]\-–(]|$)",
-    re.IGNORECASE,
 )
 """How the subjects of answers begin that a program gives for somebody."""
 
-COMPLAINT = re.compile(
-    r"complaint about message from|email feedback report|abuse report|spam report|.{0,40}\babuse report\b",
-    re.IGNORECASE,
-)
-COMPLAINTS = re.compile(r"staff@|feedback|abuse|complaint|fbl|scomp@", re.IGNORECASE)
+COMPLAINT = ("complaint about message from", "email feedback report", "abuse report", "spam report")
+COMPLAINTS = re.compile(r"staff@|feedback|abuse|complaint|fbl|scomp@")
 """The subjects and senders of complaints about spam that have no form."""

@@ -79,7 +79,7 @@ def read_content(raw: bytes, root: Part, problems: list[str]) -> Content:
     """Everything in the mail that a person could read or open."""
     reader = _Reader(raw, problems, Content())
     pieces = reader.visit(root)
-    reader.write(pieces if _speaks(pieces) else pieces + reader.spare)
+    reader.write(pieces + reader.spare if reader.spare and not _speaks(pieces) else pieces)
     return reader.content
 
 

@@ -1,6 +1,6 @@
 """The words by which mail programs of many languages mark quotes and telephones' signatures.
 
-Fragments of regular expressions, put together and used by `visible`.
+Fragments of regular expressions in lower case, put together and used by `visible`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ WROTE = (
 """The verbs of "On ... wrote:"."""
 
 OPENS = (
-    r"On|Am|Le|El|Il giorno|Il|Em|Op|W dniu|Dnia|Den|På|Pe|Ha|Dne|Dňa|Dana|Op|Vào|Pada|Στις|В|У|Ke|A|On|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Mo|Di|Mi|Do|Fr|Sa|So|lun|mar|mer|jeu|ven|sam|dim|pon|wt|śr|czw|pt|sob|niedz"
-    r"|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|ma|ti|ke|to|pe|la|su|در|بتاريخ|في|ב-?|在|于|於|Lúc"
+    r"on|am|le|el|il giorno|il|em|op|w dniu|dnia|den|på|pe|ha|dne|dňa|dana|op|vào|pada|στις|в|у|ke|a|on|mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|pon|wt|śr|czw|pt|sob|niedz"
+    r"|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|ma|ti|ke|to|pe|la|su|در|بتاريخ|في|ב-?|在|于|於|lúc"
 )
 """What stands before its date."""
 

@@ -22,9 +22,9 @@ _FOOTER_LINES = 12
 _SCRAPS = " *_\xa0"
 _DIRECTIONS = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
-_WROTE = re.compile(rf"(?:(?<![^\W\d_])(?:{words.WROTE})(?![^\W\d_]))", re.IGNORECASE)
+_WROTE = re.compile(rf"(?:(?<![^\W\d_])(?:{words.WROTE})(?![^\W\d_]))")
 _WROTE_LAST = re.compile(r"(?:写道|寫道|님이 작성|のメール|書きました)")
-_OPENS = re.compile(rf"(?:{words.OPENS})[\s.,]|\d{{4}}[-/年.]|\d{{1,2}}[./ ]", re.IGNORECASE)
+_OPENS = re.compile(rf"(?:{words.OPENS})[\s.,]|\d{{4}}[-/年.]|\d{{1,2}}[./ ]")
 _ADDRESS = r"[<(\[][^<>\s]{1,200}@[^<>\s]{1,200}"
 _STAMPED = re.compile(rf"\d{{1,2}}[:.]\d{{2}}(?!\d)|{_ADDRESS}|\d{{4}}")
 _DATED = re.compile(rf"\d{{1,4}}.*\d|{_ADDRESS}")
@@ -33,27 +33,31 @@ _ZONED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d{1,2}:\d\d \
 _MAILED = re.compile(rf"(?=.*(?<!\d)\d{{1,2}}[:.]\d{{2}}(?!\d))(?=.*(?<!\d)\d{{4}}(?!\d)).*{_ADDRESS}[>)\]] ?[:：]$")
 _BARE_WROTE = re.compile(rf"(?=.*\d{{4}}).*{_ADDRESS}.*\bwrote$")
 _MIDDLE = re.compile(r"(?<=[^\s>]) ?-{0,6} ?\bOn (?=[A-Z0-9][^\n]{8,200} wrote:$)")
-_DASHED = re.compile(rf"-{{2,}}.{{0,200}}(?:{words.WROTE}).{{0,100}}-{{2,}}\s*:?", re.IGNORECASE)
-_ORIGINAL = re.compile(rf"[*_]*-{{2,}}\s*(?:{words.ORIGINAL})\s*-{{2,}}[*_]*", re.IGNORECASE)
-_FORWARD = re.compile(rf"(?:-{{2,}}\s*(?:{words.FORWARDED})|{words.FORWARDED_APPLE})", re.IGNORECASE)
-_FROM = re.compile(rf"[ *_]*(?:{words.FROM})\s?[*_]*\s?[:：]", re.IGNORECASE)
-_DATE = re.compile(rf"[ *_]*(?:{words.DATED})\s?[*_]*\s?[:：].{{0,300}}\d", re.IGNORECASE)
-_LABEL = re.compile(rf"[ *_]*(?:{words.FROM}|{words.DATED}|{words.OTHERS})\s?[*_]*\s?[:：]", re.IGNORECASE)
+_DASHED = re.compile(rf"-{{2,}}.{{0,200}}(?:{words.WROTE}).{{0,100}}-{{2,}}\s*:?")
+_ORIGINAL = re.compile(rf"[*_]*-{{2,}}\s*(?:{words.ORIGINAL})\s*-{{2,}}[*_]*")
+_FORWARD = re.compile(rf"(?:-{{2,}}\s*(?:{words.FORWARDED})|{words.FORWARDED_APPLE})")
+_FROM = re.compile(rf"[ *_]*(?:{words.FROM})\s?[*_]*\s?[:：]")
+_DATE = re.compile(rf"[ *_]*(?:{words.DATED})\s?[*_]*\s?[:：].{{0,300}}\d")
+_LABEL = re.compile(rf"[ *_]*(?:{words.FROM}|{words.DATED}|{words.OTHERS})\s?[*_]*\s?[:：]")
 _RULE = re.compile(r"\s*(?:[_-]{3,}|(?:\* ?){3,}|[=─—–]{4,})\s*")
 _FOOTER = re.compile(r"_{20,}\s*")
 _REPLY_ABOVE = re.compile(
     r"\W*(?:please )?(?:type|write|reply)?[\w ]{0,20}\b(?:reply|type|write)[\w ]{0,20} above this line\b", re.IGNORECASE
 )
-_PHONE = re.compile("|".join(words.PHONE), re.IGNORECASE)
+_PHONE = re.compile("|".join(words.PHONE))
 _NAME = re.compile(r"[-–—~] ?[^\W\d_][^\W\d]*\.?(?: [^\W\d_][^\W\d]*\.?){0,2}")
 
 _EDGES = frozenset(">＞|-–—~_*=:：")
 _COLONS = (":", "：")
 _QUOTE = (">", "＞", "|>", " >", "  >")
-_PHONE_HEADS = frozenset(phrase[:2] for phrase in words.PHONE)
+_PHONE_HEADS = "|".join(dict.fromkeys(re.split(r"\W", phrase)[0] for phrase in words.PHONE))
 _PHONE_SCRAPS = " *_[]().<>\t\xa0"
 _LABEL_CHARACTERS = 40
-_DIGITS = frozenset("0123456789")
+# One look at a line: how it begins, a label's colon, a date, an address, a telephone's words.
+_MARK = re.compile(
+    r"[\s>＞|–—~_*=:：-]|[^:：]{0,39}+[:：]|(?![a-z])[^0-9]{0,39}+[0-9]|[^@]{0,399}+@"
+    rf"|[\[(<]*+(?:{'|'.join(f'[{head[0]}{head[0].upper()}]{head[1:]}' for head in _PHONE_HEADS.split('|'))})"
+)
 
 
 def visible(text: str) -> str:
@@ -78,7 +82,7 @@ def _kept(lines: list[str]) -> list[str]:
             kept.append(line)
             at += 1
             continue
-        if (line[0] == "-" or line[-1] in _COLONS) and _FORWARD.match(line):
+        if (line[0] == "-" or line[-1] in _COLONS) and _FORWARD.match(line.lower()):
             return kept + lines[at:]  # what was forwarded is what they want to show
         skip = 1 if line[0] == ">" else _skip(lines, at, kept)
         if not skip:
@@ -89,25 +93,14 @@ def _kept(lines: list[str]) -> list[str]:
 
 def _may_mark(line: str) -> bool:
     """False for lines that can be nobody's mark: most lines end here."""
-    if line[0] in _EDGES or line[-1] in _EDGES or line[0] <= " " or "@" in line:
-        return True
-    head = line[:_LABEL_CHARACTERS]
-    if ":" in head or "：" in head or _may_be_phone(line):
-        return True
-    return not "a" <= line[0] <= "z" and not _DIGITS.isdisjoint(head)  # the first line of a broken attribution
-
-
-def _may_be_phone(line: str) -> bool:
-    if len(line) >= 160:
-        return False
-    return line.lstrip(_PHONE_SCRAPS)[:2].lower() in _PHONE_HEADS or line.endswith(words.PHONE_LAST)
+    return (
+        line[-1] in _EDGES or _MARK.match(line) is not None or (not line.isascii() and line.endswith(words.PHONE_LAST))
+    )
 
 
 def _is_phone(line: str) -> bool:
     """True for "Sent from my phone"."""
-    if not _may_be_phone(line):
-        return False
-    bare = line.strip(_PHONE_SCRAPS)
+    bare = line.strip(_PHONE_SCRAPS).lower()
     return _PHONE.fullmatch(bare) is not None or (len(bare) < 60 and bare.endswith(words.PHONE_LAST))
 
 
@@ -127,7 +120,7 @@ def _skip(lines: list[str], at: int, kept: list[str]) -> int:
     if (count := _attribution(lines, at)) and (quoted := _quoted_below(lines, at + count, kept)):
         return count + quoted
     head = line[:_LABEL_CHARACTERS]
-    if (":" in head or "：" in head) and (_FROM.match(line) or _DATE.match(line)):
+    if (":" in head or "：" in head) and _begins_header(line):
         return _header_block(lines, at, kept)
     return _small(lines, at, line, kept)
 
@@ -146,12 +139,19 @@ def _signature(lines: list[str], at: int, kept: list[str]) -> int:
     filled = 0
     for number in range(at + 1, len(lines)):
         line = lines[number][:LINE_CHARACTERS]
-        if line.startswith(_QUOTE) or _attribution(lines, number) or _ORIGINAL.match(line.strip()) or _FROM.match(line):
+        if line and _may_mark(line) and _ends_signature(lines, number, line):
             return number - at
         filled += bool(line.strip())
         if filled > _SIGNATURE_LINES:
             return 0
     return len(lines) - at
+
+
+def _ends_signature(lines: list[str], at: int, line: str) -> bool:
+    if line.startswith(_QUOTE) or _attribution(lines, at):
+        return True
+    low = line.strip().lower()
+    return _ORIGINAL.match(low) is not None or _FROM.match(low) is not None
 
 
 def _small(lines: list[str], at: int, line: str, kept: list[str]) -> int:
@@ -172,7 +172,7 @@ def _ends_here(lines: list[str], at: int) -> bool:
     if below == len(lines) or _attribution(lines, below):
         return True
     line = lines[below][:LINE_CHARACTERS]
-    return line.startswith((*_QUOTE, "--", "__")) or _FROM.match(line) is not None or _is_phone(line)
+    return line.startswith((*_QUOTE, "--", "__")) or _FROM.match(line.lower()) is not None or _is_phone(line)
 
 
 # -- copied mails --------------------------------------------------------------
@@ -180,14 +180,15 @@ def _ends_here(lines: list[str], at: int) -> bool:
 
 def _separator(lines: list[str], at: int, line: str, kept: list[str]) -> int:
     """ "-----Original Message-----", a ruler above a block of From, Sent, To, or a list's footer."""
+    low = line.strip().lower()
     if not _has_words(kept):
-        return 1 if _DASHED.fullmatch(line.strip()) and _quote_follows(lines, at + 1) else 0
-    if _ORIGINAL.match(line.strip()) or _DASHED.fullmatch(line.strip()):
+        return 1 if _DASHED.fullmatch(low) and _quote_follows(lines, at + 1) else 0
+    if _ORIGINAL.match(low) or _DASHED.fullmatch(low):
         return len(lines) - at
     below = _next_filled(lines, at + 1)
     if below == len(lines) or not _RULE.fullmatch(line):
         return 0
-    if _FROM.match(lines[below][:LINE_CHARACTERS]) or _DATE.match(lines[below][:LINE_CHARACTERS]):
+    if _begins_header(lines[below][:LINE_CHARACTERS]):
         cut = _header_block(lines, below, kept)
         return below - at + cut if cut else 0
     return _footer(lines, at, line)
@@ -201,11 +202,18 @@ def _footer(lines: list[str], at: int, line: str) -> int:
     return 0
 
 
+def _begins_header(line: str) -> bool:
+    low = line.lower()
+    return _FROM.match(low) is not None or _DATE.match(low) is not None
+
+
 def _header_block(lines: list[str], at: int, kept: list[str]) -> int:
     """A copied header (From, Sent, To, Subject): all below it is the mail that was answered."""
     if not _has_words(kept):
         return 0
-    block = [line[:LINE_CHARACTERS] for line in lines[at : at + 2 * _BLOCK_LINES] if line.strip()][:_BLOCK_LINES]
+    block = [line[:LINE_CHARACTERS].lower() for line in lines[at : at + 2 * _BLOCK_LINES] if line.strip()][
+        :_BLOCK_LINES
+    ]
     labels = sum(_LABEL.match(line) is not None for line in block)
     dated = any(_DATE.match(line) for line in block[:2])
     return len(lines) - at if labels >= (2 if dated and "@" in "".join(block[:3]) else _LABELS_NEEDED) else 0
@@ -217,14 +225,14 @@ def _header_block(lines: list[str], at: int, kept: list[str]) -> int:
 def _attribution(lines: list[str], at: int) -> int:
     """How many lines "On ... wrote:" takes from here, 0 if it does not stand here."""
     line = _bare(lines[at])
-    if not line or not _begins(line):
+    if not line:
         return 0
     if _ends(line):
         return 1 if _is_attribution(line) or (_STAMPED.search(line) and _quote_follows(lines, at + 1)) else 0
-    if (
-        _ZONED.match(line)
-        or _BARE_WROTE.match(line)
-        or (_DATE_FIRST.match(line) and "@" in line and _quote_follows(lines, at + 1))
+    if line.endswith("wrote") and _BARE_WROTE.match(line):
+        return 1
+    if "0" <= line[0] <= "9" and (
+        _ZONED.match(line) or (_DATE_FIRST.match(line) and "@" in line and _quote_follows(lines, at + 1))
     ):
         return 1
     return _broken_attribution(lines, at, line)
@@ -233,6 +241,8 @@ def _attribution(lines: list[str], at: int) -> int:
 def _broken_attribution(lines: list[str], at: int, line: str) -> int:
     """An attribution over several lines; before "<" also over empty ones."""
     if not any(more.rstrip(_SCRAPS).endswith(_COLONS) for more in lines[at + 1 : at + 3 + _ATTRIBUTION_LINES]):
+        return 0
+    if line[0] not in "<\"'" and "@" not in line and not _OPENS.match(line.lower()) and not _DATED.search(line):
         return 0
     below = at + 1
     for _ in range(_ATTRIBUTION_LINES):
@@ -253,24 +263,15 @@ def _bare(line: str) -> str:
     return (line if line.isascii() else line.translate(_DIRECTIONS)).strip(_SCRAPS)
 
 
-def _begins(line: str) -> bool:
-    return (
-        line[0] in "<\"'"
-        or _ends(line)
-        or "@" in line
-        or _OPENS.match(line) is not None
-        or _DATED.search(line) is not None
-    )
-
-
 def _ends(line: str) -> bool:
     return line.endswith(_COLONS) or (line[-1] > "\x7f" and _WROTE_LAST.search(line[-6:]) is not None)
 
 
 def _is_attribution(line: str) -> bool:
     """True for words that name a writer and a date, an address or a verb that says so."""
-    if _WROTE.search(line):
-        return _OPENS.match(line) is not None or _DATED.search(line) is not None or len(line) < 60
+    low = line.lower()
+    if _WROTE.search(low):
+        return _OPENS.match(low) is not None or _DATED.search(line) is not None or len(line) < 60
     return (_DATE_FIRST.match(line) is not None and "@" in line) or _MAILED.match(line) is not None
 
 
