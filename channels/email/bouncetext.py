@@ -15,6 +15,7 @@ from desk.channel import Undelivered
 CHARACTERS = 64 * 1024
 LINES = 1_000
 LINE_CHARACTERS = 1_000
+MENTIONS = 500
 _REASON_CHARACTERS = 800
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
@@ -22,7 +23,7 @@ _FAILURE = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.:/-])([45])\d\d(?=[\s-])")
 
 _COPY = re.compile(
-    r"^[ \t>]{0,8}(?:[-=*_]{2,}.{0,60}?(?:copy of|(?:original|returned|unsent|undelivered|bounced|rejected) (?:message|mail)|message (?:header|text|body)|header of"
+    r"^[ \t>]{0,8}(?:[-=*_]{2,}+.{0,60}?(?:copy of|(?:original|returned|unsent|undelivered|bounced|rejected) (?:message|mail)|message (?:header|text|body)|header of"
     r"|ursprüngliche nachricht|originalnachricht|message d'origine|mensaje original|messaggio originale)"
     r"|(?:original )?message headers(?: follow|:)|below (?:this line )?is (?:a|the) copy|original (?:mail|message)(?: as)? follows?|original message:\s*$"
     r"|(?:received|return-path|dkim-signature|x-received|arc-seal): \S)",
@@ -101,7 +102,7 @@ class Report:
     def __post_init__(self) -> None:
         copy = _COPY.search(self.text, min(1, len(self.text)))
         self.text = self.text[: copy.start()] if copy and copy.start() > 20 else self.text
-        self._mentions = _mentions(self.text)
+        self._mentions = _mentions(self.text)[:MENTIONS]
 
     @property
     def final(self) -> bool:

@@ -25,7 +25,7 @@ _DIRECTIONS = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x20
 _WROTE = re.compile(rf"(?:(?<![^\W\d_])(?:{words.WROTE})(?![^\W\d_]))")
 _WROTE_LAST = re.compile(r"(?:写道|寫道|님이 작성|のメール|書きました)")
 _OPENS = re.compile(rf"(?:{words.OPENS})[\s.,]|\d{{4}}[-/年.]|\d{{1,2}}[./ ]")
-_ADDRESS = r"[<(\[][^<>\s]{1,200}@[^<>\s]{1,200}"
+_ADDRESS = r"[<(\[][^<>()\[\]@\s]{1,100}@[^<>()\[\]@\s]{1,200}"
 _STAMPED = re.compile(rf"\d{{1,2}}[:.]\d{{2}}(?!\d)|{_ADDRESS}|\d{{4}}")
 _DATED = re.compile(rf"\d{{1,4}}.*\d|{_ADDRESS}")
 _DATE_FIRST = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}[ ,T]")
@@ -33,8 +33,8 @@ _ZONED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d (?:GMT|UTC)[+-]\d{1,2}:\d\d \
 _MAILED = re.compile(rf"(?=.*(?<!\d)\d{{1,2}}[:.]\d{{2}}(?!\d))(?=.*(?<!\d)\d{{4}}(?!\d)).*{_ADDRESS}[>)\]] ?[:：]$")
 _BARE_WROTE = re.compile(rf"(?=.*\d{{4}}).*{_ADDRESS}.*\bwrote$")
 _MIDDLE = re.compile(r"(?<=[^\s>]) ?-{0,6} ?\bOn (?=[A-Z0-9][^\n]{8,200} wrote:$)")
-_DASHED = re.compile(rf"-{{2,}}.{{0,200}}(?:{words.WROTE}).{{0,100}}-{{2,}}\s*:?")
-_ORIGINAL = re.compile(rf"[*_]*-{{2,}}\s*(?:{words.ORIGINAL})\s*-{{2,}}[*_]*")
+_DASHED = re.compile(rf"-{{2,}}+(?!$).{{0,200}}(?:{words.WROTE}).{{0,100}}-{{2,}}\s*:?")
+_ORIGINAL = re.compile(rf"[*_]*+-{{2,}}+\s*+(?:{words.ORIGINAL})\s*-{{2,}}[*_]*")
 _FORWARD = re.compile(rf"(?:-{{2,}}\s*(?:{words.FORWARDED})|{words.FORWARDED_APPLE})")
 _FROM = re.compile(rf"[ *_]*(?:{words.FROM})\s?[*_]*\s?[:：]")
 _DATE = re.compile(rf"[ *_]*(?:{words.DATED})\s?[*_]*\s?[:：].{{0,300}}\d")

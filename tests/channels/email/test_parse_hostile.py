@@ -128,6 +128,15 @@ BOMBS = {
     "tables": b"Content-Type: text/html\n\n" + b"<table><tr><td>cite" * 27_000,
     "report": b"Content-Type: message/delivery-status\n\n"
     + b"Final-Recipient: rfc822; a@example.com\nAction: failed\n\n" * 20_000,
+    "rulers": b"\nx\n" + (b"-" * 390 + b"\n") * 600,
+    "brackets in lines": b"\nx\n" + (b"2024 10:00 " + b"[a@" * 120 + b":\n") * 600,
+    "verbs": b"\nx\n" + (b"--" + b"wrote-- " * 48 + b"x-\n") * 600,
+    "armour": b"\n" + b"-----BEGIN PGP SIGNED MESSAGE-----\n" * 60_000,
+    "calendar": b"Content-Type: text/calendar\n\nBEGIN:VEVENT\nX" + b';a="b' * 60_000,
+    "blank lines": (b" " * 999 + b"\n") * 3_000 + b"From: a@example.com\n\nx",
+    "blamed": b"From: mailer-daemon@example.com\n\n" + b"".join(b"<a%d@example.com>: 550\n" % n for n in range(4_000)),
+    "hyphens in a report": b"From: mailer-daemon@example.com\n\n" + (b"-" * 900 + b"\n") * 70,
+    "verdicts": b"Authentication-Results: " + b"(" * 15_000 + b"\n\nx",
     "bounce": b"From: mailer-daemon@example.com\n\ncould not be delivered to one or more\n" + b"a@" * 30_000,
 }
 
