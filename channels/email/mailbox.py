@@ -134,7 +134,7 @@ class Mailbox:
             elif after == "move":
                 await imap.move(uids, self._settings.move_to)
         except Refused as refused:
-            if refused.temporary and not refused.full:
+            if refused.temporary and not (refused.full and after == "move"):
                 raise
             raise Permanent(
                 f'{imap.host} does not let us {after} messages in "{folder}": {refused.words}; '

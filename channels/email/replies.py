@@ -35,12 +35,13 @@ _NUMBER = re.compile(rb"(\d+) EXISTS\b", re.IGNORECASE)
 BUSY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED", "OVERQUOTA"})
 """Response codes (RFC 5530, and Gmail's and Exchange's own) that ask for patience with the whole account."""
 
-TEMPORARY = BUSY | {"SERVERBUG", "CONTACTADMIN"}
-"""Response codes that blame neither the command nor the password."""
+TEMPORARY = frozenset({"SERVERBUG", "CONTACTADMIN"})
+"""Further response codes that blame neither the command nor the password."""
 
 REST_S = 60.0
 """How long a server is left alone that says we ask too much, but not for how long."""
 
+_THROTTLED = re.compile(r"throttl|backoff time", re.IGNORECASE)
 _TOO_MUCH = re.compile(r"throttl|too many|simultaneous|overquota|exceeded|\blimit", re.IGNORECASE)
 _SUGGESTED = re.compile(r"backoff time: (\d{1,9}) milliseconds", re.IGNORECASE)
 _PASSING = re.compile(r"too many|simultaneous|authenticated but not connected|try again|temporar", re.IGNORECASE)
@@ -58,8 +59,8 @@ class Refused(Exception):
 
     @property
     def busy(self) -> bool:
-        """True when the server wants to be left alone for a while, whatever it was asked."""
-        return self.code in BUSY
+        """True when the server wants to be left alone for a while, whatever it was asked; Exchange says so without a code."""
+        return self.code in BUSY or bool(_THROTTLED.search(self.words))
 
     @property
     def full(self) -> bool:
@@ -69,7 +70,7 @@ class Refused(Exception):
     @property
     def temporary(self) -> bool:
         """True when the server itself says that it is in trouble."""
-        return self.code in TEMPORARY
+        return self.busy or self.code in TEMPORARY
 
     @property
     def passing(self) -> bool:
@@ -109,7 +110,7 @@ def trouble(message: str, code: str = "") -> Retry:
     """Trouble of the server's own, with the time it wants to be left alone, where it wants that."""
     if suggested := _SUGGESTED.search(message):
         return RateLimited(message, int(suggested[1]) / 1000)
-    if code in BUSY - {"UNAVAILABLE", "INUSE"} or _TOO_MUCH.search(message):
+    if code in ("THROTTLED", "OVERQUOTA", "LIMIT") or _TOO_MUCH.search(message):
         return RateLimited(message, REST_S)
     return Retry(message)
 
