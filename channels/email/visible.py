@@ -55,7 +55,7 @@ _PHONE_SCRAPS = " *_[]().<>\t\xa0"
 _LABEL_CHARACTERS = 40
 # One look at a line: how it begins, a label's colon, a date, an address, a telephone's words.
 _MARK = re.compile(
-    r"[\s>＞|–—~_*=:：-]|[^:：]{0,39}+[:：]|(?![a-z])[^0-9]{0,39}+[0-9]|[^@]{0,399}+@"
+    r"[\s>＞|–—~_*=:：-]|[^:：]{0,39}+[:：]|(?![a-z])[^0-9]{0,39}+[0-9]|[a-z]{2,3}[.,]? [0-9]|[^@]{0,399}+@"
     rf"|[\[(<]*+(?:{'|'.join(f'[{head[0]}{head[0].upper()}]{head[1:]}' for head in _PHONE_HEADS.split('|'))})"
 )
 
@@ -242,7 +242,8 @@ def _broken_attribution(lines: list[str], at: int, line: str) -> int:
     """An attribution over several lines; before "<" also over empty ones."""
     if not any(more.rstrip(_SCRAPS).endswith(_COLONS) for more in lines[at + 1 : at + 3 + _ATTRIBUTION_LINES]):
         return 0
-    if line[0] not in "<\"'" and "@" not in line and not _OPENS.match(line.lower()) and not _DATED.search(line):
+    opens = _OPENS.match(line.lower()) is not None
+    if not opens and line[0] not in "<\"'" and not _DATED.search(line):
         return 0
     below = at + 1
     for _ in range(_ATTRIBUTION_LINES):
@@ -250,6 +251,8 @@ def _broken_attribution(lines: list[str], at: int, line: str) -> int:
             below += 1
         if below >= len(lines) or not (more := _bare(lines[below])):
             return 0
+        if not opens and _OPENS.match(more.lower()):
+            return 0  # it begins there
         line = f"{line} {more}"
         below += 1
         if _ends(line):
@@ -286,7 +289,7 @@ def _quoted_below(lines: list[str], at: int, kept: list[str]) -> int:
         return max(1, below - at)
     if lines[below].startswith(_QUOTE):
         return below - at + 1
-    if lines[below].startswith("| ") and not lines[below].rstrip().endswith("|"):
+    if _is_barred(lines[below]):
         while below < len(lines) and lines[below].startswith("|"):
             below += 1
         return below - at
@@ -310,7 +313,12 @@ def _shared(lines: list[str], at: int) -> int:
 
 def _quote_follows(lines: list[str], at: int) -> bool:
     below = _next_filled(lines, at)
-    return below < len(lines) and lines[below].startswith(_QUOTE)
+    return below < len(lines) and (lines[below].startswith(_QUOTE) or _is_barred(lines[below]))
+
+
+def _is_barred(line: str) -> bool:
+    """True for a quote marked by bars; the row of a table ends with one."""
+    return line.startswith("| ") and not line.rstrip().endswith("|")
 
 
 def _next_filled(lines: list[str], at: int) -> int:

@@ -145,6 +145,11 @@ def test_a_quote_marked_by_bars_goes() -> None:
     assert visible("The prices:\n| box | 3 |\n| bag | 4 |") == "The prices:\n| box | 3 |\n| bag | 4 |"
 
 
+def test_a_line_with_an_address_above_an_attribution_stays() -> None:
+    text = 'Ask @robin, 2 of us know it.\nOn 1 Jan 2024 10:00 "Robin" <help@example.com>\nwrote:\n'
+    assert visible(text + QUOTE) == "Ask @robin, 2 of us know it."
+
+
 def test_an_answer_below_the_quote_stays() -> None:
     assert visible(f"On 1 Jan 2024 Robin wrote:\n{QUOTE}\n{OWN}\n-- \nMax") == OWN
 
