@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from channels.email import cursor as cursors
 from channels.email import notes
 from channels.email.cursor import Place
-from channels.email.names import uid_set
 from channels.email.replies import Fetched, Refused
 from channels.email.settings import MIB, Settings
 from desk.channel import ChannelError, RateLimited, Raw, Retry
@@ -91,10 +90,10 @@ class Fetcher:
             return {}
         whole = [head.uid for head in group if head.size <= self._settings.max_message_bytes]
         found = await imap.fetch(whole, "BODY.PEEK[]")
-        bodies: dict[int, bytes | None] = {uid: one.body for uid, one in found.items() if one.body is not None}
+        bodies: dict[int, bytes | None] = {uid: one.body for uid, one in found.items() if _whole(one)}
         if missing := [uid for uid in whole if uid not in bodies]:
             # Others may remove or move messages at any time; hundreds at once are one question.
-            there = set(await imap.search("UID", uid_set(missing)))
+            there = await imap.still_there(missing)
             bodies |= {uid: None for uid in missing if uid not in there}
         return bodies
 
@@ -112,7 +111,7 @@ class Fetcher:
             except (Refused, RateLimited):
                 self._tries[name] -= 1  # the server wants to rest: that is not the message's doing
                 raise
-            body = found.body if found else None
+            body = found.body if found and _whole(found) else None
             if body is None:
                 await self._gone(imap, name, head.uid)
                 return None
@@ -125,9 +124,14 @@ class Fetcher:
 
     async def _gone(self, imap: Imap, name: str, uid: int) -> None:
         """Nothing came: fine when somebody removed it, else to be tried again."""
-        if await imap.search(f"UID {uid}"):
+        if await imap.still_there([uid]):
             raise Retry(f"{imap.host} does not hand out the message {name}")
         self._tries.pop(name, None)
+
+
+def _whole(found: Fetched) -> bool:
+    """True for a message, also an empty one; Courier gives something of its own for one that was removed."""
+    return found.body is not None and not found.body.startswith(notes.REMOVED)
 
 
 def _arrival(at: datetime | None) -> int:

@@ -67,6 +67,12 @@ class Imap:
         """The UIDs that meet all `criteria`, ascending."""
         return replies.numbers(await self._run("SEARCH", *criteria, prefix="UID"))
 
+    async def still_there(self, uids: Sequence[int]) -> set[int]:
+        """Those of `uids` that nobody has removed."""
+        # A server may tell of removals only now (RFC 3501, 7.4.1), and search among them until then.
+        await self._run("NOOP")
+        return set(await self.search("UID", uid_set(uids)))
+
     async def fetch(self, uids: Sequence[int], items: str) -> dict[int, Fetched]:
         """`items` of those `uids` that the server hands out; a partial refusal is not an error."""
         if not uids:

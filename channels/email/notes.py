@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+REMOVED = b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n"
+"""How Courier's own stand-in begins: what it hands out for a message that somebody has just removed."""
+
 # The header stays as it came, but it must not describe a body that is not there.
 _SHAPE = re.compile(rb"^(content-[\w-]+|mime-version)(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE)
 

@@ -11,6 +11,21 @@ dovecot-imapd /usr/sbin/dovecot
 exim4-daemon-light /usr/sbin/exim4
 "
 
+# Debian lets one IMAP server be installed at a time: the second one is only unpacked, under
+# build/, from where tests/servers/courier.py runs it.
+courier=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)/build/servers/courier
+if [ ! -x "$courier/usr/bin/imapd" ] && command -v apt-get >/dev/null; then
+    fresh=$(mktemp -d)
+    (
+        cd "$fresh"
+        for package in courier-imap courier-authlib libcourier-unicode4 libgamin0; do
+            apt-get download -q "$package" >/dev/null && dpkg -x "$package"_*.deb unpacked
+        done
+        mkdir -p "$courier" && cp -R unpacked/. "$courier"
+    ) || echo "install.sh: courier cannot be unpacked; its tests are skipped"
+    rm -rf "$fresh"
+fi
+
 missing=$(echo "$PACKAGES" | while read -r package program; do
     [ -z "$package" ] || [ -x "$program" ] || echo "$package"
 done)
