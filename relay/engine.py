@@ -61,7 +61,7 @@ class Engine:
     lease_ms: Millis = 30_000
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
     health: dict[str, str] = field(default_factory=dict)
-    stopping: bool = False
+    _lost: set[str] = field(default_factory=set)
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call on the store beside the event loop."""
@@ -93,6 +93,7 @@ class Engine:
                 continue
             if not kept and task is not None:
                 log.warning("lease lost", extra={"lease": name})
+                self._lost.add(name)
                 task.cancel()
                 return
 
@@ -106,8 +107,9 @@ class Engine:
                     await part()
             except asyncio.CancelledError:
                 task = asyncio.current_task()
-                if task is not None and task.uncancel() == 0 and not self.stopping:
-                    # The lease was lost, not the relay stopped.
+                if name in self._lost and task is not None and task.uncancel() == 0:
+                    # The lease was lost, not the relay stopped: wait for it again.
+                    self._lost.discard(name)
                     continue
                 raise
             except Exception as error:

@@ -39,7 +39,6 @@ async def run(engine: Engine) -> None:
 
 async def _end(engine: Engine, parts: list[asyncio.Task[None]]) -> None:
     log.info("relay stops")
-    engine.stopping = True
     for part in parts:
         part.cancel()
     await asyncio.wait(parts, timeout=STOP_S)

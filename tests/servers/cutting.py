@@ -8,10 +8,14 @@ from typing import Self
 
 
 class Cutting:
-    """Passes everything on to `port`; the connection that brings byte `after` of the answers is cut, once."""
+    """Passes everything on to `port`; the connection that brings byte `after` of the answers is cut, once.
 
-    def __init__(self, port: int, after: int) -> None:
+    With `asked` the bytes that the client sends are counted instead.
+    """
+
+    def __init__(self, port: int, after: int, *, asked: bool = False) -> None:
         self._target = port
+        self._asked = asked
         self.left = after
         self.cut = False
         self._writers: list[asyncio.StreamWriter] = []
@@ -35,7 +39,7 @@ class Cutting:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         self._writers += [writer, back]
-        for source, sink, counted in ((reader, back, False), (there, writer, True)):
+        for source, sink, counted in ((reader, back, self._asked), (there, writer, not self._asked)):
             task = asyncio.ensure_future(self._pass(source, sink, counted))
             self._tasks.add(task)
             task.add_done_callback(lambda done: self._over(done, writer, back))
