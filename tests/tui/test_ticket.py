@@ -154,3 +154,16 @@ def test_long_threads_open_at_the_newest_message(tmp_path: Path, size: tuple[int
             await screen.see("answer number 29")
 
     run(body())
+
+
+def test_the_clock_keeps_its_words_where_it_is_narrow(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path, tickets=0)
+    receive(desk, [mail(1, at=NOW - 28 * 3_600_000, name="Maria Petrova of the Northern Branch")], batch="late")
+    assert store.ticket(1).due_at is not None
+
+    async def body() -> None:
+        async with shown(front(desk, who), size=(80, 24)) as screen:
+            await screen.press("enter")
+            await screen.see("first reply -4h 00m overdue", "Maria Petrova")
+
+    run(body())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
@@ -13,7 +14,7 @@ from desk.model import Customer, Message, Ticket
 from desk.perform import Outcome
 from tui.clock import due_words
 from tui.columns import channel, who
-from tui.draw import Look, flat
+from tui.draw import Look, cut, flat
 from tui.front import Front
 from tui.outgoing import NOTE, News, call, heading, preview, review, send
 from tui.runner import Runner
@@ -133,13 +134,9 @@ class TicketPane(Vertical):
             for n, kind in self.drafts
             if n == ticket.id
         ]
-        person = (
-            f"{flat(customer.name)} <{flat(customer.address)}>"
-            if customer.name != customer.address
-            else flat(customer.address)
-        )
-        organisation = f" · {flat(customer.organisation)}" if customer.organisation else ""
-        self._heads[1].say(left, [(person + organisation, "quiet")])
+        # The clock keeps its words: who it is gets shorter first.
+        room = self.size.width - 4 - sum(cell_len(text) for text, _ in left)
+        self._heads[1].say(left, [(_person(customer, room), "quiet")])
 
     # -- writing ----------------------------------------------------------------
 
@@ -240,3 +237,11 @@ class TicketPane(Vertical):
     def accept(self, news: News) -> None:
         """What came meanwhile has been shown; sending may go on."""
         self.seen = max(self.seen, *(m.id for m in news.messages))
+
+
+def _person(customer: Customer, room: int) -> str:
+    """Who a customer is, in at most `room` columns: name, address and organisation, as many as fit."""
+    name, address = flat(customer.name), flat(customer.address)
+    known = f"{name} <{address}>" if customer.name != customer.address else address
+    organisation = f" · {flat(customer.organisation)}" if customer.organisation else ""
+    return next((text for text in (known + organisation, known) if cell_len(text) <= room), cut(name, max(room, 8)))
