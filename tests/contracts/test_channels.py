@@ -1,0 +1,208 @@
+"""The contract of every channel: the suite finds all kinds by itself, and asks each the same.
+
+A kind needs an entry in `GROUNDS`: how an account of it is opened against something
+real. A kind without one fails here, so that no channel joins the desk unproven.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import itertools
+import pickle
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import channels
+from desk.channel import Batch, Capabilities, Channel, Inbound, Outgoing, Poller, Raw, Sender, Sent, Stream
+from desk.intake import Intake, prepare, take_in
+from desk.model import Identity
+from desk.store import Batch as Header
+from desk.threads import Signer
+from storage import open_store
+from tests.channels.email.accounts import account, mail
+from tests.servers.dovecot import User
+from tests.servers.exim import Exim
+
+KINDS = channels.kinds()
+
+
+@dataclasses.dataclass
+class Ground:
+    """One account of a kind, on something real: opened anew by `open`, with news to read made by `news`."""
+
+    kind: str
+    settings: Any
+    news: Callable[[], None]
+
+    def open(self) -> Channel:
+        """The account, as another process would open it."""
+        return channels.load(self.kind).open("support", self.settings)
+
+
+def email_ground(request: pytest.FixtureRequest) -> Ground:
+    """A mailbox on Dovecot, answered by exim."""
+    user: User = request.getfixturevalue("user")
+    exim: Exim = request.getfixturevalue("exim")
+    numbers = itertools.count(1)
+    settings = account(user.imap(), exim.smtp(), poll_s=5)
+    return Ground("email", settings, lambda: user.deliver(*(mail(next(numbers)) for _ in range(3))))
+
+
+def demo_ground(request: pytest.FixtureRequest) -> Ground:
+    """Customers in their own heads."""
+    from channels.demo import Settings
+
+    return Ground("demo", Settings(), lambda: None)
+
+
+GROUNDS = {"email": email_ground, "demo": demo_ground}
+
+
+@pytest.fixture(params=KINDS)
+def ground(request: pytest.FixtureRequest) -> Ground:
+    """Every kind there is, built in or installed."""
+    assert request.param in GROUNDS, f"the channel {request.param} has no ground to be proven on"
+    return GROUNDS[request.param](request)
+
+
+async def read(channel: Channel, cursor: str | None) -> list[Batch]:
+    """One poll, confirmed as the relay does."""
+    assert isinstance(channel, Poller)
+    batches = []
+    async for batch in channel.poll(cursor):
+        await channel.confirm(batch)
+        batches.append(batch)
+    return batches
+
+
+def items(batches: list[Batch]) -> list[Raw | Inbound]:
+    return [item for batch in batches for item in batch.items]
+
+
+def draft(channel: Channel) -> Outgoing:
+    ours = channel.addresses[0]
+    return Outgoing(12, "deskhand.12.0123456789abcdef.7@desk.test", 1_790_000_000_000, ours, (Identity("email", "ann@desk.test", "Ann"),), "**Hello** Ann", "Re: Hello", references=("m1@example.com",))  # fmt: skip
+
+
+async def test_opening_is_quick_and_says_what_it_can(ground: Ground) -> None:
+    assert dataclasses.is_dataclass(channels.load(ground.kind).Settings)
+    begun = time.monotonic()
+    channel = ground.open()
+    assert time.monotonic() - begun < 1.0, "opening does nothing on the network"
+    assert isinstance(channel.capabilities, Capabilities)
+    assert channel.addresses
+    assert all(isinstance(identity, Identity) and identity.value for identity in channel.addresses)
+    assert isinstance(channel, (Poller, Sender)), "a channel that neither reads nor sends is none"
+    await channel.close()
+    await channel.close()
+
+
+async def test_check_tells_what_was_found_in_sentences(ground: Ground) -> None:
+    channel = ground.open()
+    said = await channel.check()
+    assert said
+    assert all(isinstance(sentence, str) and sentence for sentence in said)
+    await channel.close()
+
+
+async def test_nothing_is_handed_out_twice_after_its_cursor(ground: Ground) -> None:
+    ground.news()
+    channel = ground.open()
+    first = await read(channel, None)
+    assert items(first)
+    ids = [item.external_id for item in items(first)]
+    assert len(ids) == len(set(ids))
+    other = ground.open()
+    again = [item.external_id for item in items(await read(other, first[-1].cursor))]
+    assert not set(again) & set(ids), "another process goes on behind the cursor"
+    await channel.close()
+    await other.close()
+
+
+async def test_replay_gives_the_same_items_by_the_same_names(ground: Ground) -> None:
+    ground.news()
+    seen = []
+    for _ in range(2):
+        channel = ground.open()
+        seen.append([item.external_id for item in items(await read(channel, None))])
+        await channel.close()
+    assert seen[0] == seen[1]
+
+
+async def test_confirming_again_is_fine(ground: Ground) -> None:
+    ground.news()
+    channel = ground.open()
+    assert isinstance(channel, Poller)
+    batches = await read(channel, None)
+    for batch in batches:
+        await channel.confirm(batch)
+    await channel.close()
+    assert items(batches)
+
+
+async def test_everything_taken_in_twice_is_in_the_store_once(ground: Ground, tmp_path: Path) -> None:
+    ground.news()
+    module = channels.load(ground.kind)
+    store = open_store(f"sqlite:///{tmp_path}/desk.db", create=True)
+    how = Intake("support", ground.kind, store.config, Signer(b"x" * 32))
+    counted = []
+    for turn in range(2):
+        channel = ground.open()
+        parse = getattr(channel, "parser", None) or getattr(module, "parse", None)
+        assert parse is None or pickle.loads(pickle.dumps(parse)), "a parser goes to worker processes"
+        inbound = [prepare(item, parse) for item in items(await read(channel, None))]
+        assert all(item.sender is not None and item.text for item in inbound)
+        header = Header(f"turn-{turn}", 1_790_000_000_000, source="support")
+        body = partial(take_in, how=how, items=inbound, batch=header, cursor=f"c{turn}")
+        counted.append(store.write(body).messages)
+        await channel.close()
+    assert counted[0] > 0
+    assert counted[1] == 0
+    assert store.check() == []
+    store.close()
+
+
+async def test_waiting_ends_in_time(ground: Ground) -> None:
+    channel = ground.open()
+    if isinstance(channel, Stream):
+        begun = time.monotonic()
+        await channel.wait(0.2)
+        assert time.monotonic() - begun < 10.0
+    assert inspect.iscoroutinefunction(channel.close)
+    await channel.close()
+
+
+async def test_the_same_draft_gives_the_same_bytes(ground: Ground) -> None:
+    channel = ground.open()
+    assert isinstance(channel, Sender)
+    assert [p.data for p in channel.render(draft(channel))] == [p.data for p in channel.render(draft(channel))]
+    await channel.close()
+
+
+async def test_sending_says_when_it_can_no_longer_be_taken_back(ground: Ground) -> None:
+    channel = ground.open()
+    assert isinstance(channel, Sender)
+    phases: list[str] = []
+
+    async def phase(name: str) -> None:
+        phases.append(name)
+
+    for part in channel.render(draft(channel)):
+        sent = await channel.send(part, "deskhand-1-7", phase)
+        assert isinstance(sent, Sent)
+        assert not sent.refused
+        await channel.archive(part)
+    assert phases == ["data"]
+    await channel.close()
+
+
+def test_the_demo_channel_shows_how_small_a_plugin_is() -> None:
+    source = Path(inspect.getsourcefile(channels.load("demo")) or "").read_text("utf-8")  # type: ignore[arg-type]
+    code = [line for line in source.splitlines() if line.strip() and not line.strip().startswith(("#", '"""'))]
+    assert len(code) <= 80
