@@ -319,9 +319,7 @@ def _message(
 def _is_new(tx: Tx, ticket: Ticket, sender: Identity, customer: int) -> bool:
     if customer == ticket.requester or sender.value in ticket.cc:
         return False
-    return not any(
-        m.customer == customer or sender.value in {i.value for i in (*m.to, *m.cc)} for m in tx.thread(ticket.id)
-    )
+    return not tx.took_part(ticket.id, customer, sender.value)
 
 
 def _answer_effects(ticket: Ticket, message: Message, how: Intake) -> list[Event]:

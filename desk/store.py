@@ -109,6 +109,9 @@ class Tx(Protocol):
     def thread(self, ticket: int) -> list[Message]:
         """The conversation in time order, withdrawn messages included."""
 
+    def took_part(self, ticket: int, customer: int, address: str) -> bool:
+        """Whether the conversation has a message of `customer`, or one to `address`."""
+
     def message(self, number: int) -> Message:
         """The message with this number; NotFound."""
 

@@ -88,6 +88,14 @@ class Pending:
         )
         return [rows.message(row) for row in found]
 
+    def took_part(self, ticket: int, customer: int, address: str) -> bool:
+        # Asked for every third mail that comes in: the messages themselves need not be made for it, nor written first.
+        waiting = [m for m in self._messages.values() if m.ticket == ticket]
+        if any(m.customer == customer or address in {i.value for i in (*m.to, *m.cc)} for m in waiting):
+            return True
+        found = self.conn.execute("SELECT customer, people FROM message WHERE ticket = ?", (ticket,))
+        return any(other == customer or address in rows.addressed(people) for other, people in found)
+
     def deliveries(self, message: int) -> list[Delivery]:
         self._flush_messages()
         found = self.conn.execute(

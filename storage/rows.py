@@ -101,6 +101,12 @@ def _people(message: Message) -> str | None:
     return dump(named) if named else None
 
 
+def addressed(people: str | None) -> set[str]:
+    """The addresses that a message went to, of its column `people`."""
+    named = json.loads(people) if people else {}
+    return {value for group in ("to", "cc") for _, value, _ in named.get(group, ())}
+
+
 def message_values(message: Message) -> list[Any]:
     """A message as values for the columns MESSAGE. A visible text equal to the whole is not kept twice."""
     return [
