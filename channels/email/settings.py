@@ -133,7 +133,7 @@ class Settings:
     # Renew the wait for news after so many minutes; servers and routers forget after 30, some after 10.
     idle_minutes: int = 20
     # How many messages are fetched at a time.
-    batch: int = 100
+    batch: int = 200
     # Of a message above so many MiB only the header is fetched.
     max_message_mb: int = 50
     # Our mail server's name in Authentication-Results headers; only what it says of SPF, DKIM and DMARC is shown.
