@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from desk.blobs import Blob
 from desk.channel import Inbound, Raw
+from desk.errors import DeskError
 from desk.intake import prepare
 from relay.limits import ITEM_BYTES, ITEM_S, Limits, TimeLimit
 
@@ -122,7 +123,17 @@ class Workers:
             return (await self._attempt(parse, [item]))[0]
         except (BrokenProcessPool, TimeoutError, MemoryError) as error:
             assert isinstance(item, Raw)
+            await self._prove(parse)
             return unparsed(item, "it took too long" if isinstance(error, TimeoutError) else "it broke the parser")
+
+    async def _prove(self, parse: Parse) -> None:
+        """See that a worker starts at all: where none does, no mail is to blame, and all of it waits."""
+        try:
+            await self._attempt(parse, [])
+        except (BrokenProcessPool, TimeoutError) as error:
+            raise DeskError(
+                "no parser process can be started; check the memory and process limits (ulimit -a)"
+            ) from error
 
     async def _attempt(self, parse: Parse, items: Sequence[Raw | Inbound]) -> list[Inbound]:
         future = self.submit(parse, items)

@@ -207,7 +207,9 @@ def test_what_is_no_longer_so_is_not_taken_back(ticket: dict[str, Any], event: E
 
 
 def test_tags_of_others_are_in_nobodys_way() -> None:
-    guard(replace(TICKET, tags=("mine", "theirs")), Changed(12, "tags", ("mine",), ()))
+    ticket, event = replace(TICKET, tags=("mine", "theirs")), Changed(12, "tags", ("mine",), ())
+    guard(ticket, event)
+    assert evolve(ticket, event, 0).tags == ("theirs",)
 
 
 # -- telling ----------------------------------------------------------------

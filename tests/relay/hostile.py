@@ -32,3 +32,8 @@ def parse(raw: Raw) -> Inbound:
         case b"death":
             os._exit(3)
     return read(raw)
+
+
+def stillborn() -> None:
+    """What a worker does that cannot start."""
+    os._exit(1)

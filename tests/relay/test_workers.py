@@ -11,6 +11,7 @@ import pytest
 from channels.email.parser import parse as read
 from desk.blobs import unpack
 from desk.channel import Inbound, Raw
+from desk.errors import DeskError
 from relay.workers import Workers
 from tests.channels.email.test_parse_hostile import BOMBS
 from tests.relay import hostile
@@ -81,3 +82,11 @@ def test_real_bombs_come_back_as_mails(workers: Workers) -> None:
     found = prepared(workers, items, read)
     assert [one.external_id for one in found] == list(BOMBS)
     assert [one.external_id for one in found if one.unreadable] == []
+
+
+async def test_no_mail_is_blamed_where_no_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.workers._begin", hostile.stillborn)
+    crew = Workers(1)
+    with pytest.raises(DeskError, match="no parser process can be started"):
+        await crew.prepare(read, [Raw("1", b"Subject: fine\n\nfine", 1)])
+    crew.close()

@@ -30,4 +30,6 @@ def test_own_addresses_begin_with_the_one_we_write_as() -> None:
 
 
 async def test_closing_what_was_never_open_is_fine() -> None:
-    await email.open("support", account()).close()
+    channel = email.open("support", account())
+    await channel.close()
+    assert channel.addresses, "it can still be asked who it is"
