@@ -24,10 +24,14 @@ from relay.limits import ITEM_S
 from relay.workers import Workers
 
 SHARE = 100
-"""Messages a worker parses at once."""
+SHARE_BYTES = 4 * 1024 * 1024
+"""Messages a worker parses at once, and how many bytes: a share ends at what it reaches first."""
 
-COMMIT = 1_000
-"""Messages in one transaction."""
+COMMIT = 10
+"""Shares in one transaction."""
+
+_ENDINGS = (".eml", ".mail", ".msg", ".txt", "")
+"""Names of files that are messages, in a folder that is no Maildir."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +65,18 @@ def run(
     count = workers or os.cpu_count() or 1
     begun = time.monotonic()
     whole = Taken()
-    source = _unknown(store, account, _items(paths), whole)
-    progress = output.Progress("messages", _total(paths))
     pool = Workers(count)
+    pool.submit(parse, [])  # the workers start while the files are found
+    files = [file for path in paths for file in (_files(path) if path.is_dir() else [path])]
+    mboxes = {path for path in paths if not path.is_dir() and _is_mbox(path)}
+    source = _unknown(store, account, _items(files, mboxes), whole)
+    # How many there are is only cheap to know where each is a file.
+    progress = output.Progress("messages", None if mboxes else len(files))
     try:
-        pending: list[Inbound] = []
-        for parsed in _parsed(pool, parse, source, count):
-            pending += parsed
-            if len(pending) >= COMMIT:
-                _commit(store, how, pending, whole)
-                progress.show(whole.messages + whole.doubles)
-                pending = []
-        if pending:
-            _commit(store, how, pending, whole)
+        parsed = _parsed(pool, parse, source, COMMIT + count)
+        while shares := list(islice(parsed, COMMIT)):
+            _commit(store, how, [item for share in shares for item in share], whole)
+            progress.show(whole.messages + whole.doubles)
     finally:
         pool.close()
         progress.end(whole.messages + whole.doubles)
@@ -101,13 +104,13 @@ def _commit(store: Store, how: Intake, items: list[Inbound], whole: Taken) -> No
     whole.doubles += taken.doubles
 
 
-def _parsed(pool: Workers, parse: Any, items: Iterator[list[Item]], count: int) -> Iterator[list[Inbound]]:
-    """Shares parsed in order, with a few always under way."""
+def _parsed(pool: Workers, parse: Any, items: Iterator[list[Item]], ahead: int) -> Iterator[list[Inbound]]:
+    """Shares parsed in order, with `ahead` of them under way: the workers go on during a commit."""
     under_way: deque[tuple[Future[list[Inbound]], list[Raw]]] = deque()
     for share in items:
         raws = [Raw(item.external_id, item.data, item.modified_ms) for item in share]
         under_way.append((pool.submit(parse, raws), raws))
-        if len(under_way) > 2 * count + 1:
+        if len(under_way) > ahead:
             yield _result(pool, parse, *under_way.popleft())
     while under_way:
         yield _result(pool, parse, *under_way.popleft())
@@ -126,22 +129,31 @@ def _result(pool: Workers, parse: Any, future: Future[list[Inbound]], raws: list
 
 def _unknown(store: Store, account: str, items: Iterable[Item], whole: Taken) -> Iterator[list[Item]]:
     """Shares of what has not been taken in before; the rest is counted as doubles."""
-    source = iter(items)
-    while share := list(islice(source, SHARE)):
+    for share in _shares(items):
         known = store.known(account, [item.external_id for item in share])
         whole.doubles += sum(item.external_id in known for item in share)
         yield [item for item in share if item.external_id not in known]
 
 
+def _shares(items: Iterable[Item]) -> Iterator[list[Item]]:
+    share: list[Item] = []
+    size = 0
+    for item in items:
+        share.append(item)
+        size += len(item.data)
+        if len(share) == SHARE or size >= SHARE_BYTES:
+            yield share
+            share, size = [], 0
+    if share:
+        yield share
+
+
 # -- finding messages -------------------------------------------------------
 
 
-def _items(paths: list[Path]) -> Iterator[Item]:
-    for path in paths:
-        if path.is_dir():
-            for file in _files(path):
-                yield _file(file)
-        elif _is_mbox(path):
+def _items(files: list[Path], mboxes: set[Path]) -> Iterator[Item]:
+    for path in files:
+        if path in mboxes:
             yield from _mbox(path)
         else:
             yield _file(path)
@@ -149,28 +161,25 @@ def _items(paths: list[Path]) -> Iterator[Item]:
 
 def _files(folder: Path) -> list[Path]:
     """The messages of a Maildir (its subfolders too), or the .eml files of a folder, in a fixed order."""
-    maildirs = [d for d in [folder, *folder.rglob("*")] if d.is_dir() and (d / "cur").is_dir()]
+    # os.walk, because Path.rglob asks several times what every single file is.
+    tree = [(Path(here), inside, names) for here, inside, names in os.walk(folder)]
+    maildirs = [here for here, inside, _ in tree if "cur" in inside]
     if maildirs:
-        found = [
-            f
-            for d in maildirs
-            for sub in ("cur", "new")
-            if (d / sub).is_dir()
-            for f in (d / sub).iterdir()
-            if f.is_file()
-        ]
+        folders = [here / sub for here in maildirs for sub in ("cur", "new") if (here / sub).is_dir()]
+        found = [Path(entry) for sub in folders for entry in os.scandir(sub) if entry.is_file()]
     else:
-        found = [
-            f for f in folder.rglob("*") if f.is_file() and f.suffix.lower() in (".eml", ".mail", ".msg", ".txt", "")
-        ]
+        files = (here / name for here, _, names in tree for name in names)
+        found = [f for f in files if f.suffix.lower() in _ENDINGS and f.is_file()]
     return sorted(found, key=lambda f: (f.name.partition(":")[0], str(f)))
 
 
 def _file(path: Path) -> Item:
     from hashlib import sha256
 
-    data = path.read_bytes()
-    return Item(sha256(data).hexdigest(), data, int(path.stat().st_mtime * 1000))
+    with path.open("rb") as handle:
+        data = handle.read()
+        modified = os.fstat(handle.fileno()).st_mtime
+    return Item(sha256(data).hexdigest(), data, int(modified * 1000))
 
 
 def _is_mbox(path: Path) -> bool:
@@ -205,10 +214,3 @@ def _unquoted(lines: list[bytes]) -> bytes:
     return b"".join(
         line[1:] if line.startswith(b">") and line.lstrip(b">").startswith(b"From ") else line for line in lines
     )
-
-
-def _total(paths: list[Path]) -> int | None:
-    """How many messages there are, where that is cheap to know."""
-    if all(path.is_dir() or not _is_mbox(path) for path in paths):
-        return sum(len(_files(path)) if path.is_dir() else 1 for path in paths)
-    return None

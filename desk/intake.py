@@ -71,11 +71,10 @@ class Taken:
 def prepare(item: Raw | Inbound, parse: Callable[[Raw], Inbound] | None = None) -> Inbound:
     """`item` parsed, with search words and digest: the part of the work that needs no store."""
     inbound = item if isinstance(item, Inbound) else _parsed(item, parse)
-    if inbound.words is None:
-        inbound = with_fields(
-            inbound, words=words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments))
-        )
-    return with_fields(inbound, digest=digest(inbound)) if inbound.digest is None else inbound
+    if inbound.words is not None and inbound.digest is not None:
+        return inbound
+    line = words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments))
+    return with_fields(inbound, words=line, digest=digest(inbound))
 
 
 def _parsed(item: Raw, parse: Callable[[Raw], Inbound] | None) -> Inbound:

@@ -90,6 +90,8 @@ _DENSE = (
     "\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003134f"
 )
 _ASCII_RUN = re.compile(r"[a-z0-9]+")
+#: The same runs in a table: capitals made small, and a blank in the place of all that separates.
+_ASCII_TABLE = bytes(c if chr(c).isalnum() else 32 for c in bytes(range(128)).lower()).ljust(256)
 
 #: Letters that a keyboard without them writes so, and one apostrophe that counts as a letter; the kashida only
 #: stretches a word, and what cannot be seen is typed by nobody.
@@ -165,19 +167,25 @@ def tokens(text: str) -> list[str]:
     both are found whole (as a phrase) and in part. Chinese, Japanese, Korean and
     Thai runs give overlapping pairs and their last character.
     """
-    if text.isascii():
-        ascii_found: list[str] = _ASCII_RUN.findall(text[:INDEXED_LIMIT].lower())
-        if max(map(len, ascii_found), default=0) <= TOKEN_LIMIT:
-            return ascii_found
-        return [token[:TOKEN_LIMIT] for token in ascii_found]
+    text = text[:INDEXED_LIMIT]
+    folded, runs = (text, _ASCII_RUN) if text.isascii() else fold(text)
+    if folded.isascii():
+        return _limited(folded.encode("ascii").translate(_ASCII_TABLE).decode("ascii").split())
+    if not _dense().search(folded):
+        return _limited(runs.findall(folded))
     found: list[str] = []
-    folded, runs = fold(text[:INDEXED_LIMIT])
     for run in runs.findall(folded):
         if _dense().match(run):
             found.extend([run[i : i + 2] for i in range(len(run))])
         else:
             found.append(run[:TOKEN_LIMIT])
     return found
+
+
+def _limited(found: list[str]) -> list[str]:
+    if max(map(len, found), default=0) <= TOKEN_LIMIT:
+        return found
+    return [token[:TOKEN_LIMIT] for token in found]
 
 
 def cut(run: str) -> Iterator[tuple[str, int]]:

@@ -94,7 +94,8 @@ class Workers:
         """Begin to parse `items`; the future fails only when the pool is broken."""
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["desk.intake"])
+            # What the first share needs is loaded once, and shared by all workers.
+            context.set_forkserver_preload([__name__, *([parse.__module__] if parse else [])])
             self._pool = ProcessPoolExecutor(self._count, context, _begin)
         return self._pool.submit(_prepare_all, parse, items)
 

@@ -9,14 +9,13 @@ chunks, and those without the words left out.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from desk.query import LIVE, All, Attached, Has, Node, Not, Snoozed, Within, Words
-from storage import search
+from storage import rows, search
 from storage.search import MESSAGE, NEVER, SHIFT, behind, compile_query, key_columns, match_text, order_by
 from storage.walk import FAR, FIRST, Both, Hits, Stream, chunks, drives, listed, places, split, stream
 
@@ -93,7 +92,7 @@ class Finder:
         where = compile_query(self._rest, lambda node: False)
         # CROSS keeps the order: these tickets first, whatever else there is an index for.
         statement = f"SELECT ticket.id FROM json_each(:ids) CROSS JOIN ticket ON ticket.id = value WHERE {where.where}"
-        kept = {row[0] for row in self._conn.execute(statement, {**where.params, "ids": json.dumps(ids)})}
+        kept = {row[0] for row in self._conn.execute(statement, {**where.params, "ids": rows.dump(ids)})}
         return [number for number in ids if number in kept]
 
     def _few_of_the_rest(self) -> list[int] | None:
@@ -135,7 +134,7 @@ class Finder:
 
     def _among(self, ids: Sequence[int], sort: str, after: Key | None, limit: int) -> list[Key]:
         table = "json_each(:ids) CROSS JOIN ticket ON ticket.id = value"
-        return self._select(self._rest, sort, after, limit, lambda node: False, table, {"ids": json.dumps(ids)})
+        return self._select(self._rest, sort, after, limit, lambda node: False, table, {"ids": rows.dump(ids)})
 
     def _select(
         self, query: Node, sort: str, after: Key | None, limit: int, rare: search.Rare,

@@ -44,6 +44,7 @@ class Pending:
         self._now: dict[int, Ticket] = {}
         self._recount: dict[int, bool] = {}
         self._messages: dict[int, Message] = {}
+        self._threads: dict[int, list[Message]] = {}
         self._digests: dict[int, str] = {}
         self._outside: dict[str, list[Held]] = {}
         self._twins: dict[str, Held] = {}
@@ -90,7 +91,7 @@ class Pending:
 
     def took_part(self, ticket: int, customer: int, address: str) -> bool:
         # Asked for every third mail that comes in: the messages themselves need not be made for it, nor written first.
-        waiting = [m for m in self._messages.values() if m.ticket == ticket]
+        waiting = self._threads.get(ticket, ())
         if any(m.customer == customer or address in {i.value for i in (*m.to, *m.cc)} for m in waiting):
             return True
         found = self.conn.execute("SELECT customer, people FROM message WHERE ticket = ?", (ticket,))
@@ -142,6 +143,7 @@ class Pending:
             values = [[*rows.message_values(m), self._digests.get(m.id)] for m in self._messages.values()]
             self.conn.executemany(_INSERT_MESSAGE, values)
             self._messages.clear()
+            self._threads.clear()
         if self._deliveries:
             self.conn.executemany(
                 _INSERT_DELIVERY, [[*rows.delivery_values(d), d.not_before] for d in self._deliveries]

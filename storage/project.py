@@ -77,6 +77,7 @@ class Transaction(Taking):
     def _post(self, event: ev.Posted, at: Millis) -> None:
         message = event.message
         self._messages[message.id] = message
+        self._threads.setdefault(message.ticket, []).append(message)
         self._deliveries += event.deliveries
         self._evolve(event, at)
         if not event.silent:

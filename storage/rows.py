@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from msgspec.json import decode, encode
 
 from desk.model import (
     Account,
@@ -41,7 +42,7 @@ _BINS = {b.value: b for b in Bin}
 
 def dump(value: Any) -> str:
     """Plain data as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return encode(value).decode()
 
 
 def ticket(row: Sequence[Any]) -> Ticket:
@@ -49,9 +50,9 @@ def ticket(row: Sequence[Any]) -> Ticket:
     values = list(row)
     for place in _SETS:
         text = values[place]
-        values[place] = tuple(json.loads(text)) if text and text != "[]" else ()
+        values[place] = tuple(decode(text)) if text and text != "[]" else ()
     links = values[_LINKS]
-    values[_LINKS] = tuple(Link(*pair) for pair in json.loads(links)) if links and links != "[]" else ()
+    values[_LINKS] = tuple(Link(*pair) for pair in decode(links)) if links and links != "[]" else ()
     values[_STATUS] = _STATUSES[values[_STATUS]]
     values[_PRIORITY] = _PRIORITIES[values[_PRIORITY]]
     values[_BIN] = _BINS[values[_BIN]]
@@ -103,7 +104,7 @@ def _people(message: Message) -> str | None:
 
 def addressed(people: str | None) -> set[str]:
     """The addresses that a message went to, of its column `people`."""
-    named = json.loads(people) if people else {}
+    named = decode(people) if people else {}
     return {value for group in ("to", "cc") for _, value, _ in named.get(group, ())}
 
 
@@ -127,14 +128,14 @@ def attachments_text(attachments: Iterable[Attachment]) -> str | None:
 def message(row: Sequence[Any]) -> Message:
     """A row of MESSAGE_COLUMNS as a message."""
     values = dict(zip(MESSAGE, row, strict=True))
-    people = json.loads(values.pop("people") or "{}")
+    people = decode(values.pop("people") or "{}")
     groups = {name: tuple(Identity(*i) for i in people.get(name, ())) for name in ("from", "to", "cc", "bcc")}
     values["visible"] = values["text"] if values["visible"] is None else values["visible"]
     values["kind"] = Kind(values["kind"])
     values["direction"] = Direction(values["direction"])
     values["html"] = bool(values["html"])
-    values["attachments"] = tuple(Attachment(*a) for a in json.loads(values["attachments"] or "[]"))
-    values["flags"] = tuple(json.loads(values["flags"] or "[]"))
+    values["attachments"] = tuple(Attachment(*a) for a in decode(values["attachments"] or "[]"))
+    values["flags"] = tuple(decode(values["flags"] or "[]"))
     values["state"] = State(values["state"]) if values["state"] else None
     values["withdrawn"] = bool(values["withdrawn"])
     sender = groups["from"][0] if groups["from"] else None
@@ -150,7 +151,7 @@ DELIVERY_COLUMNS = ", ".join(f"delivery.{name}" for name in DELIVERY)
 def delivery(row: Sequence[Any]) -> Delivery:
     """A row of DELIVERY_COLUMNS as a delivery."""
     values = dict(zip(DELIVERY, row, strict=True))
-    values["recipients"] = tuple(json.loads(values["recipients"]))
+    values["recipients"] = tuple(decode(values["recipients"]))
     values["state"] = State(values["state"])
     values["phase"] = values["phase"] or ""
     return Delivery(**values)
@@ -171,7 +172,7 @@ def agent(row: Sequence[Any]) -> Agent:
     """A row of the columns AGENT as an agent."""
     name, display, role, uid, address, teams, signature, active = row
     return Agent(
-        name, display or "", Role(role), uid, address, tuple(json.loads(teams or "[]")), signature or "", bool(active)
+        name, display or "", Role(role), uid, address, tuple(decode(teams or "[]")), signature or "", bool(active)
     )
 
 
@@ -193,7 +194,7 @@ def account(row: Sequence[Any]) -> Account:
         channel,
         address,
         display or "",
-        json.loads(capabilities or "{}"),
+        decode(capabilities or "{}"),
         health or "",
         health_at or 0,
         bool(paused),
@@ -227,7 +228,7 @@ def record(row: Sequence[Any]) -> Record:
         entity,
         number,
         kind,
-        json.loads(payload),
+        decode(payload),
         agent_,
         uid,
         host or "",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.json import decode
 from msgspec.structs import replace
 
 from desk.loops import Answered
@@ -185,4 +185,4 @@ def organisation_of(identity: Identity) -> str | None:
 
 def _held(row: Sequence[Any]) -> Held:
     ticket, number, message_id, flags, _ = row
-    return Held(ticket, number, message_id or "", tuple(json.loads(flags)) if flags else ())
+    return Held(ticket, number, message_id or "", tuple(decode(flags)) if flags else ())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from msgspec.json import decode
 
 from desk.errors import NotFound
 from desk.model import Customer, Message, State, Ticket
@@ -97,7 +98,7 @@ class Views(Engine):
             f"ORDER BY at DESC, id DESC LIMIT {_LOOKED_AT}"
         )
         for text, files in self._read.execute(query, (ticket,)):
-            names = ", ".join(file[0] for file in json.loads(files or "[]"))
+            names = ", ".join(file[0] for file in decode(files or "[]"))
             piece = snippet(text, needles, room) or snippet(names, needles, room)
             if piece is not None:
                 return piece

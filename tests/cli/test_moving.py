@@ -82,7 +82,7 @@ def test_an_import_that_was_stopped_goes_on(
     deskhand: Deskhand, home: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "SHARE", 10)
-    monkeypatch.setattr(importing, "COMMIT", 20)
+    monkeypatch.setattr(importing, "COMMIT", 2)
     whole = importing._commit
     commits = iter(range(100))
 
