@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 import shlex
@@ -16,11 +15,12 @@ from cli import output
 from cli.wiring import Session, now, session, station, user_config
 from desk.acknowledge import check as check_template
 from desk.channel import ChannelError
-from desk.config import Config, DeskConfig, Source, parse
+from desk.config import Config, DeskConfig, Source, parse, publishable
 from desk.errors import ConfigError, Conflict, Invalid, NotFound
 from desk.model import Role
 from desk.params import address as read_address
 from desk.permissions import demand
+from desk.tables import problems
 
 
 @click.command("init")
@@ -201,7 +201,10 @@ def check(file: str | None) -> None:
         check_template(here.config.desk)
     except Invalid as error:
         raise (here.config.source or Source("config.toml", "")).error(("desk", "acknowledge"), str(error)) from error
-    click.echo(f"{here.config_path}: all is well, {len(here.config.channels)} accounts")
+    if wrong := problems(here.config.desk):
+        raise ConfigError("\n".join(str(error) for error in wrong))
+    tables = ", ".join(f"{len(entries)} {kind}" for kind, entries in here.config.desk.tables.items())
+    click.echo(f"{here.config_path}: all is well, {len(here.config.channels)} accounts{', ' if tables else ''}{tables}")
 
 
 @config_command.command("apply")
@@ -210,15 +213,34 @@ def apply() -> None:
     here = session()
     store = here.store()
     admin = demand(here.agent(), "config apply", Role.ADMIN)
-    published = json.dumps(dataclasses.asdict(here.config.desk))
+    if wrong := problems(here.config.desk):
+        raise ConfigError("\n".join(str(error) for error in wrong))
+    whole = publishable(here.config.desk)
     before = store.setting("config")
-    if before == published:
+    old = json.loads(before) if before else publishable(DeskConfig())
+    changes = _changes(old, whole)
+    if before and not changes:
         click.echo("nothing has changed")
         return
     number = int(store.setting("config_version") or 0) + 1
-    old = json.loads(before) if before else dataclasses.asdict(DeskConfig())
-    changes = {k: (old.get(k), v) for k, v in json.loads(published).items() if old.get(k) != v}
-    store.publish(published, number, changes, here.batch(now(), admin.name, f"config apply {number}"))
-    click.echo(
-        f"version {number}: " + (", ".join(f"{k} {a!r} → {b!r}" for k, (a, b) in changes.items()) or "as the defaults")
+    store.publish(json.dumps(whole), number, changes, here.batch(now(), admin.name, f"config apply {number}"))
+    click.echo(f"version {number}: " + (", ".join(_told(k, *pair) for k, pair in changes.items()) or "as the defaults"))
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs, by key or by KIND.NAME of a table, with the values before and after."""
+    before, after = (
+        {k: v for k, v in whole.items() if k != "tables"}
+        | {f"{kind}.{name}": v for kind, named in whole.get("tables", {}).items() for name, v in named.items()}
+        for whole in (old, new)
     )
+    found = {k: (before.get(k), after.get(k)) for k in (*after, *before) if before.get(k) != after.get(k)}
+    if not found and [list(n) for n in old.get("tables", {}).values()] != [list(n) for n in new["tables"].values()]:
+        return {"order": (old["tables"], new["tables"])}
+    return found
+
+
+def _told(key: str, before: Any, after: Any) -> str:
+    if isinstance(before, dict) or isinstance(after, dict):
+        return f"{key} {'is new' if before is None else 'is gone' if after is None else 'changed'}"
+    return f"{key} {before!r} → {after!r}"

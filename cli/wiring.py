@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.config import Config, DeskConfig, Source, build, load
+from desk.config import Config, DeskConfig, Source, build, load, published
 from desk.errors import ConfigError, Forbidden, NotFound
 from desk.model import Agent, Millis, Role
+from desk.tables import cover
 from storage import open_store
 
 if TYPE_CHECKING:
@@ -112,10 +113,11 @@ class Session:
 
     def desk_config(self, store: Store) -> DeskConfig:
         """How the desk works: what was published into a shared store, the file's where the store is the user's alone."""
-        published = store.setting("config") if store.shared else None
-        if published is None:
+        text = store.setting("config") if store.shared else None
+        if text is None:
             return self.config.desk
-        return build(DeskConfig, json.loads(published), Source("the published configuration", ""), ("desk",))
+        team = published(json.loads(text), int(store.setting("config_version") or 0))
+        return dataclasses.replace(team, tables=cover(team.tables, self.config.desk.tables))
 
     def desk(self, *, create: bool = False) -> Desk:
         """The desk with its store, ready for changes."""

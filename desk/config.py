@@ -14,15 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+from desk import tables
 from desk.errors import ConfigError
 from desk.model import DAY, HOUR, SECOND, Millis
+from desk.tables import Tables
 
 T = TypeVar("T")
 
+NO_KEY = {"no_key": True}
+"""Marks a field that no key of a file sets."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class DeskConfig:
-    """`[desk]`: how this desk works, the same for everybody who shares the store."""
+    """`[desk]`: how this desk works, the same for everybody who shares the store.
+
+    `tables` holds the team's tables (policies, rules, ...) as written; `version` is the number
+    under which all this was published, 0 for what comes from files alone.
+    """
 
     name: str = "deskhand"
     undo_s: int = 10
@@ -31,6 +40,8 @@ class DeskConfig:
     default_account: str = ""
     signature: str = ""
     acknowledge: str = ""
+    tables: Tables = field(default_factory=dict, hash=False, metadata=NO_KEY)
+    version: int = field(default=0, metadata=NO_KEY)
 
     @property
     def undo(self) -> Millis:
@@ -100,7 +111,7 @@ class Source:
             header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$", line)
             if header:
                 table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-                if table == path:
+                if table[: len(path)] == path:
                     return number
                 if path[: len(table)] == table:
                     fallback = number
@@ -121,26 +132,55 @@ class Source:
 
 
 def load(path: Path) -> Config:
-    """The configuration in the file at `path`; ConfigError tells what is wrong and where."""
+    """The configuration in the file at `path` and in the folder `team` beside it; ConfigError tells what is wrong and where."""
+    config = parse(_text(path), str(path))
+    whole = config.desk.tables
+    for file in sorted((path.parent / "team").glob("*.toml")):
+        source = Source(str(file), _text(file))
+        found = _toml(source)
+        whole = tables.join(whole, tables.take(found, source))
+        for name in found:
+            from desk.query import suggest
+
+            raise source.error((name,), f'unknown table "{name}"{suggest(name, tables.KINDS)}')
+    return dataclasses.replace(config, desk=dataclasses.replace(config.desk, tables=whole))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    return parse(text, str(path))
+
+
+def _toml(source: Source) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source.name}: {error}") from error
+
+
+def publishable(desk: DeskConfig) -> dict[str, Any]:
+    """`[desk]` and the team's tables as plain data; `published` reads it again."""
+    return {name: getattr(desk, name) for name in keys(DeskConfig)} | {"tables": tables.written(desk.tables)}
+
+
+def published(whole: dict[str, Any], version: int) -> DeskConfig:
+    """The configuration that was published with this number."""
+    source = Source("the published configuration", "")
+    desk = build(DeskConfig, {k: v for k, v in whole.items() if k != "tables"}, source, ("desk",))
+    return dataclasses.replace(desk, tables=tables.read(whole.get("tables", {}), source), version=version)
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
     """The configuration written in `text`; `name` is the file's in messages."""
-    import tomllib
-
     source = Source(name, text)
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: {error}") from error
-    channels = tables.pop("channels", {})
+    whole = _toml(source)
+    channels = whole.pop("channels", {})
     if not isinstance(channels, dict) or not all(isinstance(table, dict) for table in channels.values()):
         raise source.error(("channels",), "channels are tables: [channels.support]")
     for account, table in channels.items():
@@ -150,8 +190,15 @@ def parse(text: str, name: str = "config.toml") -> Config:
             )
         if not isinstance(table.get("kind"), str):
             raise source.error(("channels", account), 'an account needs its kind, for example kind = "email"')
-    config = build(Config, tables, source, (), skip=("channels", "source"))
-    return dataclasses.replace(config, channels=channels, source=source)
+    of_team = tables.take(whole, source)
+    config = build(Config, whole, source, (), skip=("channels", "source"))
+    desk = dataclasses.replace(config.desk, tables=of_team)
+    return dataclasses.replace(config, channels=channels, source=source, desk=desk)
+
+
+def keys(schema: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """The keys that a table of this dataclass has."""
+    return {f.name: f for f in dataclasses.fields(schema) if not f.metadata.get("no_key")}
 
 
 def build(
@@ -163,7 +210,7 @@ def build(
     table that are not the dataclass's business.
     """
     hints = typing.get_type_hints(schema)
-    fields = {f.name: f for f in dataclasses.fields(schema) if f.name not in skip}  # type: ignore[arg-type]
+    fields = {name: f for name, f in keys(schema).items() if name not in skip}
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key in skip:
@@ -180,7 +227,7 @@ def build(
         return schema(**values)
     except ValueError as error:
         # A schema checks in __post_init__ what its types cannot say.
-        raise source.error((*path, ""), str(error)) from error
+        raise source.error((*path, getattr(error, "key", "")), str(error)) from error
 
 
 def _typed(hint: Any, value: Any, source: Source, path: tuple[str, ...]) -> Any:

@@ -35,3 +35,11 @@ class StoreError(DeskError):
 
 class Busy(StoreError):
     """Another process holds the store for longer than we are willing to wait."""
+
+
+class KeyProblem(ValueError):
+    """What a table of the configuration finds wrong with one of its keys."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)

@@ -118,7 +118,21 @@ class Delivered(Struct, frozen=True):
     detail: str = ""
 
 
-Event = Opened | Changed | Posted | Reread | Withdrawn | Restored | Moved | Delivered
+class Clock(Struct, frozen=True):
+    """A promised time of the ticket began, stopped or passed.
+
+    `clock` is "first-reply", "next-reply" or "resolution"; `what` is "activate", "move" (the due
+    time is another now), "pause", "resume", "fulfil", "cancel", "warn" or "breach".
+    """
+
+    about: int
+    clock: str
+    what: str
+    due: Millis | None = None
+    policy: str = ""
+
+
+Event = Opened | Changed | Posted | Reread | Withdrawn | Restored | Moved | Delivered | Clock
 
 
 class Record(Struct, frozen=True):
@@ -176,6 +190,8 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
                 {"message": message, "delivery": delivery, "state": state.value}
                 | ({"detail": detail} if detail else {}),
             )
+        case Clock(about, clock, what, due, policy):
+            return "ticket", about, {"clock": clock, "what": what, "due": due, "policy": policy}
 
 
 def _plain(value: Any) -> Any:
@@ -378,6 +394,18 @@ def show(name: str, value: Any) -> str:
     return str(value)
 
 
+_TURNS = {
+    "activate": "promised",
+    "move": "promised anew",
+    "pause": "paused",
+    "resume": "goes on",
+    "fulfil": "kept",
+    "cancel": "no longer promised",
+    "warn": "nearly due,",
+    "breach": "overdue, was promised",
+}
+
+
 def describe(record: Record) -> str:
     """`record` as a short phrase: "status open → solved", "tag +vpn", "note 81"."""
     data = record.data
@@ -406,4 +434,7 @@ def describe(record: Record) -> str:
             return f"{len(data['messages'])} messages to #{data['to']}"
         case "Delivered":
             return f"message {data['message']} {data['state']}" + (f": {data['detail']}" if data.get("detail") else "")
+        case "Clock":
+            until = f" until {show('due_at', data['due'])}" if data["due"] is not None else ""
+            return f"{data['clock'].replace('-', ' ')} {_TURNS[data['what']]}{until}"
     return record.kind

@@ -77,12 +77,13 @@ class Undone(Exception):
 
 def perform(
     desk: Desk,
-    calls: Sequence[Call],
+    calls: Sequence[Call] | Mapping[int, Sequence[Call]],
     ids: Sequence[int],
     who: Who,
     *,
     at: Millis,
     batch_id: str,
+    line: str = "",
     source: str = "",
     dry_run: bool = False,
     expect: Mapping[int, int] | None = None,
@@ -91,25 +92,29 @@ def perform(
 ) -> Outcome:
     """Do `calls` on each of the tickets `ids` (none: on a new ticket), as one batch.
 
-    `expect` maps a ticket to the version the agent saw: a newer one is a conflict.
+    What a macro or rule wants of each ticket differs: `calls` may give it by ticket, and
+    `line` what the log calls all of it. `expect` maps a ticket to the version the agent saw: a newer one is a conflict.
     `read_file` gives (name, content type, bytes) of a path. `progress(done, all)` may
     return False to stop after the chunk at hand. With one ticket a failure raises; with
     several it is listed under `skipped`.
     """
-    actions = [find(call.verb) for call in calls]
+    by_ticket = calls if isinstance(calls, Mapping) else None
+    every = [call for some in calls.values() for call in some] if isinstance(calls, Mapping) else list(calls)
+    actions = {verb: find(verb) for verb in dict.fromkeys(call.verb for call in every)}
     if not actions:
         raise Invalid("nothing to do; write a verb, for example: assign me")
     agent = who.agent
-    for action in actions:
+    for action in actions.values():
         agent = demand(who.agent, action.name, action.role)
     assert agent is not None
-    batch = Batch(batch_id, at, agent.name, who.uid, who.host, lines.title(calls), source)
+    batch = Batch(batch_id, at, agent.name, who.uid, who.host, line or lines.title(every), source)
     outcome = Outcome(batch.id, batch.line)
-    creates = actions[0].creates
+    creates = by_ticket is None and actions[every[0].verb].creates
     targets = [0] if creates else list(dict.fromkeys(ids))
     if not targets:
-        raise Invalid(f"{calls[0].verb} needs tickets: numbers, ranges (1-3,5), - for standard input, or -q QUERY")
-    run = _Run(desk, batch, agent, who.zone, list(zip(calls, actions, strict=True)), expect or {}, read_file)
+        raise Invalid(f"{every[0].verb} needs tickets: numbers, ranges (1-3,5), - for standard input, or -q QUERY")
+    of_each = by_ticket if by_ticket is not None else dict.fromkeys(targets, every)
+    run = _Run(desk, batch, agent, who.zone, of_each, actions, expect or {}, read_file)
     for start in range(0, len(targets), CHUNK):
         chunk = targets[start : start + CHUNK]
         part = _commit(desk.store, lambda tx, chunk=chunk: run.chunk(tx, chunk), dry_run)  # type: ignore[misc]
@@ -156,14 +161,15 @@ class _Run:
     batch: Batch
     agent: Agent
     zone: tzinfo
-    calls: list[tuple[Call, Action]]
+    calls: Mapping[int, Sequence[Call]]
+    actions: Mapping[str, Action]
     expect: Mapping[int, int]
     read_file: Callable[[str], tuple[str, str, bytes]] | None
     errors: dict[int, DeskError] = field(default_factory=dict)
 
     def chunk(self, tx: Tx, ids: Sequence[int]) -> Outcome:
         outcome = Outcome(self.batch.id, self.batch.line)
-        tickets = tx.tickets(sorted({*ids, *self.mentioned()} - {0}))
+        tickets = tx.tickets(sorted({*ids, *self.mentioned(ids)} - {0}))
         for number in ids:
             try:
                 events, last = self.one(tx, number, tickets)
@@ -179,12 +185,13 @@ class _Run:
                 tx.seen(self.agent.name, last, max(m.id for m in posted))
         return outcome
 
-    def mentioned(self) -> Iterator[int]:
+    def mentioned(self, ids: Sequence[int]) -> Iterator[int]:
         """Tickets named in arguments, locked together with the others so that two runs never wait for each other."""
-        for call, action in self.calls:
-            for argument in action.arguments:
-                if argument.param.word == "ticket" and argument.name in call.args:
-                    yield call.args[argument.name]
+        for number in ids:
+            for call in self.calls.get(number, ()):
+                for argument in self.actions[call.verb].arguments:
+                    if argument.param.word == "ticket" and argument.name in call.args:
+                        yield call.args[argument.name]
 
     def one(self, tx: Tx, number: int, tickets: dict[int, Ticket]) -> tuple[list[Event], int]:
         ticket = tickets.get(number)
@@ -193,15 +200,22 @@ class _Run:
         if ticket is not None and number in self.expect and ticket.version != self.expect[number]:
             raise Conflict(f"#{number} was changed by somebody else meanwhile; look at it again")
         events: list[Event] = []
+        # What the first verb does to other tickets, the second sees; what fails leaves no trace.
+        tickets = dict(tickets)
         resolver = _Resolver(self, tx, tickets, ticket)
-        for call, action in self.calls:
+        for call in self.calls.get(number, ()):
+            action = self.actions[call.verb]
             fresh = action.run(ticket, **resolver.arguments(call, action), ctx=resolver.context(events))
             events += fresh
             for event in fresh:
                 if isinstance(event, Opened) and ticket is None:
                     ticket = event.ticket
-                elif ticket is not None and event.about == ticket.id and getattr(event, "entity", "ticket") == "ticket":
-                    ticket = evolve(ticket, event, self.batch.at)
+                elif getattr(event, "entity", "ticket") != "ticket":
+                    continue
+                elif ticket is not None and event.about == ticket.id:
+                    ticket = tickets[ticket.id] = evolve(ticket, event, self.batch.at)
+                elif event.about in tickets:
+                    tickets[int(event.about)] = evolve(tickets[int(event.about)], event, self.batch.at)
             resolver.ticket_at_hand = ticket
         assert ticket is not None
         return events, ticket.id

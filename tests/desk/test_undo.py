@@ -60,6 +60,14 @@ def fresh() -> Iterator[Room]:
             room.store.close()
 
 
+def test_a_link_made_twice_in_one_go_is_taken_back() -> None:
+    with fresh() as room:
+        before = state(room)
+        room.do("link 2; link 2", 1)
+        assert room.undo().skipped == {}
+        assert state(room) == before
+
+
 @given(_STEPS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_taking_everything_back_gives_the_desk_as_before(steps: list[tuple[str, list[int]]]) -> None:
