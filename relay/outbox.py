@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from itertools import count
 
 from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Refusal, Retry, Sender, Sent, Unknown
 from desk.errors import DeskError, Invalid, NotFound
 from desk.model import Identity, Kind, State
 from desk.store import Outbound
 from desk.templates import expand
+from desk.text import storable
 from relay.engine import Engine, Station
 from relay.log import log
 from relay.retry import GIVE_UP_MS, LATER_S, SLOWEST_S, backoff
@@ -30,33 +31,45 @@ STOP_S = 5.0
 
 
 async def outbox(engine: Engine) -> None:
-    """Send what is due, for ever."""
+    """Send what is due, for ever; none waits for the slowest of those before it."""
     stations = {s.name: s for s in engine.stations if isinstance(s.channel, Sender)}
-    while True:
-        lost = await engine.call(engine.store.reclaim, engine.now())
-        if lost:
-            log.warning("taken over from a lost sender", extra={"deliveries": lost})
-        claimed = await engine.call(
-            engine.store.claim, engine.holder, engine.now(), engine.now() + engine.lease_ms, AT_ONCE
-        )
-        if claimed:
-            await _all(_deliver(engine, stations.get(one.delivery.account), one) for one in claimed)
-        else:
-            await asyncio.sleep(IDLE_S)
-
-
-async def _all(deliveries: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run the deliveries side by side; when we are to stop, those under way are given time to end."""
-    tasks = [asyncio.create_task(delivery) for delivery in deliveries]
+    under_way: set[asyncio.Task[None]] = set()
     try:
-        await asyncio.gather(*tasks)
-    except asyncio.CancelledError:
-        _, late = await asyncio.wait(tasks, timeout=STOP_S)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=STOP_S)
-        raise
+        while True:
+            lost = await engine.call(engine.store.reclaim, engine.now())
+            if lost:
+                log.warning("taken over from a lost sender", extra={"deliveries": lost})
+            if room := AT_ONCE - len(under_way):
+                claimed = await engine.call(
+                    engine.store.claim, engine.holder, engine.now(), engine.now() + engine.lease_ms, room
+                )
+                for one in claimed:
+                    under_way.add(asyncio.create_task(_deliver(engine, stations.get(one.delivery.account), one)))
+            await _change(under_way)
+    finally:
+        await _end(under_way)
+
+
+async def _change(under_way: set[asyncio.Task[None]]) -> None:
+    """Return when there may be something to send and room for it; raises what failed unforeseen."""
+    if not under_way:
+        await asyncio.sleep(IDLE_S)
+        return
+    done, _ = await asyncio.wait(under_way, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
+    under_way -= done
+    for task in done:
+        task.result()
+
+
+async def _end(under_way: set[asyncio.Task[None]]) -> None:
+    """We are to stop: those under way are given time to end."""
+    if not under_way:
+        return
+    _, late = await asyncio.wait(under_way, timeout=STOP_S)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=STOP_S)
 
 
 @dataclass(frozen=True)
@@ -74,35 +87,49 @@ class _ClaimLost(Exception):
 
 async def _deliver(engine: Engine, station: Station | None, one: Outbound) -> None:
     """Carry one delivery to its end; an attempt that was cut off by our own stop is settled too."""
-    number = one.delivery.id
     part: Part | None = None
-    try:
-        async with _held(engine, number) as phase:
+    async with _held(engine, one.delivery.id) as phase:
+        try:
             if station is None:
                 raise Retry(f'no account "{one.delivery.account}" is configured where the relay runs')
             part = await asyncio.to_thread(_render, engine, station, one)
             result = await _attempt(station, part, one, phase)
-    except _ClaimLost:
-        log.warning("delivery taken over by another relay", extra={"delivery": number})
-        return
-    except (ChannelError, DeskError) as error:
-        result = _failure(one, error, before_data=True)
+        except _ClaimLost:
+            log.warning("delivery taken over by another relay", extra={"delivery": one.delivery.id})
+            return
+        except (ChannelError, DeskError) as error:
+            result = _failure(one, error, before_data=True)
+        except Exception as error:  # whatever is wrong with one reply, the others are to go out
+            log.error("unexpected failure", exc_info=error, extra={"delivery": one.delivery.id})
+            result = _failure(one, _unforeseen(error), before_data=True)
+        settled = await _settle(engine, one, result)
+    if settled and result.state is State.SENT and part is not None and station is not None:
+        await _archive(station, part, one.delivery.id)
+
+
+async def _settle(engine: Engine, one: Outbound, result: _Result) -> bool:
+    """Write down what became of an attempt; a store that is away for a moment does not make it unknown."""
     give_up = result.again_in_s is not None and engine.now() - one.delivery.not_before > GIVE_UP_MS
     if give_up and result.state is State.DEFERRED:
         result = _Result(State.FAILED, f"given up after three days: {result.error}")
     next_at = engine.now() + int(result.again_in_s * 1000) if result.again_in_s is not None else None
-    settled = await asyncio.shield(
-        engine.call(
-            engine.store.settle, number, engine.holder, result.state, engine.now(),
-            error=result.error, remote_id=result.remote_id, next_at=next_at, again=result.again,
-        )
-    )  # fmt: skip
-    log.info(
-        "delivery settled" if settled else "delivery lost to another relay",
-        extra={"delivery": number, "ticket": one.ticket.id, "state": result.state.value, "error": result.error},
-    )
-    if settled and result.state is State.SENT and part is not None and station is not None:
-        await _archive(station, part, number)
+    # What servers say can hold what no database takes.
+    error, remote_id = storable(result.error), result.remote_id and storable(result.remote_id)
+    told = {"delivery": one.delivery.id, "ticket": one.ticket.id, "state": result.state.value, "error": error}
+    for attempt in count(1):
+        try:
+            settled = await asyncio.shield(
+                engine.call(
+                    engine.store.settle, one.delivery.id, engine.holder, result.state, engine.now(),
+                    error=error, remote_id=remote_id, next_at=next_at, again=result.again,
+                )
+            )  # fmt: skip
+            break
+        except DeskError as trouble:
+            log.warning("delivery not yet settled", extra={**told, "why": str(trouble)})
+            await asyncio.sleep(backoff(attempt, longest_s=STOP_S))
+    log.info("delivery settled" if settled else "delivery lost to another relay", extra=told)
+    return settled
 
 
 @asynccontextmanager
@@ -120,23 +147,29 @@ class _Phase:
 
     def __init__(self, engine: Engine, number: int) -> None:
         self._engine, self._number = engine, number
+        self._one_by_one = asyncio.Lock()
         self.name = "connect"
 
     async def __call__(self, name: str) -> None:
         self.name = name
-        engine = self._engine
-        if not await engine.call(engine.store.phase, self._number, engine.holder, name, engine.now() + engine.lease_ms):
+        if not await self._note():
             raise _ClaimLost
 
     async def keep(self) -> None:
         while True:
             await asyncio.sleep(self._engine.lease_ms / 3_000)
-            engine = self._engine
             # A store that is away for a moment must not end the renewals.
             with suppress(DeskError):
-                await engine.call(
-                    engine.store.phase, self._number, engine.holder, self.name, engine.now() + engine.lease_ms
-                )
+                await self._note()
+
+    async def _note(self) -> bool:
+        # A renewal that began before "data" and is written after it would make a message that
+        # may have gone out look like one that never began.
+        async with self._one_by_one:
+            engine = self._engine
+            return await engine.call(
+                engine.store.phase, self._number, engine.holder, self.name, engine.now() + engine.lease_ms
+            )
 
 
 async def _attempt(station: Station, part: Part, one: Outbound, phase: _Phase) -> _Result:
@@ -149,11 +182,17 @@ async def _attempt(station: Station, part: Part, one: Outbound, phase: _Phase) -
         return _Result(State.UNKNOWN, "the relay was stopped in the middle; it may have gone out")
     except ChannelError as error:
         return _failure(one, error, before_data=phase.name == "connect")
-    except (OSError, TimeoutError, EOFError) as error:
+    except (DeskError, _ClaimLost):
+        raise  # the phase could not be written down: nothing was begun
+    except Exception as error:  # the system's, or a mistake in the channel
         if phase.name == "connect":
-            return _failure(one, Retry(f"{type(error).__name__}: {error}"), before_data=True)
-        return _Result(State.UNKNOWN, f"the connection was lost in the middle; it may have gone out ({error})")
+            return _failure(one, _unforeseen(error), before_data=True)
+        return _Result(State.UNKNOWN, f"it broke off in the middle; it may have gone out ({error})")
     return _accepted(one, sent)
+
+
+def _unforeseen(error: Exception) -> Retry:
+    return Retry(f"{type(error).__name__}: {error}")
 
 
 def _accepted(one: Outbound, sent: Sent) -> _Result:
@@ -200,7 +239,7 @@ async def _archive(station: Station, part: Part, number: int) -> None:
     assert isinstance(station.channel, Sender)
     try:
         await station.channel.archive(part)
-    except (ChannelError, OSError, TimeoutError) as error:
+    except Exception as error:
         log.warning("no copy was kept on the server", extra={"delivery": number, "error": str(error)})
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from desk.channel import Outgoing, Part, Phase, Sent
+from desk.errors import Busy, StoreError
 from desk.model import State
 from relay import outbox as module
 from relay.outbox import outbox
@@ -77,6 +80,9 @@ async def test_cut_is_sent_again_before_the_data_and_unknown_from_there_on(
         ("DOT", "451 4.3.0 mailbox busy", State.DEFERRED),
         ("DOT", "552 5.3.4 too big", State.FAILED),
         ("AUTH", "535 5.7.8 wrong", State.DEFERRED),
+        ("RCPT", "550 5.1.1 Empf\udce4nger unbekannt", State.FAILED),
+        ("MAIL", "452 4.3.1 sp\udce4ter", State.DEFERRED),
+        ("DOT", "554 5.7.1 unerw\udcfcnscht", State.FAILED),
     ],
 )
 async def test_server_says_no_and_the_agent_reads_why(tmp_path: Path, verb: str, said: str, state: State) -> None:
@@ -87,8 +93,17 @@ async def test_server_says_no_and_the_agent_reads_why(tmp_path: Path, verb: str,
             await until(lambda: settled(room), f"{said} to be settled")
     ((found, why),) = room.states()
     assert found is state
-    assert said.split(" ", 2)[2] in why or verb == "AUTH"
+    assert said.split(" ", 2)[2].encode(errors="surrogateescape").decode(errors="replace") in why or verb == "AUTH"
     assert room.store.thread(1)[1].state is state
+
+
+async def test_words_of_acceptance_in_any_encoding_are_an_acceptance(tmp_path: Path) -> None:
+    async with ScriptedSmtp(DOT="250 angenommen f\udcfcr sp\udce4ter") as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: settled(room), "the reply to be settled")
+    assert room.states() == [(State.SENT, "")]
 
 
 async def test_greylisted_reply_is_tried_again_after_a_minute_or_few(tmp_path: Path) -> None:
@@ -192,3 +207,94 @@ async def test_copy_that_cannot_be_kept_sends_nothing_again(tmp_path: Path) -> N
             room.hurry()
             await asyncio.sleep(2 * module.IDLE_S)
     assert len(server.messages) == 1
+
+
+async def test_reply_that_cannot_be_rendered_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ScriptedSmtp() as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        engine = room.engine("a")
+        whole = engine.stations[0].channel.render  # type: ignore[attr-defined]
+
+        def render(draft: Outgoing) -> object:
+            if "poison" in draft.text:
+                raise ZeroDivisionError("a mistake of ours")
+            return whole(draft)
+
+        monkeypatch.setattr(engine.stations[0].channel, "render", render)
+        room.do("reply poison")
+        room.do("reply Hello")
+        async with running(outbox(engine)):
+            await until(lambda: settled(room), "both replies to be settled")
+    assert room.states() == [(State.DEFERRED, "ZeroDivisionError: a mistake of ours"), (State.SENT, "")]
+
+
+async def test_mistake_of_a_channel_in_the_data_phase_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(tmp_path)
+    engine = room.engine("a")
+
+    async def send(part: Part, key: str, phase: Phase) -> Sent:
+        await phase("data")
+        raise KeyError(key)
+
+    monkeypatch.setattr(engine.stations[0].channel, "send", send)
+    room.do("reply Hello")
+    async with running(outbox(engine)) as tasks:
+        await until(lambda: settled(room), "the reply to be settled")
+        assert not tasks[0].done()
+    assert [state for state, _ in room.states()] == [State.UNKNOWN]
+
+
+async def test_store_that_is_away_for_a_moment_makes_nothing_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "backoff", lambda attempt, **_: 0.01)
+    async with ScriptedSmtp() as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        settle, refusals = room.store.settle, iter([StoreError("the disk is full"), Busy("somebody holds it")])
+
+        def full(*args: object, **kwargs: object) -> bool:
+            for refusal in refusals:
+                raise refusal
+            return settle(*args, **kwargs)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(room.store, "settle", full)
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: settled(room), "the reply to be settled")
+    assert room.states() == [(State.SENT, "")]
+    assert len(server.messages) == 1
+
+
+async def test_slow_answer_holds_up_no_other_reply(tmp_path: Path) -> None:
+    async with ScriptedSmtp(DOT=SILENCE) as server:
+        room = Room(tmp_path, account(smtp=at(server, timeout_s=30, answer_timeout_s=30)))
+        for number in range(9):
+            room.do(f"reply Hello {number}")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: sum(s is State.SENT for s, _ in room.states()) == 8, "all but the slow one to be sent")
+            server.hang_up()
+            await until(lambda: settled(room), "the slow one to be settled")
+    assert [s for s, _ in room.states()].count(State.UNKNOWN) == 1
+
+
+async def test_renewal_never_takes_the_data_phase_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(tmp_path)
+    engine = room.engine("a", lease_ms=3)
+    written: list[str] = []
+
+    def slow(number: int, holder: str, name: str, until: int) -> bool:
+        # The later a renewal was asked for, the sooner it is written.
+        time.sleep(0.05 if name == "connect" else 0)
+        written.append(name)
+        return True
+
+    monkeypatch.setattr(room.store, "phase", slow)
+    async with module._held(engine, 1) as phase:
+        await asyncio.sleep(0.02)
+        await phase("data")
+        written_by_then = len(written)
+        await asyncio.sleep(0.1)
+    assert written[written_by_then - 1] == "data"
+    assert set(written[written_by_then:]) == {"data"}

@@ -24,7 +24,10 @@ STEPS = ("GREETING", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "DOT")
 
 
 class ScriptedSmtp:
-    """Answers each verb with the next scripted answer, or as usual; DROP hangs up, SILENCE says nothing more."""
+    """Answers each verb with the next scripted answer, or as usual; DROP hangs up, SILENCE says nothing more.
+
+    Surrogates in an answer stand for bytes that are no UTF-8, as in `os.fsdecode`.
+    """
 
     def __init__(self, **script: str | list[str]) -> None:
         self._script = defaultdict(
@@ -43,6 +46,10 @@ class ScriptedSmtp:
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._server.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Cut every connection now."""
         for writer in self._open:
             writer.transport.abort()
 
@@ -77,6 +84,6 @@ class ScriptedSmtp:
             await reader.read()  # until the client has had enough
         if said in (DROP, SILENCE):
             return ""
-        writer.write(said.encode() + b"\r\n")
+        writer.write(said.encode(errors="surrogateescape") + b"\r\n")
         await writer.drain()
         return said
