@@ -4,6 +4,11 @@ The message of an error is a sentence that names the next step, fit to be shown
 to a person as it stands.
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
 
 class DeskError(Exception):
     """Something a person can read and act on."""
@@ -43,3 +48,11 @@ class KeyProblem(ValueError):
     def __init__(self, key: str, message: str) -> None:
         self.key = key
         super().__init__(message)
+
+
+def suggest(name: str, names: Sequence[str]) -> str:
+    """The nearest valid word as the end of a sentence: ` (did you mean "open"?)`, else the valid ones."""
+    near = difflib.get_close_matches(name, list(names), 1, 0.5)
+    if near:
+        return f' (did you mean "{near[0]}"?)'
+    return f"; there are {', '.join(names)}" if 0 < len(names) <= 20 else ""

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import NoReturn
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from desk.errors import Invalid
+from desk.errors import suggest as suggest
 from desk.model import Bin, Customer, Millis, Priority, Status, Ticket
 from desk.text import contains, phrase, words
 from desk.when import Range, span_range
@@ -100,28 +101,36 @@ class Attached(Struct, frozen=True):
     """Some message of the ticket carries a file."""
 
 
-Node = All | Any | Not | Is | Has | Between | Within | Words | Snoozed | Unread | Attached
+class Was(Struct, frozen=True):
+    """The part held before the change that is asked about; only rules and hooks can ask."""
+
+    part: Node
+
+
+Node = All | Any | Not | Is | Has | Between | Within | Words | Snoozed | Unread | Attached | Was
 
 EVERYTHING = All(())
 
 
 class Env(Struct, frozen=True):
-    """Who asks, when, and where: what `me`, `2h` and `today` mean."""
+    """Who asks, when and where: what `me`, `2h` and `today` mean; `fields` are those that only they have."""
 
     at: Millis
     me: str | None = None
     teams: tuple[str, ...] = ()
     zone: tzinfo = UTC
+    fields: Mapping[str, Field] = {}
 
 
 class Case(Struct, frozen=True):
-    """One ticket with all that a query can ask about it; `texts` are token lines, subject first."""
+    """One ticket with all that a query can ask about it; `texts` are token lines, `before` what it was for `Was`."""
 
     ticket: Ticket
     customer: Customer
     texts: Sequence[str] = ()
     seen: int = 0
     attached: bool = False
+    before: Ticket | None = None
 
 
 class QueryError(Invalid):
@@ -302,14 +311,6 @@ FIELDS: dict[str, Field] = {
 }
 
 
-def suggest(name: str, names: Sequence[str]) -> str:
-    """The nearest valid word as the end of a sentence: ` (did you mean "open"?)`, else the valid ones."""
-    near = difflib.get_close_matches(name, list(names), 1, 0.5)
-    if near:
-        return f' (did you mean "{near[0]}"?)'
-    return f"; there are {', '.join(names)}" if 0 < len(names) <= 20 else ""
-
-
 def word(text: str, where: str = "text") -> Node:
     """What is looked for when somebody types `text` (perhaps with a `*` at its end)."""
     needle, prefix = phrase(text.rstrip("*"), prefix=text.endswith("*"))
@@ -406,18 +407,19 @@ class _Reader:
     def named(self, term: re.Match[str]) -> Node:
         name = term["name"].lower()
         value = term["quoted"] if term["quoted"] is not None else term["value"]
-        if name not in FIELDS:
+        known = {**FIELDS, **self.env.fields}
+        if name not in known:
             # Colons are common in what people look for ("Error: 12"); only a near miss is a mistake.
-            near = difflib.get_close_matches(name, list(FIELDS), 1, 0.72)
+            near = difflib.get_close_matches(name, list(known), 1, 0.72)
             if near:
-                self.fail(f'there is no field "{name}:"{suggest(name, list(FIELDS))}', term.start("name"))
+                self.fail(f'there is no field "{name}:"{suggest(name, list(known))}', term.start("name"))
             return word(term.group().strip())
         if value is None or value == "":
-            self.fail(f"{name}: needs a value: {FIELDS[name].help}", term.end() - 1)
+            self.fail(f"{name}: needs a value: {known[name].help}", term.end() - 1)
         if name == "id" or (name == "is" and _HIDDEN & set(value.lower().split(","))):
             self.names_hidden = True
         try:
-            return FIELDS[name].read(value, self.env)
+            return known[name].read(value, self.env)
         except QueryError:
             raise
         except Invalid as error:
@@ -471,6 +473,8 @@ def matches(node: Node, case: Case) -> bool:
             return agent is not None and case.ticket.heard > case.seen
         case Attached():
             return case.attached
+        case Was(part):
+            return case.before is not None and matches(part, structs.replace(case, ticket=case.before))
 
 
 def _lines(case: Case, where: str) -> Iterator[str]:

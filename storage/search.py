@@ -6,7 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any as Value
 
-from desk.query import LIVE, VISIBLE, All, Any, Attached, Between, Has, Is, Node, Not, Snoozed, Unread, Within, Words
+from desk.query import (
+    LIVE,
+    VISIBLE,
+    All,
+    Any,
+    Attached,
+    Between,
+    Has,
+    Is,
+    Node,
+    Not,
+    Snoozed,
+    Unread,
+    Was,
+    Within,
+    Words,
+)
 
 SHIFT = 35
 """A row of the word index is `ticket << SHIFT | message`; message 0 is the subject."""
@@ -145,6 +161,8 @@ def _condition(node: Node, params: dict[str, Value], rare: Rare) -> str:
                 return "ticket.id IN (SELECT ticket FROM message WHERE attachments IS NOT NULL AND withdrawn = 0)"
             held = "SELECT 1 FROM message WHERE message.ticket = ticket.id AND message.attachments IS NOT NULL AND message.withdrawn = 0"
             return f"EXISTS ({held})"
+        case Was():
+            raise AssertionError("what was before a change is known to nobody but the log")
 
 
 def _column(name: str) -> str:
