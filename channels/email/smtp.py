@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
+from channels.email.replies import words
 from channels.email.settings import Settings
 from channels.kit.secrets import Secret
 from desk.channel import AuthRequired, ChannelError, Part, Permanent, Phase, Refusal, Retry, Sent, Unknown
@@ -43,11 +44,11 @@ class Submission:
             self._still_there(smtp)
             await phase("data")
             self._still_there(smtp)
-            words = await self._data(smtp, part.data)
+            said = await self._data(smtp, part.data)
             # Nobody waits for the answer to this: the message is on its way.
             with suppress(Exception):
                 smtp.protocol.write(b"QUIT\r\n")  # type: ignore[union-attr]
-        return Sent(words, refused)
+        return Sent(said, refused)
 
     async def check(self) -> list[str]:
         """Connect and log in, and say what was found."""
@@ -147,12 +148,12 @@ class Submission:
                 except SMTPRecipientRefused as exc:
                     if exc.code in AUTH_CODES:
                         raise  # this is about us, not about the recipient
-                    refused[address] = Refusal(exc.code, exc.message, exc.code >= 500)
+                    refused[address] = Refusal(exc.code, _words(exc.message), exc.code >= 500)
         if not wired.keys() - refused.keys():
-            words = "; ".join(f"{address}: {refusal.code} {refusal.text}" for address, refusal in refused.items())
+            told = "; ".join(f"{address}: {refusal.code} {refusal.text}" for address, refusal in refused.items())
             if all(refusal.permanent for refusal in refused.values()):
-                raise Permanent(f"{self._host} takes no recipient: {words}")
-            raise Retry(f"{self._host} takes no recipient: {words}", LATER_S)
+                raise Permanent(f"{self._host} takes no recipient: {told}")
+            raise Retry(f"{self._host} takes no recipient: {told}", LATER_S)
         return refused
 
     def _still_there(self, smtp: aiosmtplib.SMTP) -> None:
@@ -168,10 +169,12 @@ class Submission:
         except SMTPDataError as exc:
             if 400 <= exc.code < 600:
                 raise self._told(exc) from exc
-            raise Unknown(f"{self._host} answered with what is neither yes nor no: {exc.code} {exc.message}") from exc
+            raise Unknown(
+                f"{self._host} answered with what is neither yes nor no: {exc.code} {_words(exc.message)}"
+            ) from exc
         except Exception as exc:  # whatever it was, the message may have arrived
             raise Unknown(f"the connection to {self._host} broke while the message was sent: {exc}") from exc
-        return response.message[:200]
+        return _words(response.message)
 
     @contextmanager
     def _until_data(self) -> Iterator[None]:
@@ -185,7 +188,7 @@ class Submission:
 
     def _told(self, exc: Exception, *, logging_in: bool = False) -> ChannelError:
         """What a failure before the message was handed over means."""
-        code, text = getattr(exc, "code", 0), getattr(exc, "message", str(exc))
+        code, text = getattr(exc, "code", 0), _words(getattr(exc, "message", str(exc)))
         if code in AUTH_CODES or (logging_in and 500 <= code < 600):
             return AuthRequired(f"{self._host} wants a valid login: {code} {text}")
         if 500 <= code < 600:
@@ -198,7 +201,13 @@ class Submission:
 def _limit_bytes(smtp: aiosmtplib.SMTP) -> int:
     """The largest message the server says it takes, 0 where it does not say (RFC 1870)."""
     said = smtp.esmtp_extensions.get("size", "")
-    return int(said) if said.isdecimal() else 0
+    # More digits than any size has are a mistake, and too many of them no number to Python.
+    return int(said) if said.isdecimal() and len(said) < 20 else 0
+
+
+def _words(text: str) -> str:
+    """What a server said, fit to be kept and shown: not all write UTF-8, and some write at length."""
+    return words(text.encode(errors="surrogateescape"))
 
 
 def _head(part: Part) -> bytes:

@@ -227,6 +227,23 @@ async def test_temporary_refusal_of_some_goes_on_with_the_others() -> None:
         assert len(server.messages) == 1
 
 
+async def test_words_of_a_server_are_kept_in_a_form_that_can_be_stored() -> None:
+    long = "\r\n".join(["550-5.1.1 unbekannt \udcfc" + "x" * 400] * 20 + ["550 5.1.1 Ende"])
+    async with ScriptedSmtp(RCPT=["250 ok", long], DOT="250 angenommen \udce4\0") as server:
+        sent = await scripted(server, part("a@example.com", "b@example.com"))
+    for words in (sent.remote_id or "", sent.refused["b@example.com"].text):
+        assert words.encode().decode() == words
+        assert len(words) <= 300
+
+
+@pytest.mark.parametrize("size", ["", "much", "-1", "9" * 5000])
+async def test_size_that_is_no_number_is_no_limit(size: str) -> None:
+    ehlo = f"250-scripted.desk.test\r\n250-SIZE {size}\r\n250 AUTH PLAIN"
+    async with ScriptedSmtp(EHLO=ehlo) as server:
+        await scripted(server)
+    assert len(server.messages) == 1
+
+
 async def test_sender_refused_for_want_of_a_login() -> None:
     async with ScriptedSmtp(MAIL="530 5.7.0 authentication required") as server:
         with pytest.raises(AuthRequired, match="authentication required"):
