@@ -44,28 +44,31 @@ class Imap:
     async def select(self, folder: str) -> Selected:
         """Open `folder` and say how it stands."""
         self.selected = None
-        got = await self._run("SELECT", self._spell(folder))
-        self._wire.state = library.SELECTED
-        validity, after = replies.status(got, "UIDVALIDITY"), replies.status(got, "UIDNEXT")
-        if validity is None:
-            raise Permanent(
-                f"{self.host} gives its messages no lasting numbers (UIDVALIDITY): it cannot be read safely"
-            )
-        count = replies.exists(got)
-        if after is None:
-            last = await self._run("FETCH", "*", "(UID)", prefix="UID") if count else []
-            after = 1 + max((found.uid for found in map(replies.fetched, last) if found), default=0)
+        with self._mended():
+            got = await self._run("SELECT", self._spell(folder))
+            self._wire.state = library.SELECTED
+            validity, after = replies.status(got, "UIDVALIDITY"), replies.status(got, "UIDNEXT")
+            if validity is None:
+                raise Permanent(
+                    f"{self.host} gives its messages no lasting numbers (UIDVALIDITY): it cannot be read safely"
+                )
+            count = replies.exists(got)
+            if after is None:
+                last = await self._run("FETCH", "*", "(UID)", prefix="UID") if count else []
+                after = 1 + max((found.uid for found in map(replies.fetched, last) if found), default=0)
         box = Selected(validity, after, count)
         self.selected = folder, box
         return box
 
     async def status(self, folder: str) -> Selected | None:
         """How `folder` stands, without opening it; None where the server does not say all of it."""
-        return replies.stands(await self._run("STATUS", self._spell(folder), "(UIDVALIDITY UIDNEXT MESSAGES)"))
+        with self._mended():
+            return replies.stands(await self._run("STATUS", self._spell(folder), "(UIDVALIDITY UIDNEXT MESSAGES)"))
 
     async def search(self, *criteria: str) -> list[int]:
         """The UIDs that meet all `criteria`, ascending."""
-        return replies.numbers(await self._run("SEARCH", *criteria, prefix="UID"))
+        with self._mended():
+            return replies.numbers(await self._run("SEARCH", *criteria, prefix="UID"))
 
     async def still_there(self, uids: Sequence[int]) -> set[int]:
         """Those of `uids` that nobody has removed."""
@@ -117,7 +120,8 @@ class Imap:
 
     async def folders(self) -> list[str]:
         """The names of all folders."""
-        return replies.folders(await self._run("LIST", '""', '"*"'))
+        with self._mended():
+            return replies.folders(await self._run("LIST", '""', '"*"'))
 
     async def notify(self, folders: Sequence[str]) -> None:
         """Have IDLE tell of new messages in all `folders` (RFC 5465), not only in the open one."""

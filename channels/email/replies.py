@@ -193,9 +193,11 @@ def _moment(items: dict[bytes, bytes | None]) -> datetime | None:
     # " 1-Feb-2026 10:00:00 +0000"; not strptime, whose months follow the locale.
     text = (items.get(b"INTERNALDATE") or b"").decode(errors="replace")
     try:
-        return parsedate_to_datetime(text.replace("-", " ", 2))
-    except ValueError:
+        at = parsedate_to_datetime(text.replace("-", " ", 2))
+        at.timestamp()  # not every year and every zone that can be written down has one
+    except (ValueError, OverflowError):
         return None
+    return at
 
 
 def _value(tokens: Iterator[Token]) -> bytes | None:
@@ -225,6 +227,8 @@ def _tokens(response: Response) -> Iterator[Token]:
             at = match.end()
             kind = match.lastgroup or ""
             if kind == "literal":
+                if index + 1 == len(response):
+                    raise ValueError("a literal that never came")
                 yield kind, response[index + 1]
             elif kind == "quoted":
                 yield kind, re.sub(rb"\\(.)", rb"\1", match[kind])

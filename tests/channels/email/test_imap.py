@@ -229,6 +229,34 @@ async def test_flood_and_nonsense_end_the_connection(answer: bytes, message: str
         assert imap.closed
 
 
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("UID SEARCH", b"* SEARCH 1 two 3\r\nTAG OK\r\n"),
+        ("UID SEARCH", b"* SEARCH " + b"9" * 5000 + b"\r\nTAG OK\r\n"),
+        ("UID FETCH", b"* 1 FETCH (UID 1 X {9999999999999}\r\nTAG OK\r\n"),
+        ("UID FETCH", b"* 1 FETCH (UID (1 2) X (\r\nTAG OK\r\n"),
+        ("STATUS", b"* STATUS INBOX (UIDVALIDITY 1 UIDNEXT 2 MESSAGES " + b"9" * 5000 + b")\r\nTAG OK\r\n"),
+        ("SELECT", b"* " + b"9" * 5000 + b" EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\nTAG OK\r\n"),
+        ("LIST", b'* LIST () "/" "half\r\nTAG OK\r\n'),
+    ],
+)
+async def test_answer_that_cannot_be_read_ends_the_connection_in_a_sentence(verb: str, answer: bytes) -> None:
+    async with ScriptedImap([mail(1)], hook=answering(verb, answer)) as server:
+        imap = await reach(clear(server.port))
+
+        async def ask() -> None:
+            await imap.select("INBOX")
+            await imap.search("ALL")
+            await imap.fetch([1], "RFC822.SIZE")
+            await imap.status("INBOX")
+            await imap.folders()
+
+        with pytest.raises(Retry, match=r"127\.0\.0\.1: "):
+            await ask()
+        assert imap.closed
+
+
 async def test_thousands_of_lines_neither_recurse_nor_slow_down() -> None:
     lines = b"".join(b"* %d FETCH (UID %d RFC822.SIZE 10)\r\n" % (n, n) for n in range(1, 20_001))
     async with ScriptedImap([], hook=answering("UID FETCH", lines + b"TAG OK done\r\n")) as server:
@@ -238,7 +266,16 @@ async def test_thousands_of_lines_neither_recurse_nor_slow_down() -> None:
         await imap.close()
 
 
-@pytest.mark.parametrize("when", [" 1-Feb-2026 10:00:00 +0100", "99-Foo-2026 10:00:00 +0100", "", "0001"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        " 1-Feb-2026 10:00:00 +0100",
+        "99-Foo-2026 10:00:00 +0100",
+        "",
+        "0001",
+        "01-Jan-2026 00:00:00 +99999999999999999",
+    ],
+)
 async def test_time_of_arrival_can_be_anything(when: str) -> None:
     found = replies.fetched([f'1 FETCH (UID 1 INTERNALDATE "{when}")'.encode()])
     assert found is not None
