@@ -31,19 +31,24 @@ class Place:
     below: int = 0
     since: str = ""
 
-    def windows(self, box: Selected) -> Iterator[tuple[int, int, str]]:
+    def windows(self, box: Selected) -> Iterator[tuple[int, int | None, str]]:
         """What is left of the folder: stretches of UIDs, each with the search key that applies there.
 
-        UIDs can be scattered over four thousand million; few messages are one stretch all the same.
+        UIDs can be scattered over four thousand million: a stretch is as long as it takes to
+        hold `WINDOW` messages on average. The last one has no end, because some servers are
+        behind with UIDNEXT.
         """
-        low, step = self.uid + 1, WINDOW if box.exists > WINDOW else box.uidnext
-        while low < box.uidnext:
-            high = min(low + step, box.uidnext) - 1
-            only = self.only if low < self.below else ""
-            if only:
-                high = min(high, self.below - 1)
-            yield low, high, only
+        low = self.uid + 1
+        step = max(WINDOW, (box.uidnext - low) * WINDOW // max(box.exists, 1))
+        while low < min(self.below, box.uidnext) and self.only:
+            high = min(low + step, self.below, box.uidnext) - 1
+            yield low, high, self.only
             low = high + 1
+        while low + step < box.uidnext:
+            yield low, low + step - 1, ""
+            low += step
+        if box.exists:
+            yield low, None, ""
 
     def at(self, uid: int) -> Place:
         """The same folder, read up to `uid`."""

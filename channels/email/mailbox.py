@@ -54,25 +54,37 @@ class Mailbox:
         kept = Cursor.parse(cursor)
         self._owed.resume(kept.tail)
         await self._settle()
+        trouble: Permanent | None = None
         for folder in self._settings.folders:
-            box = await self._news(folder, kept.places.get(folder))
-            if box is None:
-                continue
-            place = cursors.resume(kept.places.get(folder), box, self._settings.first, datetime.now(UTC).date())
-            for low, high, only in place.windows(box):
-                async for items in self._window(folder, place, low, high, only):
-                    place = place.at(_uid(items[-1]))
-                    kept.places[folder] = place
-                    kept.tail = self._handed_out(items)
-                    yield Batch(items, kept.text())
-                if only:
-                    # Else the place only moves over messages that were seen, whatever UIDNEXT promises.
-                    place = place.at(high)
-            self._watch.read_up_to(folder, box.uidnext - 1)
-            self._read[folder] = box, place
-            if place != kept.places.get(folder):
+            try:
+                async for batch in self._folder(folder, kept):
+                    yield batch
+            except Permanent as error:
+                # A folder that is not there any more is no reason to leave the others unread.
+                trouble = trouble or error
+        if trouble:
+            raise trouble
+
+    async def _folder(self, folder: str, kept: Cursor) -> AsyncIterator[Batch]:
+        """What is new in `folder`; `kept` goes along."""
+        box = await self._news(folder, kept.places.get(folder))
+        if box is None:
+            return
+        place = cursors.resume(kept.places.get(folder), box, self._settings.first, datetime.now(UTC).date())
+        for low, high, only in place.windows(box):
+            async for items in self._window(folder, box, place, low, high, only):
+                place = place.at(_uid(items[-1]))
                 kept.places[folder] = place
-                yield Batch((), kept.text())
+                kept.tail = self._handed_out(items)
+                yield Batch(items, kept.text())
+            if only and high:
+                # Else the place only moves over messages that were seen, whatever UIDNEXT promises.
+                place = place.at(high)
+        self._watch.read_up_to(folder, max(place.uid, box.uidnext - 1))
+        self._read[folder] = box, place
+        if place != kept.places.get(folder):
+            kept.places[folder] = place
+            yield Batch((), kept.text())
 
     async def _news(self, folder: str, place: Place | None) -> Selected | None:
         """How `folder` stands, None when it stands as it did when it was read to its end."""
@@ -89,11 +101,17 @@ class Mailbox:
             return None if box == known else box
 
     async def _window(
-        self, folder: str, place: Place, low: int, high: int, only: str
+        self, folder: str, box: Selected, place: Place, low: int, high: int | None, only: str
     ) -> AsyncIterator[tuple[Raw, ...]]:
         """The messages with these UIDs, in pieces; whatever breaks off, first what came before it."""
         async with self._work(folder, place) as imap:
-            uids = [uid for uid in await imap.search(f"UID {low}:{high} {only}".rstrip()) if low <= uid <= high]
+            found = await imap.search(f"UID {low}:{high or '*'} {only}".rstrip())
+            # `*` is the last message, also one below `low`.
+            uids = [uid for uid in found if low <= uid <= (high or uid)]
+            if beyond := [uid for uid in uids if uid >= box.uidnext]:
+                # The place is about to move there: only what can be had is believed to be there.
+                there = await imap.fetch(beyond, "RFC822.SIZE")
+                uids = [uid for uid in uids if uid < box.uidnext or uid in there]
         for at in range(0, len(uids), HEADS):
             for group in self._fetcher.groups(await self._fetcher.heads(folder, place, uids[at : at + HEADS])):
                 items, failure = await self._fetcher.fetch(folder, place, group)

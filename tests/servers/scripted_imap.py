@@ -140,7 +140,9 @@ class ScriptedImap:
 
     def _members(self, uids: str) -> list[int]:
         found: list[int] = []
+        last = max(self.messages, default=0)
         for run in uids.split(","):
-            low, _, high = run.partition(":")
-            found.extend(range(int(low), int(high or low) + 1))
-        return [uid for uid in found if uid in self.messages]
+            low, high = (last if end == "*" else int(end) for end in (run.split(":") * 2)[:2])
+            # As RFC 3501 has it: 9:* names the last message, also where that is 3.
+            found += [uid for uid in self.messages if min(low, high) <= uid <= max(low, high)]
+        return sorted(set(found))

@@ -313,11 +313,37 @@ def test_status_is_read_or_left(line: bytes, stands: Selected | None) -> None:
 
 def test_few_messages_with_scattered_uids_are_one_search() -> None:
     place = cursors.Place(7, uid=100)
-    assert list(place.windows(Selected(7, 4_000_000_000, 30))) == [(101, 3_999_999_999, "")]
+    assert list(place.windows(Selected(7, 4_000_000_000, 30))) == [(101, None, "")]
     many = list(place.windows(Selected(7, 200_000, 190_000)))
-    assert [high - low + 1 for low, high, _ in many[:3]] == [cursors.WINDOW] * 3
-    assert many[0][0] == 101
-    assert many[-1][1] == 199_999
+    assert many[0] == (101, 52_705, "")
+    assert [low for low, _, _ in many[1:]] == [high + 1 for _, high, _ in many[:-1] if high]
+    assert many[-1][1] is None
+    assert len(many) == 4
+    assert len(list(place.windows(Selected(7, 4_000_000_000, 190_000)))) == 4
+
+
+def test_few_new_messages_in_a_huge_folder_are_one_search() -> None:
+    assert list(cursors.Place(7, uid=1_000_000).windows(Selected(7, 1_000_011, 1_000_010))) == [(1_000_001, None, "")]
+
+
+def test_search_key_holds_up_to_its_end_and_not_beyond() -> None:
+    place = cursors.Place(7, only="UNSEEN", below=120)
+    assert list(place.windows(Selected(7, 130, 100))) == [(1, 119, "UNSEEN"), (120, None, "")]
+
+
+@pytest.mark.parametrize("said", [1, 3, 5, 4_294_967_295])
+async def test_whatever_uidnext_says_every_message_comes_once(said: int) -> None:
+    async with ScriptedImap([mail(n) for n in range(1, 5)]) as server:
+        server.uidnext = said
+        reader = Reader(Mailbox(account(clear(server.port))))
+        assert await reader.read() == [1, 2, 3, 4]
+        server.messages[5] = mail(5)
+        assert await reader.read() == [5]
+        server.messages.clear()
+        assert await reader.read() == []
+        server.messages[6] = mail(6)
+        assert await reader.read() == [6]
+        await reader.mailbox.close()
 
 
 async def test_hundred_thousand_messages_are_looked_for_in_pieces() -> None:

@@ -508,6 +508,18 @@ async def test_folder_without_uidnext_is_read() -> None:
         await reader.mailbox.close()
 
 
+async def test_folder_that_is_gone_leaves_no_other_unread() -> None:
+    hook = lambda c: b"TAG NO no such folder\r\n" if c == 'SELECT "Old"' else None  # noqa: E731
+    async with ScriptedImap([mail(1), mail(2)], hook=hook) as server:
+        reader = Reader(Mailbox(account(clear(server.port), folders=("Old", "INBOX"))))
+        with pytest.raises(Permanent, match='cannot open the folder "Old": no such folder'):
+            await reader.read()
+        assert [number(raw) for raw in reader.kept] == [1, 2]
+        assert reader.cursor is not None
+        assert "Old" not in reader.cursor
+        await reader.mailbox.close()
+
+
 async def test_folder_without_uidvalidity_is_refused() -> None:
     hook = lambda c: b"* 2 EXISTS\r\nTAG OK\r\n" if c.startswith("SELECT") else None  # noqa: E731
     async with ScriptedImap([mail(1)], hook=hook) as server:
@@ -525,8 +537,9 @@ async def test_uidvalidity_change_keeps_old_mail_out_that_was_left_out_on_purpos
         server.uidvalidity = 8
         await reader.read()
         searches = [command for command in server.commands if "SEARCH" in command]
-        assert len(searches) == 1
-        assert "UID 1:2 SINCE " in searches[0]
+        assert searches[0] == searches[2] == "UID SEARCH UID 3:*"
+        assert "UID 1:2 SINCE " in searches[1]
+        assert len(searches) == 3
         await reader.mailbox.close()
 
 
