@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.model import Kind, Message, Millis, Priority, Ticket
+from desk.model import Kind, Message, Millis, Ticket
 from desk.text import clean, one_line
 from desk.when import brief, iso
 
@@ -159,9 +159,6 @@ def fit(text: str, columns: int) -> str:
     return kept + "…" + " " * (columns - 1 - used)
 
 
-_PRIORITIES = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}
-
-
 def snippet_json(found: Snippet | None) -> dict[str, Any]:
     """What `ls --json --snippets` adds: the piece, and where in it the words stand."""
     return {"snippet": found and found.text, "snippet_spans": [list(span) for span in found.spans] if found else []}
@@ -176,38 +173,71 @@ def bold(found: Snippet) -> str:
     return "".join(drawn) + click.style(found.text[at:], dim=True)
 
 
+_PLAIN = ("number", "status", "priority", "due", "who", "requester", "subject")
+_SHOWN = ("due", "number", "status", "priority", "subject", "requester", "who", "updated")
+_WIDTHS = {
+    "due": 10, "number": 6, "status": 7, "priority": 6, "tags": 18, "requester": 24, "channel": 7, "team": 10, "who": 8,
+    "age": 6, "updated": 6,
+}  # fmt: skip
+_RIGHT = ("number", "age", "updated")
+
+
 def table(
-    rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool, snippets: Mapping[int, Snippet] | None = None
-) -> None:
-    """Tickets one a line: due, number, status, priority, who, age, requester, subject; below it what was found."""
+    rows: Sequence[Row], at: Millis, me: str | None, *, plain: bool, snippets: Mapping[int, Snippet] | None = None,
+    columns: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Tickets one a line, in these columns or the usual ones; below each what was found."""
     if plain:
         for row in rows:
-            t = row.ticket
-            fields = (
-                str(t.id),
-                t.status.value,
-                str(t.priority),
-                due(t, at),
-                t.assignee or "-",
-                one_line(row.customer.name),
-                one_line(t.subject),
-            )
-            click.echo("\t".join(fields))
+            click.echo("\t".join(_cell(name, row, at, None) for name in columns or _PLAIN))
         return
+    names = columns or _SHOWN
     total = width()
-    people = max(12, min(24, total // 6))
+    widths = {**_WIDTHS, "requester": max(12, min(24, total // 6))}
+    widths["subject"] = max(10, total - sum(widths[name] + 1 for name in names if name != "subject"))
     for row in rows:
-        t = row.ticket
-        late = t.due_at is not None and t.due_at < at and not t.paused
-        who = "me" if t.assignee == me and me else t.assignee or "-"
-        head = f"{due(t, at):>8} {'!' if late else ' '} {t.id:>6} {t.status.value[:7]:<7} {_PRIORITIES[t.priority]:<4} "
-        tail = f" {fit(one_line(row.customer.name), people)} {fit(who, 8)} {brief(at - t.updated_at):>6}"
-        mark = "*" if row.unread else " "
-        subject = fit(mark + one_line(t.subject), max(10, total - len(head) - people - 17))
-        line = head + subject + tail
+        late = row.ticket.due_at is not None and row.ticket.due_at < at and not row.ticket.paused
+        cells = {name: _cell(name, row, at, me) for name in names}
+        if "due" in cells:
+            cells["due"] = f"{cells['due']:>8} {'!' if late else ' '}"
+        if "subject" in cells:
+            cells["subject"] = ("*" if row.unread else " ") + cells["subject"]
+        line = " ".join(
+            f"{text:>{widths[name]}}" if name in _RIGHT else fit(text, widths[name]) for name, text in cells.items()
+        ).rstrip()
         click.echo(click.style(line, fg="red") if late else line)
-        if found := (snippets or {}).get(t.id):
+        if found := (snippets or {}).get(row.ticket.id):
             click.echo(f"{'':{INDENT}}{bold(found)}")
+
+
+def _cell(name: str, row: Row, at: Millis, me: str | None) -> str:
+    """What a column says of a ticket."""
+    ticket = row.ticket
+    match name:
+        case "due":
+            return due(ticket, at)
+        case "number":
+            return str(ticket.id)
+        case "status":
+            return ticket.status.value
+        case "priority":
+            return str(ticket.priority)
+        case "tags":
+            return " ".join(ticket.tags)
+        case "requester":
+            return one_line(row.customer.name)
+        case "channel":
+            return ticket.channel or "-"
+        case "team":
+            return ticket.team or "-"
+        case "who":
+            return "me" if me and ticket.assignee == me else ticket.assignee or "-"
+        case "age":
+            return brief(at - ticket.created_at)
+        case "updated":
+            return brief(at - ticket.updated_at)
+    assert name == "subject", name
+    return one_line(ticket.subject)
 
 
 def conversation(row: Row, messages: Iterable[Message], at: Millis, zone: Any) -> None:

@@ -20,6 +20,7 @@ from desk.text import one_line
 
 if TYPE_CHECKING:
     from desk.events import Record
+    from desk.views import View
 
 DEFAULT = "is:open"
 
@@ -57,8 +58,10 @@ class _Asking(click.Command):
 @click.option("--count", is_flag=True, help="Only how many there are")
 @click.option("--snippets/--no-snippets", default=None, help="Show where the words stand (default: on a terminal)")
 @click.option("-q", "also", metavar="QUERY", help="The query as one word")
+@click.option("-v", "--view", "name", metavar="NAME", help="The saved view of this name; QUERY narrows it")
 def ls_command(
     query: tuple[str, ...], as_json: bool, sort: str | None, limit: int, count: bool, snippets: bool | None, also: str | None,
+    name: str | None,
 ) -> None:  # fmt: skip
     """List the tickets that QUERY asks for (default: is:open).
 
@@ -67,11 +70,12 @@ def ls_command(
     here = session()
     store = here.store()
     words = " ".join((*query, *([also] if also else [])))
-    node = parse(words or DEFAULT, env(here))
+    view = _view(here, name) if name is not None else None
+    node = parse(view.terms(words) if view else words or DEFAULT, env(here))
     if count:
         click.echo(store.count(node))
         return
-    order = sort or store.natural_sort(node)
+    order = sort or (view and view.sort) or store.natural_sort(node)
     me = env(here).me
     page = store.page(node, sort=order, limit=limit or 1_000_000_000, agent=me)
     at, plain = now(), bool(here.options.get("plain"))
@@ -84,11 +88,18 @@ def ls_command(
             shown = output.snippet_json(found.get(row.ticket.id)) if snippets else {}
             output.json_line(output.row_json(row, at) | shown)
     else:
-        output.table(page.rows, at, me, plain=plain, snippets=found)
+        columns = view.columns if view else ()
+        output.table(page.rows, at, me, plain=plain, snippets=found, columns=columns)
     if page.next is not None:
         output.say(f"the first {limit}; --limit 0 shows all")
     elif not page.rows and not as_json:
-        output.say(_nothing(here, words))
+        output.say(f"nothing in {view.title}" if view else _nothing(here, words))
+
+
+def _view(here: Session, name: str) -> View:
+    from desk.views import find
+
+    return find(here.store().config, name)
 
 
 def _nothing(here: Session, words: str) -> str:

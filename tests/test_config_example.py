@@ -15,6 +15,8 @@ from channels.demo import Settings as Demo
 from channels.email.settings import Imap, Smtp
 from channels.email.settings import Settings as Email
 from desk.config import Config, DeskConfig, RelayConfig, ScreenConfig, Source, StoreConfig, build, keys, parse
+from desk.tables import problems
+from desk.views import View
 
 EXAMPLE = (Path(__file__).resolve().parent.parent / "config.example.toml").read_text("utf-8")
 
@@ -23,6 +25,7 @@ TABLES: dict[str, type[Any]] = {
     "desk": DeskConfig,
     "screen": ScreenConfig,
     "relay": RelayConfig,
+    "views.late": View,
     "channels.support": Email,
     "channels.support.imap": Imap,
     "channels.support.smtp": Smtp,
@@ -105,7 +108,9 @@ def test_with_every_key_in_force_it_loads_down_to_the_accounts() -> None:
     config = parse(uncommented())
     assert isinstance(account(config, "support"), Email)
     assert account(config, "sample") == Demo()
-    for name in ("store", "desk", "screen", "relay"):
+    assert dataclasses.replace(config.desk, tables={}) == DeskConfig()
+    assert problems(config.desk) == []
+    for name in ("store", "screen", "relay"):
         assert getattr(config, name) == TABLES[name]()
 
 
