@@ -24,6 +24,7 @@ from desk.model import (
     Message,
     Millis,
     Priority,
+    Stage,
     State,
     Status,
     Ticket,
@@ -122,7 +123,8 @@ class Clock(Struct, frozen=True):
     """A promised time of the ticket began, stopped or passed.
 
     `clock` is "first-reply", "next-reply" or "resolution"; `what` is "activate", "move" (the due
-    time is another now), "pause", "resume", "fulfil", "cancel", "warn" or "breach".
+    time is another now), "pause", "resume", "fulfil", "cancel", "warn" or "breach". `at` is the
+    moment it counts for: a reply that is sent now kept its promise when it was written.
     """
 
     about: int
@@ -130,6 +132,7 @@ class Clock(Struct, frozen=True):
     what: str
     due: Millis | None = None
     policy: str = ""
+    at: Millis | None = None
 
 
 Event = Opened | Changed | Posted | Reread | Withdrawn | Restored | Moved | Delivered | Clock
@@ -139,7 +142,7 @@ class Record(Struct, frozen=True):
     """One line of the log: an event as it was written down, and who did it when.
 
     `line` is the command line that caused it, `source` the rule, macro or channel that
-    asked for it; `undoes` the batch that this one took back.
+    asked for it; `undoes` the batch that this one took back, `caused_by` the one a rule acted on.
     """
 
     seq: int
@@ -155,6 +158,7 @@ class Record(Struct, frozen=True):
     line: str = ""
     source: str = ""
     undoes: str | None = None
+    caused_by: str | None = None
 
 
 def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
@@ -190,8 +194,8 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
                 {"message": message, "delivery": delivery, "state": state.value}
                 | ({"detail": detail} if detail else {}),
             )
-        case Clock(about, clock, what, due, policy):
-            return "ticket", about, {"clock": clock, "what": what, "due": due, "policy": policy}
+        case Clock(about, clock, what, due, policy, at):
+            return "ticket", about, {"clock": clock, "what": what, "due": due, "policy": policy, "at": at}
 
 
 def _plain(value: Any) -> Any:
@@ -238,14 +242,23 @@ def change(ticket: Ticket, **fields: Any) -> list[Changed]:
                 events.append(Changed(ticket.id, name, removed, added))
         else:
             events.append(Changed(ticket.id, name, before, value))
+            # What follows from the status, where the time itself would be lost to whoever takes this back.
             if name == "status" and value.live and ticket.solved_at is not None:
-                # It follows from the status, but the time itself would be lost to whoever takes this back.
                 events.append(Changed(ticket.id, "solved_at", ticket.solved_at, None))
+            if name == "status" and not value.live and ticket.waiting_since is not None:
+                events.append(Changed(ticket.id, "waiting_since", ticket.waiting_since, None))
     return events
 
 
-def evolve(ticket: Ticket, event: Event, at: Millis) -> Ticket:
-    """`ticket` after `event`. What follows from messages alone is recounted by the store."""
+STAGES = 200
+"""How many changes of status a ticket remembers."""
+
+
+def evolve(ticket: Ticket, event: Event, at: Millis, *, back: bool = False) -> Ticket:
+    """`ticket` after `event`. What follows from messages alone is recounted by the store.
+
+    With `back` the event takes back an earlier one: a status that is left so never was.
+    """
     match event:
         case Changed(field=name, removed=removed, added=added):
             if name in SETS:
@@ -256,10 +269,20 @@ def evolve(ticket: Ticket, event: Event, at: Millis) -> Ticket:
             changes: dict[str, Any] = {name: value, "updated_at": max(at, ticket.updated_at)}
             if name == "status":
                 changes["solved_at"] = None if value.live else ticket.solved_at or at
+                changes["stages"] = _staged(ticket, removed, added, at, back)
             return replace(ticket, **changes)
         case Posted(message):
             return replace(ticket, **_heard(ticket, message))
     return ticket
+
+
+def _staged(ticket: Ticket, removed: Status, added: Status, at: Millis, back: bool) -> tuple[Stage, ...]:
+    stages = ticket.stages
+    if back and stages and stages[-1].status is removed:
+        before = stages[-2].status if len(stages) > 1 else None
+        if before in (added, None):
+            return stages[:-1]
+    return (*stages, Stage(at, added))[-STAGES:]
 
 
 def _order(value: Any) -> Any:
@@ -273,31 +296,40 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
     }
     if message.kind in (Kind.PUBLIC, Kind.CALL) and message.automatic not in BY_MACHINE:
         if message.direction is Direction.IN:
-            if ticket.waiting_since is None:
+            if ticket.waiting_since is None and ticket.status.live:
                 changes["waiting_since"] = message.at
-        else:
+        elif message.state in _REACHED:
             changes["waiting_since"] = None
+            changes["replied_at"] = message.at
             if ticket.first_reply_at is None:
                 changes["first_reply_at"] = message.at
     return changes
+
+
+#: A reply keeps its promise once it went out, at the time it was written. None: it had no way to go.
+_REACHED = (None, State.SENT, State.DELIVERED, State.READ)
 
 
 def recounted(ticket: Ticket, messages: Iterable[Message]) -> Ticket:
     """`ticket` with everything that follows from its messages counted anew, in time order.
 
     A reply that was taken back, failed or bounced answered nobody; what is not there is no news.
+    Who waited when the ticket was solved waits no longer.
     """
-    fresh = replace(ticket, message_count=0, waiting_since=None, first_reply_at=None)
+    fresh = replace(ticket, message_count=0, waiting_since=None, first_reply_at=None, replied_at=None)
     newest = 0
+    solved = [stage.at for stage in ticket.stages if not stage.status.live]
     for message in messages:
         if message.withdrawn:
             continue
+        if fresh.waiting_since is not None and any(fresh.waiting_since <= at <= message.at for at in solved):
+            fresh = replace(fresh, waiting_since=None)
         newest = max(newest, message.id)
         changes = _heard(fresh, message)
-        if message.direction is Direction.OUT and message.state in (State.FAILED, State.BOUNCED):
-            changes = {"message_count": fresh.message_count + 1}
         changes.pop("updated_at", None)
         fresh = replace(fresh, **changes)
+    if fresh.waiting_since is not None and any(fresh.waiting_since <= at for at in solved):
+        fresh = replace(fresh, waiting_since=None)
     return replace(fresh, heard=min(fresh.heard, newest))
 
 
@@ -347,7 +379,7 @@ def invert(record: Record, not_before: Millis) -> Event | None:
 
 def guard(ticket: Ticket, event: Event) -> None:
     """Raise Conflict when `event` would take back something that is no longer so."""
-    if not isinstance(event, Changed) or event.field == "solved_at":
+    if not isinstance(event, Changed) or event.field in ("solved_at", "waiting_since"):
         return
     now = getattr(ticket, event.field)
     if event.field in SETS:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from desk.loops import Answered
     from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
     from desk.query import Node
+    from desk.sla import Promise
     from desk.snippets import Needle, Snippet
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Batch(Struct, frozen=True):
     """Who does something, and why: the header that a group of events shares.
 
     `line` is the command line as typed; `source` the channel, rule or macro; `undoes`
-    the batch that this one takes back.
+    the batch that this one takes back; `caused_by` the batch that a rule acted on.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Batch(Struct, frozen=True):
     line: str = ""
     source: str = ""
     undoes: str | None = None
+    caused_by: str | None = None
 
 
 class Row(Struct, frozen=True):
@@ -133,7 +135,13 @@ class Tx(Protocol):
     def records(self, batch: str) -> list[Record]:
         """The log lines of one batch, oldest first."""
 
+    def promises(self, ticket: Ticket) -> tuple[Promise, ...]:
+        """The clocks of a ticket, by the policies in force."""
+
     # writing
+    def resettle(self, batch: Batch, ids: Iterable[int]) -> int:
+        """Set the clocks of these tickets anew, by policies that may be others now; how many changed."""
+
     def new_id(self, kind: str) -> int:
         """The next number for a "ticket", "message" or "delivery"."""
 
@@ -180,6 +188,13 @@ class Tx(Protocol):
     def set_cursor(self, account: str, cursor: str) -> None:
         """How far the account has been read."""
 
+    def cursor(self, account: str) -> str | None:
+        """How far the account has been read, as of this transaction."""
+
+    # rules
+    def first_rest(self, rule: str, ticket: int, since: Millis) -> bool:
+        """`rule` acts on a ticket at rest `since` then; False when it did before."""
+
 
 class Store(Protocol):
     """The place where everything is kept: one of `storage.open_store(url)`."""
@@ -208,6 +223,9 @@ class Store(Protocol):
     def natural_sort(self, query: Node) -> str:
         """The order people expect of `query`: what is open by urgency, an archive newest first."""
 
+    def alarms(self, at: Millis, limit: int) -> list[int]:
+        """Tickets of which something is to be told by now: a warning, or a promise that was not kept."""
+
     def count(self, query: Node) -> int:
         """How many tickets `query` asks for."""
 
@@ -227,6 +245,12 @@ class Store(Protocol):
         self, *, ticket: int | None = None, after: int = 0, limit: int = 1000, newest: bool = False
     ) -> list[Record]:
         """The log behind `after`, oldest first (with `newest`, the last `limit` lines)."""
+
+    def causes(self, batch: str) -> list[str]:
+        """The sources of a batch and of those that led to it, the nearest first."""
+
+    def resting(self, rule: str, query: Node, until: Millis, limit: int) -> list[int]:
+        """Tickets that `query` asks for, where nobody did anything since before `until`, nor `rule` since then."""
 
     def originals(self, after: int, limit: int, *, unprocessable: bool = False) -> list[Message]:
         """Messages behind the id `after` whose bytes are kept (only those that could not be read), in order."""

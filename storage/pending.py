@@ -18,7 +18,7 @@ from desk.blobs import Blob
 from desk.config import DeskConfig
 from desk.errors import NotFound
 from desk.model import Account, Agent, Customer, Delivery, Message, Millis, Team, Ticket
-from desk.sla import settle
+from desk.sla import Promise, policy_of, promises, settle, turns
 from desk.store import Batch, Held
 from storage import reads, rows
 from storage.blobs import Blobs
@@ -43,6 +43,9 @@ class Pending:
         self._before: dict[int, Ticket | None] = {}
         self._now: dict[int, Ticket] = {}
         self._recount: dict[int, bool] = {}
+        self._unsettled: set[int] = set()
+        self._headers: dict[int, Batch] = {}
+        self._silent: dict[int, Millis] = {}
         self._messages: dict[int, Message] = {}
         self._threads: dict[int, list[Message]] = {}
         self._digests: dict[int, str] = {}
@@ -154,15 +157,18 @@ class Pending:
         for number, keeps_clocks in self._recount.items():
             now = self._at_hand(number)
             counted = ev.recounted(now, self.thread(number))
-            clocks = {"waiting_since": now.waiting_since, "first_reply_at": now.first_reply_at} if keeps_clocks else {}
-            self._now[number] = replace(counted, **clocks)
+            kept = ("waiting_since", "first_reply_at", "replied_at") if keeps_clocks else ()
+            self._now[number] = replace(counted, **{name: getattr(now, name) for name in kept})
         self._recount.clear()
         fresh: list[list[Any]] = []
         for number, ticket in self._now.items():
             before = self._before.get(number)
+            if ticket == before and number not in self._unsettled:
+                continue
+            ticket = self._settled(before, ticket)
             if ticket == before:
                 continue
-            ticket = replace(settle(ticket, self._config), version=ticket.version + 1)
+            ticket = replace(ticket, version=ticket.version + 1)
             values = rows.ticket_values(ticket)
             if before is None:
                 fresh.append(values)
@@ -172,6 +178,42 @@ class Pending:
             self._before[number] = self._now[number] = ticket
         if fresh:
             self.conn.executemany(_INSERT_TICKET, fresh)
+
+    def _settled(self, before: Ticket | None, ticket: Ticket) -> Ticket:
+        """`ticket` with its clocks set, and what became of them in the log."""
+        owed, header = self.promises(ticket), self._headers.get(ticket.id)
+        quiet = self._silent.get(ticket.id)
+        if header is not None and quiet is None:
+            # What stood before is looked at by today's policies; a policy that is new has changed the due time.
+            was = self.promises(before) if before is not None else ()
+            told = turns(ticket.id, was, owed)
+            if not told and ticket.id in self._unsettled:
+                told = [
+                    ev.Clock(ticket.id, p.clock, "move", p.due, p.policy)
+                    for p in owed
+                    if p.state != "kept" and (p.clock, p.due) != (ticket.due_kind, ticket.due_at)
+                ]
+            self._log(header, told)
+        return settle(ticket, owed, quiet_until=quiet)
+
+    def promises(self, ticket: Ticket) -> tuple[Promise, ...]:
+        return promises(ticket, policy_of(ticket, self._config, lambda: self.customer(ticket.requester)))
+
+    def _log(self, batch: Batch, events: Iterable[ev.Event]) -> None:
+        for event in events:
+            entity, about, data = ev.payload(event)
+            self._records.append((batch.id, batch.at, entity, str(about), type(event).__name__, rows.dump(data)))
+            self._batches[batch.id] = batch
+
+    def resettle(self, batch: Batch, ids: Iterable[int]) -> int:
+        """Work out the clocks of these tickets anew, by policies that may be others now; how many changed."""
+        found = self.tickets(ids)
+        for number in found:
+            self._unsettled.add(number)
+            self._headers[number] = batch
+        before = dict(self._now)
+        self._flush_tickets()
+        return sum(self._now[number] != before[number] for number in found)
 
     def _update_ticket(self, number: int, before: list[Any], after: list[Any]) -> None:
         changed = [i for i, value in enumerate(after) if value != before[i]]
@@ -202,8 +244,18 @@ class Pending:
             return
         for batch in self._batches.values():
             self.conn.execute(
-                "INSERT OR IGNORE INTO batch (id, at, agent, uid, host, line, source, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (batch.id, batch.at, batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes),
+                "INSERT OR IGNORE INTO batch (id, at, agent, uid, host, line, source, undoes, caused_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    batch.id,
+                    batch.at,
+                    batch.agent,
+                    batch.uid,
+                    batch.host,
+                    batch.line,
+                    batch.source,
+                    batch.undoes,
+                    batch.caused_by,
+                ),
             )
             if batch.undoes:
                 # What is taken back can be done again, and what is done again can be taken back.

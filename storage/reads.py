@@ -41,6 +41,11 @@ def mark_seen(conn: sqlite3.Connection, agent: str, ticket: int, message: int) -
     )
 
 
+def read_cursor(conn: sqlite3.Connection, account: str) -> str | None:
+    row = conn.execute("SELECT value FROM cursor WHERE account = ?", (account,)).fetchone()
+    return row[0] if row else None
+
+
 def read_known(conn: sqlite3.Connection, account: str, external_ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(external_ids), 500):

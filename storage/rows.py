@@ -21,6 +21,7 @@ from desk.model import (
     Message,
     Priority,
     Role,
+    Stage,
     State,
     Status,
     Ticket,
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
 TICKET = Ticket.__struct_fields__
 TICKET_COLUMNS = ", ".join(f"ticket.{name}" for name in TICKET)
-_SETS = [TICKET.index(name) for name in ("cc", "tags", "watchers")]
-_LINKS, _STATUS, _PRIORITY, _BIN, _PAUSED, _FOR_REPLY = (
-    TICKET.index(name) for name in ("links", "status", "priority", "bin", "paused", "snoozed_for_reply")
+_SETS = [TICKET.index(name) for name in ("cc", "tags", "watchers", "alarms")]
+_LINKS, _STAGES, _STATUS, _PRIORITY, _BIN = (
+    TICKET.index(name) for name in ("links", "stages", "status", "priority", "bin")
 )
+_YES_OR_NO = [TICKET.index(name) for name in ("paused", "breached", "snoozed_for_reply")]
 _STATUSES = {s.value: s for s in Status}
 _PRIORITIES = {int(p): p for p in Priority}
 _BINS = {b.value: b for b in Bin}
@@ -53,11 +55,13 @@ def ticket(row: Sequence[Any]) -> Ticket:
         values[place] = tuple(decode(text)) if text and text != "[]" else ()
     links = values[_LINKS]
     values[_LINKS] = tuple(Link(*pair) for pair in decode(links)) if links and links != "[]" else ()
+    stages = values[_STAGES]
+    values[_STAGES] = tuple(Stage(at, _STATUSES[status]) for at, status in decode(stages)) if stages else ()
     values[_STATUS] = _STATUSES[values[_STATUS]]
     values[_PRIORITY] = _PRIORITIES[values[_PRIORITY]]
     values[_BIN] = _BINS[values[_BIN]]
-    values[_PAUSED] = bool(values[_PAUSED])
-    values[_FOR_REPLY] = bool(values[_FOR_REPLY])
+    for place in _YES_OR_NO:
+        values[place] = bool(values[place])
     return Ticket(*values)
 
 
@@ -67,6 +71,7 @@ def ticket_values(ticket: Ticket) -> list[Any]:
     for place in _SETS:
         values[place] = dump(values[place]) if values[place] else "[]"
     values[_LINKS] = dump([[link.kind, link.ticket] for link in ticket.links]) if ticket.links else "[]"
+    values[_STAGES] = dump([[stage.at, stage.status.value] for stage in ticket.stages]) if ticket.stages else None
     values[_STATUS] = ticket.status.value
     values[_PRIORITY] = int(ticket.priority)
     values[_BIN] = ticket.bin.value
@@ -211,7 +216,7 @@ def account_values(account: Account) -> list[Any]:
 
 RECORD_COLUMNS = (
     "event.seq, event.at, event.batch, event.entity, event.about, event.kind, event.payload, "
-    "batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes"
+    "batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes, batch.caused_by"
 )
 
 
@@ -219,7 +224,7 @@ def record(row: Sequence[Any]) -> Record:
     """A row of RECORD_COLUMNS as a line of the log."""
     from desk.events import Record
 
-    seq, at, batch, entity, about, kind, payload, agent_, uid, host, line, source, undoes = row
+    seq, at, batch, entity, about, kind, payload, agent_, uid, host, line, source, undoes, caused_by = row
     number: int | str = int(about) if entity in ("ticket", "customer") else about
     return Record(
         seq,
@@ -235,4 +240,5 @@ def record(row: Sequence[Any]) -> Record:
         line or "",
         source or "",
         undoes,
+        caused_by,
     )

@@ -129,6 +129,16 @@ class Taking(Pending):
     def set_cursor(self, account: str, cursor: str) -> None:
         self.conn.execute("INSERT OR REPLACE INTO cursor (account, value) VALUES (?, ?)", (account, cursor))
 
+    def cursor(self, account: str) -> str | None:
+        return reads.read_cursor(self.conn, account)
+
+    def first_rest(self, rule: str, ticket: int, since: Millis) -> bool:
+        statement = (
+            "INSERT INTO rest (rule, ticket, since) VALUES (?, ?, ?) ON CONFLICT (rule, ticket) DO UPDATE "
+            "SET since = excluded.since WHERE since != excluded.since RETURNING ticket"
+        )
+        return bool(self.conn.execute(statement, (rule, ticket, since)).fetchall())
+
 
 def customer_words(customer: Customer) -> str:
     """The search words of a customer, with a space at both ends."""

@@ -78,8 +78,7 @@ class TeamRoom(Engine):
         return reads.read_known(self._read, account, external_ids)
 
     def cursor(self, account: str) -> str | None:
-        row = self._read.execute("SELECT value FROM cursor WHERE account = ?", (account,)).fetchone()
-        return row[0] if row else None
+        return reads.read_cursor(self._read, account)
 
     def setting(self, name: str) -> str | None:
         row = self._read.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.json import decode
 
 from desk.errors import NotFound
-from desk.model import Customer, Message, State, Ticket
+from desk.model import Customer, Message, Millis, State, Ticket
 from desk.query import Node
 from desk.snippets import SEEN_LIMIT, Needle, Snippet, snippet
 from desk.store import SORTS, Page, Row
@@ -17,6 +17,7 @@ from desk.text import one_line, words
 from storage import reads, rows
 from storage.engine import Engine
 from storage.find import Finder, natural_sort
+from storage.search import compile_query
 
 if TYPE_CHECKING:
     from desk.events import Record
@@ -65,6 +66,10 @@ class Views(Engine):
 
     def natural_sort(self, query: Node) -> str:
         return natural_sort(query)
+
+    def alarms(self, at: Millis, limit: int) -> list[int]:
+        found = self._read.execute("SELECT id FROM ticket WHERE alarm_at <= ? ORDER BY alarm_at LIMIT ?", (at, limit))
+        return [row[0] for row in found]
 
     def count(self, query: Node) -> int:
         return Finder(self._read, query).count()
@@ -128,6 +133,23 @@ class Views(Engine):
             for row in self._read.execute(query, {"about": str(ticket), "after": after, "limit": limit})
         ]
         return found[::-1] if newest else found
+
+    def causes(self, batch: str) -> list[str]:
+        chain = (
+            "WITH RECURSIVE chain (depth, source, caused_by) AS (SELECT 0, source, caused_by FROM batch WHERE id = ? UNION ALL "
+            "SELECT depth + 1, batch.source, batch.caused_by FROM chain JOIN batch ON batch.id = chain.caused_by WHERE depth < 100) "
+            "SELECT source FROM chain ORDER BY depth"
+        )
+        return [source or "" for (source,) in self._read.execute(chain, (batch,))]
+
+    def resting(self, rule: str, query: Node, until: Millis, limit: int) -> list[int]:
+        wanted = compile_query(query)
+        statement = (
+            f"SELECT ticket.id FROM ticket WHERE ({wanted.where}) AND ticket.idle_since < :until AND NOT EXISTS (SELECT 1 FROM rest "
+            "WHERE rest.rule = :rule AND rest.ticket = ticket.id AND rest.since = ticket.idle_since) ORDER BY ticket.id LIMIT :limit"
+        )
+        found = self._read.execute(statement, {**wanted.params, "rule": rule, "until": until, "limit": limit})
+        return [number for (number,) in found]
 
     def originals(self, after: int, limit: int, *, unprocessable: bool = False) -> list[Message]:
         only = "instr(flags, 'unprocessable') AND " if unprocessable else ""

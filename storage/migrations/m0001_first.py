@@ -38,8 +38,8 @@ _TABLES: dict[str, dict[str, Any]] = {
             "id": int, "subject": str, "requester": int, "created_at": int, "updated_at": int, "status": str, "priority": int,
             "type": str, "team": str, "assignee": str, "cc": str, "tags": str, "watchers": str, "links": str, "channel": str,
             "account": str, "bin": str, "merged_into": int, "snoozed_until": int, "snoozed_for_reply": int, "waiting_since": int,
-            "first_reply_at": int, "solved_at": int, "due_at": int, "due_kind": str, "paused": int, "message_count": int,
-            "heard": int, "version": int, "live": int,
+            "first_reply_at": int, "replied_at": int, "solved_at": int, "stages": str, "idle_since": int, "due_at": int, "due_kind": str,
+            "paused": int, "breached": int, "alarms": str, "alarm_at": int, "message_count": int, "heard": int, "version": int, "live": int,
         },
         "pk": "id",
         "not_null": {"subject", "requester", "status", "bin", "live"},
@@ -66,6 +66,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     "batch": {
         "columns": {
             "id": str, "at": int, "agent": str, "uid": int, "host": str, "line": str, "source": str, "undoes": str, "undone_by": str,
+            "caused_by": str,
         },
         "pk": "id",
     },
@@ -91,6 +92,7 @@ _STATEMENTS = (
     "CREATE TABLE tag (tag TEXT, ticket INTEGER, PRIMARY KEY (tag, ticket)) WITHOUT ROWID",
     "CREATE TABLE external (account TEXT, external_id TEXT, message INTEGER, PRIMARY KEY (account, external_id)) WITHOUT ROWID",
     "CREATE TABLE answered (address TEXT, at INTEGER, subject TEXT, PRIMARY KEY (address, at, subject)) WITHOUT ROWID",
+    "CREATE TABLE rest (rule TEXT, ticket INTEGER, since INTEGER, PRIMARY KEY (rule, ticket)) WITHOUT ROWID",
     "CREATE TABLE seen (agent TEXT, ticket INTEGER, message INTEGER, PRIMARY KEY (agent, ticket)) WITHOUT ROWID",
     # rowid = ticket << 35 | message (0: the subject), so that a ticket's words lie together, newest ticket last.
     "CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='ascii')",
@@ -102,6 +104,7 @@ _STATEMENTS = (
     f"CREATE INDEX ticket_waiting ON ticket (waiting_key, id, {_SLEEP}) {_OPEN}",
     "CREATE INDEX ticket_updated ON ticket (updated_at, id)",
     "CREATE INDEX ticket_requester ON ticket (requester)",
+    "CREATE INDEX ticket_alarm ON ticket (alarm_at) WHERE alarm_at IS NOT NULL",
     f"CREATE INDEX ticket_snoozed ON ticket (snoozed_until) WHERE {_ASLEEP}",
     "CREATE INDEX ticket_solved ON ticket (solved_at) WHERE solved_at IS NOT NULL",
     "CREATE INDEX message_ticket ON message (ticket, at, id)",
