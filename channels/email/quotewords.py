@@ -6,15 +6,15 @@ Fragments of regular expressions in lower case, put together and used by `visibl
 from __future__ import annotations
 
 WROTE = (
-    r"wrote|writes|said|schrieb|hat geschrieben|schreibt|schreef|het volgende geschreven|geschreven|a écrit|écrivait|ecrit|escribió|escribio|escribe|ha scritto|scrive"
+    r"wrote|napisan[ae] przez|writes|said|schrieb|hat geschrieben|schreibt|schreef|het volgende geschreven|geschreven|a écrit|écrivait|ecrit|escribió|escribio|escribe|ha scritto|scrive"
     r"|escreveu|va escriure|a scris|skrev|skrifaði|kirjoitti|kirjutas|rakstīja|rašė|napisał(?:a|\(a\)|/a)?|pisze|napsal(?:a|\(a\))?|napísal(?:a|\(a\))?|je napisao|je napisala|je napisal(?:/a|a)?|napisao je|napisala je|napisala?"
-    r"|írta|ezt írta|yazdı|şunu yazdı|tarihinde şunları yazdı|đã viết|menulis|έγραψε|написала?|написал\(а\)|написа|пишет|писав|пише|піше|пишува|כתב(?:ה)?|كتب"
+    r"|írta|ezt írta|yazdı|şunu yazdı|tarihinde şunları yazdı|đã viết|menulis|έγραψε|написала?|написал\(а\)|написа|пишет|писав|пише|піше|пишува|כתב(?:ה)?|كتب|ने लिखा|نوشت|је написао(?:/ла)?|је написала"
     r"|さんは書きました|は書きました|さんが書いた|のメール|写道|寫道|님이 작성|작성|씀|เขียนว่า|เขียน"
 )
 """The verbs of "On ... wrote:"."""
 
 OPENS = (
-    r"on|am|le|el|il giorno|il|em|op|w dniu|dnia|den|på|pe|ha|dne|dňa|dana|op|vào|pada|στις|в|у|ke|a|on|mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|pon|wt|śr|czw|pt|sob|niedz"
+    r"on|wiadomość|am|le|el|il giorno|il|em|op|w dniu|dnia|den|på|pe|ha|dne|dňa|dana|op|vào|pada|στις|в|у|ke|a|on|mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|pon|wt|śr|czw|pt|sob|niedz"
     r"|пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье|ma|ti|ke|to|pe|la|su|در|بتاريخ|في|ב-?|在|于|於|lúc"
 )
 """What stands before its date."""
@@ -40,7 +40,7 @@ FORWARDED_APPLE = (
 FROM = r"from|von|de|от|від|от кого|差出人|送信者|发件人|發件人|寄件者|寄件人|보낸 ?사람|da|van|od|fra|från|lähettäjä|mittente|feladó|de la|kimden|από|מאת|من|từ|dari|šalje|odesílatel|odosielateľ|จาก|expéditeur|remitente"
 DATED = (
     r"sent|date|gesendet|datum|envoyé|date d'envoi|message du|отправлено|дата|надіслано|送信日時|送信日|日時|日付|发送时间|發送時間|日期|时间|時間|寄件日期|보낸 ?날짜|날짜|enviado(?: el)?|fecha|inviato|data|enviada(?: em)?|verzonden|wysłano|sendt|dato|skickat"
-    r"|lähetetty|päivämäärä|elküldve|dátum|küldve|trimis|gönderildi|gönderme tarihi|tarih|στάλθηκε|ημερομηνία|נשלח|תאריך|تاريخ الإرسال|التاريخ|gửi|ngày|dikirim|tanggal|odesláno|odoslané|poslano|poslané|ส่ง|วันที่"
+    r"|lähetetty|päivämäärä|elküldve|dátum|küldve|trimis|gönderildi|gönderme tarihi|tarih|στάλθηκε|ημερομηνία|נשלח|תאריך|تاريخ الإرسال|تم الإرسال|التاريخ|gửi|ngày|dikirim|tanggal|odesláno|odoslané|poslano|poslané|ส่ง|วันที่"
 )
 OTHERS = (
     r"to|cc|bcc|subject|reply-to|an|kopie|kopie \(cc\)|betreff|priorität|à|copie à|objet|кому|копия|копія|тема|宛先|cc|件名|收件人|收件者|抄送|副本|主题|主旨|主題|받는 ?사람|참조|제목|para|asunto|a|oggetto|assunto|aan|onderwerp|do|dw|temat"
@@ -49,7 +49,7 @@ OTHERS = (
 """The labels of a copied header: its sender, its date, and the rest."""
 
 PHONE = (
-    r"sent (?:from|via|with|using|by) (?!the (?!samsung|new|galaxy)|our |us )\S.{0,80}",
+    r"sent (?:from|via|with|using|by) (?!the (?!samsung|new|galaxy|mobile mail)|our |us )\S.{0,80}",
     r"get (?:outlook|\[outlook) for .{0,80}",
     r"outlook (?:for (?:ios|android)|für \w+ (?:beziehen|herunterladen|abrufen)|voor \w+ downloaden).{0,60}",
     r"from my (?:i?phone|ipad|mobile|android|blackberry|galaxy)\b.{0,40}",
@@ -90,6 +90,7 @@ PHONE = (
     r"εστάλη από .{1,40}",
     r"στάλθηκε από .{1,40}",
     r"נשלח מה.{1,40}",
+    r"أُ?رسلت من .{1,40}",
 )
 PHONE_LAST = ("から送信", "에서 보냄", "gönderildi", "gönderildi.", "-omról küldve", "-ról küldve")
 """The last lines of telephones' mails: how they begin, and how they end."""

@@ -20,6 +20,8 @@ _BLOCK_LINES = 8
 _LABELS_NEEDED = 3
 _FOOTER_LINES = 12
 _SCRAPS = " *_\xa0"
+_HYPHENS = "-\u2010\u2011"
+_TURNS = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _DIRECTIONS = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 _WROTE = re.compile(rf"(?:(?<![^\W\d_])(?:{words.WROTE})(?![^\W\d_]))")
@@ -34,8 +36,8 @@ _MAILED = re.compile(rf"(?=.*(?<!\d)\d{{1,2}}[:.]\d{{2}}(?!\d))(?=.*(?<!\d)\d{{4
 _BARE_WROTE = re.compile(rf"(?=.*\d{{4}}).*{_ADDRESS}.*\bwrote$")
 _MIDDLE = re.compile(r"(?<=[^\s>]) ?-{0,6} ?\bOn (?=[A-Z0-9][^\n]{8,200} wrote:$)")
 _DASHED = re.compile(rf"-{{2,}}+(?!$).{{0,200}}(?:{words.WROTE}).{{0,100}}-{{2,}}\s*:?")
-_ORIGINAL = re.compile(rf"[*_]*+-{{2,}}+\s*+(?:{words.ORIGINAL})\s*-{{2,}}[*_]*")
-_FORWARD = re.compile(rf"(?:-{{2,}}\s*(?:{words.FORWARDED})|{words.FORWARDED_APPLE})")
+_ORIGINAL = re.compile(rf"[*_]*+[{_HYPHENS}]{{2,}}+\s*+(?:{words.ORIGINAL})\s*[{_HYPHENS}]{{2,}}[*_]*")
+_FORWARD = re.compile(rf"(?:[{_HYPHENS}]{{2,}}\s*(?:{words.FORWARDED})|{words.FORWARDED_APPLE})")
 _FROM = re.compile(rf"[ *_]*(?:{words.FROM})\s?[*_]*\s?[:：]")
 _DATE = re.compile(rf"[ *_]*(?:{words.DATED})\s?[*_]*\s?[:：].{{0,300}}\d")
 _LABEL = re.compile(rf"[ *_]*(?:{words.FROM}|{words.DATED}|{words.OTHERS})\s?[*_]*\s?[:：]")
@@ -47,7 +49,8 @@ _REPLY_ABOVE = re.compile(
 _PHONE = re.compile("|".join(words.PHONE))
 _NAME = re.compile(r"[-–—~] ?[^\W\d_][^\W\d]*\.?(?: [^\W\d_][^\W\d]*\.?){0,2}")
 
-_EDGES = frozenset(">＞|-–—~_*=:：")
+_RULERS = frozenset("_*=" + _HYPHENS)
+_EDGES = frozenset(">＞|–—~:：") | _RULERS
 _COLONS = (":", "：")
 _QUOTE = (">", "＞", "|>", " >", "  >")
 _PHONE_HEADS = "|".join(dict.fromkeys(re.split(r"\W", phrase)[0] for phrase in words.PHONE))
@@ -56,7 +59,7 @@ _LABEL_CHARACTERS = 40
 # One look at a line: how it begins, a label's colon, a date, an address, a telephone's words.
 _MARK = re.compile(
     r"[\s>＞|–—~_*=:：-]|[^:：]{0,39}+[:：]|(?![a-z])[^0-9]{0,39}+[0-9]|[a-z]{2,3}[.,]? [0-9]|[^@]{0,399}+@"
-    rf"|[\[(<]*+(?:{'|'.join(f'[{head[0]}{head[0].upper()}]{head[1:]}' for head in _PHONE_HEADS.split('|'))})"
+    rf"|[\[(<{_TURNS}]*+(?:{'|'.join(f'[{head[0]}{head[0].upper()}]{head[1:]}' for head in _PHONE_HEADS.split('|'))})"
 )
 
 
@@ -82,8 +85,12 @@ def _kept(lines: list[str]) -> list[str]:
             kept.append(line)
             at += 1
             continue
-        if (line[0] == "-" or line[-1] in _COLONS) and _FORWARD.match(line.lower()):
+        if (line[0] in _HYPHENS or line[-1] in _COLONS) and _FORWARD.match(line.lower()):
             return kept + lines[at:]  # what was forwarded is what they want to show
+        if not _has_words(kept) and (shown := _header_on_top(lines, at)):
+            kept += lines[at : at + shown]
+            at += shown
+            continue
         skip = 1 if line[0] == ">" else _skip(lines, at, kept)
         if not skip:
             kept.append(_unshared(lines, at))
@@ -100,7 +107,7 @@ def _may_mark(line: str) -> bool:
 
 def _is_phone(line: str) -> bool:
     """True for "Sent from my phone"."""
-    bare = line.strip(_PHONE_SCRAPS).lower()
+    bare = _bare(line).strip(_PHONE_SCRAPS).lower()
     return _PHONE.fullmatch(bare) is not None or (len(bare) < 60 and bare.endswith(words.PHONE_LAST))
 
 
@@ -113,7 +120,7 @@ def _skip(lines: list[str], at: int, kept: list[str]) -> int:
         return 1
     if line.rstrip() in ("--", "—", "- --"):
         return _signature(lines, at, kept)
-    if (line[0] in "-_*=" or line[-1] in "-_*=") and (cut := _separator(lines, at, line, kept)):
+    if (line[0] in _RULERS or line[-1] in _RULERS) and (cut := _separator(lines, at, line, kept)):
         return cut
     if _shared(lines, at):
         return 0
@@ -178,6 +185,16 @@ def _ends_here(lines: list[str], at: int) -> bool:
 # -- copied mails --------------------------------------------------------------
 
 
+def _header_on_top(lines: list[str], at: int) -> int:
+    """How many lines the title and header of a copied mail take, above which they wrote nothing."""
+    title = _ORIGINAL.match(lines[at][:LINE_CHARACTERS].strip().lower()) is not None
+    below = _next_filled(lines, at + 1) if title else at
+    if below == len(lines) or not (_is_label(lines[below]) and _is_header(lines, below)):
+        return int(title)
+    window = range(below, min(len(lines), below + 2 * _BLOCK_LINES))
+    return 1 + max(number for number in window if _is_label(lines[number])) - at
+
+
 def _separator(lines: list[str], at: int, line: str, kept: list[str]) -> int:
     """ "-----Original Message-----", a ruler above a block of From, Sent, To, or a list's footer."""
     low = line.strip().lower()
@@ -203,20 +220,25 @@ def _footer(lines: list[str], at: int, line: str) -> int:
 
 
 def _begins_header(line: str) -> bool:
-    low = line.lower()
+    low = _bare(line).lower()
     return _FROM.match(low) is not None or _DATE.match(low) is not None
 
 
 def _header_block(lines: list[str], at: int, kept: list[str]) -> int:
-    """A copied header (From, Sent, To, Subject): all below it is the mail that was answered."""
-    if not _has_words(kept):
-        return 0
-    block = [line[:LINE_CHARACTERS].lower() for line in lines[at : at + 2 * _BLOCK_LINES] if line.strip()][
-        :_BLOCK_LINES
-    ]
+    """A copied header: all below it is the mail that was answered."""
+    return len(lines) - at if _has_words(kept) and _is_header(lines, at) else 0
+
+
+def _is_label(line: str) -> bool:
+    return _LABEL.match(_bare(line).lower()) is not None
+
+
+def _is_header(lines: list[str], at: int) -> bool:
+    """True for From, Sent, To and Subject under each other."""
+    block = [_bare(line).lower() for line in lines[at : at + 2 * _BLOCK_LINES] if line.strip()][:_BLOCK_LINES]
     labels = sum(_LABEL.match(line) is not None for line in block)
     dated = any(_DATE.match(line) for line in block[:2])
-    return len(lines) - at if labels >= (2 if dated and "@" in "".join(block[:3]) else _LABELS_NEEDED) else 0
+    return labels >= (2 if dated and "@" in "".join(block[:3]) else _LABELS_NEEDED)
 
 
 # -- attributions ----------------------------------------------------------------

@@ -81,6 +81,10 @@ def test_a_quote_and_its_attribution_go(attribution: str, gap: str) -> None:
         "---- Robin Ash wrote ----\n\nWhich?",
         '01.01.2024, 10:00, "Robin" <help@example.com>:\n\nWhich?',
         "**From:** Robin\n**Sent:** Monday\n**To:** Max\n**Subject:** Blue\n\nWhich?",
+        "من: Robin\n\u200f\u200fتم الإرسال: 10:00\nإلى: Max\n\u200f\u200fالموضوع: Blue\n\nWhich?",
+        "\u2010\u2010\u2010\u2010 Original Message \u2010\u2010\u2010\u2010\nWhich?",
+        "Wiadomość napisana przez Robin <help@example.com> w dniu 1 sty 2024, o godz. 10:00:\n\nWhich?",
+        "बुध, 1 जन॰ 2024 को 10:00 बजे को Robin <help@example.com> ने लिखा:\n\nWhich?",
         "On 1 Jan 2024, at 10:00, Robin <help@example.com> wrote:\n\nWhich one is it?\nRobin",
     ],
 )
@@ -110,6 +114,7 @@ def test_everything_below_a_copied_mail_goes(tail: str) -> None:
         "Lähetetty iPhonesta",
         "나의 iPhone에서 보냄",
         "iPhone'umdan gönderildi",
+        "\u202bأُرسلت من الـ iPhone\u202c",
     ],
 )
 def test_the_last_line_of_a_telephone_goes(line: str) -> None:
@@ -174,6 +179,8 @@ def test_answers_between_quotes_stay() -> None:
         "Steps:\n--\n" + "one more line that matters\n" * 30,
         "See this:\n\n---------- Forwarded message ---------\nFrom: A <a@example.com>\nDate: x\nSubject: y\nTo: z\n\n> offer",
         "From: Robin\nSent: Monday\nTo: Max\nSubject: Blue\n\nforwarded without a word",
+        "-------- Original Message --------\nSubject: Blue\nDate: 2024-01-01 10:00\nFrom: Robin\nTo: Max\n\nthe offer",
+        "**Gesendet:** Montag\n\n**Von:** Robin\n\n**An:** Max\n\n**Betreff:** Blau\n\n\nIch nehme die blaue.",
     ],
 )
 def test_a_mail_without_quotes_stays_as_it_is(text: str) -> None:
