@@ -20,9 +20,12 @@ from aioimaplib import aioimaplib as library
 
 from channels.email.replies import Refused, Response, words
 
-LINE_LIMIT_BYTES = 4 * 1024 * 1024
 OVERHEAD_BYTES = 128
 """What keeping a piece of a response costs beside its bytes: also a flood of nothings is a flood."""
+ANSWER_BYTES = 16 * 1024 * 1024
+"""The most that an answer without messages may hold: a SEARCH that names a million."""
+IDLE_BYTES = 1024 * 1024
+"""The most that a server may have to say while we wait: more is noise, and listening to it is work."""
 PATIENCE = 20
 """A command may take so many times the timeout as long as something keeps arriving."""
 
@@ -30,7 +33,7 @@ _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}$")
 _STATUS = re.compile(rb"\* (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
 _NEWS = re.compile(rb"\d+ (?:EXISTS|RECENT)\b|STATUS ", re.IGNORECASE)
 _VALIDITY = re.compile(rb"OK \[UIDVALIDITY (\d+)\]", re.IGNORECASE)
-_TAGGED = re.compile(rb"[A-Za-z0-9]+ (?:OK|NO|BAD)\b", re.IGNORECASE)
+_TAGGED = re.compile(rb"([A-Za-z0-9]+) (?:OK|NO|BAD)\b", re.IGNORECASE)
 
 
 class Exchange(library.Command):  # type: ignore[misc]  # the library has no types
@@ -48,7 +51,10 @@ class Exchange(library.Command):  # type: ignore[misc]  # the library has no typ
     def take(self, response: Response) -> None:
         """Keep an untagged response."""
         self.responses.append(response)
-        self.size_bytes += sum(map(len, response)) + OVERHEAD_BYTES * len(response)
+
+    def limit(self, fetched_bytes: int) -> int:
+        """The most that all responses may hold, where messages that are fetched may hold `fetched_bytes`."""
+        return fetched_bytes if self.name == "FETCH" else min(fetched_bytes, ANSWER_BYTES)
 
     def fail(self, exc: Exception) -> None:
         """Wake up whoever waits for this command, with an error."""
@@ -78,6 +84,10 @@ class Idle(Exchange):
             self.news = True
             self.stirred.set()
 
+    def limit(self, fetched_bytes: int) -> int:
+        """Nothing is kept here, but a flood is a flood."""
+        return min(fetched_bytes, IDLE_BYTES)
+
     def close(self, line: bytes, result: str) -> None:
         """The server ends it."""
         super().close(line, result)
@@ -97,7 +107,7 @@ class Idle(Exchange):
 
 
 class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
-    """The connection; `limit_bytes` is the most that the responses to one command may hold."""
+    """The connection; `limit_bytes` is the most that messages fetched by one command may hold."""
 
     transport: Any
     pending_sync_command: Exchange | None
@@ -223,7 +233,7 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
                 if end < 0:
                     # Look at no byte twice, or a long line costs its length squared.
                     self._scanned = max(0, len(buffer) - at - 1)
-                    if self._scanned > LINE_LIMIT_BYTES:
+                    if self._scanned > ANSWER_BYTES:
                         raise library.Abort("it sent a line without an end")
                     return
                 self._keep(bytes(memoryview(buffer)[at:end]))
@@ -249,8 +259,8 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
         # Only data can hold a literal: "* OK see {12}" is prose.
         if match is None or not self._parts[0].startswith(b"* ") or _STATUS.match(self._parts[0]):
             return None
-        size = int(match[1])
-        if size + self._parts_bytes > self.limit_bytes:
+        size, command = int(match[1]), self.pending_sync_command or self.greeting
+        if size + self._parts_bytes > command.limit(self.limit_bytes):
             raise library.Abort(f"it sent {size} bytes at once")
         return size
 
@@ -268,9 +278,11 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
             self._untagged(command, response)
         elif line.startswith(b"+"):
             self._continue(command)
-        elif _TAGGED.match(line):
+        elif tagged := _TAGGED.match(line):
+            if command is None or tagged[1].decode() != command.tag:
+                raise library.Abort("it answered a command that nobody gave")
             self._response_done(line)
-            self._sealed = command is not None and command.name == "STARTTLS" and command.response.result == "OK"
+            self._sealed = command.name == "STARTTLS" and command.response.result == "OK"
         elif line:
             raise library.Abort("it sent something that is not IMAP")
 
@@ -283,8 +295,9 @@ class Wire(library.IMAP4ClientProtocol):  # type: ignore[misc]
             self._validity = match[1]
         if command is not None:
             command.take(response)
-            if command.size_bytes > self.limit_bytes:
-                raise library.Abort(f"it sent over {self.limit_bytes} bytes in answer to {command.name}")
+            command.size_bytes += sum(map(len, response)) + OVERHEAD_BYTES * len(response)
+            if command.size_bytes > (limit := command.limit(self.limit_bytes)):
+                raise library.Abort(f"it sent over {limit} bytes in answer to {command.name}")
 
     def _continue(self, command: Exchange | None) -> None:
         if isinstance(command, Idle):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from channels.email import names, replies
+from channels.email import names, replies, wire
 from channels.email.imap import Imap, connect
 from channels.email.settings import Imap as Server
 from desk.channel import AuthRequired, Permanent, Retry
@@ -215,8 +215,8 @@ async def test_preauth_cannot_skip_starttls() -> None:
         ((b"* 1 FETCH (UID 1 X (" + b"a" * 60_000 + b"))\r\n") * 30, "over 1048576 bytes in answer to FETCH"),
         (b"* 1 FETCH (UID 1 X" + b" {0}\r\n" * 50_000, "bytes at once"),
         (b"* X\r\n" * 50_000, "over 1048576 bytes in answer to FETCH"),
-        (b"* " + b"a" * (5 * MIB), "line without an end"),
-        (b"OTHER OK done\r\n", "unexpected tagged"),
+        (b"* " + b"a" * (wire.ANSWER_BYTES + MIB), "line without an end"),
+        (b"OTHER OK done\r\n", "a command that nobody gave"),
         (b"hello\r\n", "not IMAP"),
     ],
 )
@@ -254,6 +254,27 @@ async def test_answer_that_cannot_be_read_ends_the_connection_in_a_sentence(verb
 
         with pytest.raises(Retry, match=r"127\.0\.0\.1: "):
             await ask()
+        assert imap.closed
+
+
+async def test_only_messages_may_be_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "ANSWER_BYTES", 100_000)
+    flood = b"* SEARCH 1\r\n" * 1_000
+    async with ScriptedImap([mail(1, 500_000)], hook=answering("UID SEARCH", flood + b"TAG OK\r\n")) as server:
+        imap = await reach(clear(server.port))
+        await imap.select("INBOX")
+        assert len((await imap.fetch([1], "BODY.PEEK[]"))[1].body or b"") > 500_000
+        with pytest.raises(Retry, match="over 100000 bytes in answer to SEARCH"):
+            await imap.search("ALL")
+
+
+async def test_noise_while_waiting_ends_the_wait() -> None:
+    noise = b"+ idling\r\n" + b"* OK still here\r\n" * 10_000
+    async with ScriptedImap([], hook=answering("IDLE", noise)) as server:
+        imap = await reach(clear(server.port), limit_bytes=8 * MIB)
+        await imap.select("INBOX")
+        with pytest.raises(Retry, match="in answer to IDLE"):
+            await imap.idle(30)
         assert imap.closed
 
 
