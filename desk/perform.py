@@ -22,7 +22,7 @@ from desk.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
 from desk.events import Changed, Event, Opened, Posted, Record, Withdrawn, evolve, guard, invert
 from desk.lines import Call
 from desk.model import Account, Agent, Attachment, Identity, Message, Millis, Role, State, Team, Ticket
-from desk.permissions import demand
+from desk.permissions import RULES, demand
 from desk.query import suggest
 from desk.store import Batch, Store, Tx
 from desk.threads import Signer
@@ -100,13 +100,7 @@ def perform(
     """
     by_ticket = calls if isinstance(calls, Mapping) else None
     every = [call for some in calls.values() for call in some] if isinstance(calls, Mapping) else list(calls)
-    actions = {verb: find(verb) for verb in dict.fromkeys(call.verb for call in every)}
-    if not actions:
-        raise Invalid("nothing to do; write a verb, for example: assign me")
-    agent = who.agent
-    for action in actions.values():
-        agent = demand(who.agent, action.name, action.role)
-    assert agent is not None
+    agent, actions = _allowed(every, who)
     batch = Batch(batch_id, at, agent.name, who.uid, who.host, line or lines.title(every), source)
     outcome = Outcome(batch.id, batch.line)
     creates = by_ticket is None and actions[every[0].verb].creates
@@ -124,6 +118,33 @@ def perform(
     if len(targets) == 1 and outcome.skipped and not outcome.done:
         raise run.errors[targets[0]]
     return outcome
+
+
+def perform_in(
+    tx: Tx, desk: Desk, calls: Sequence[Call], ticket: int, who: Who, batch: Batch, *, review: Review | None = None
+) -> Outcome:
+    """Do `calls` on a ticket inside a transaction of the caller's, who has more to write into it.
+
+    What the verbs gave goes through `review` before it is written. A failure leaves nothing
+    of this ticket in the transaction; it is listed under `skipped`.
+    """
+    agent, actions = _allowed(calls, who)
+    run = _Run(desk, batch, agent, who.zone, {ticket: calls}, actions, {}, None, review)
+    return run.chunk(tx, (ticket,))
+
+
+Review = Callable[[Tx, Sequence[Event]], list[Event]]
+"""What becomes of the events that verbs gave, before they are written."""
+
+
+def _allowed(calls: Sequence[Call], who: Who) -> tuple[Agent, dict[str, Action]]:
+    """Who acts, and the verbs they are to use; Forbidden, when they may not."""
+    actions = {verb: find(verb) for verb in dict.fromkeys(call.verb for call in calls)}
+    if not actions:
+        raise Invalid("nothing to do; write a verb, for example: assign me")
+    for action in actions.values():
+        agent = demand(who.agent, action.name, action.role)
+    return agent, actions
 
 
 def _commit(store: Store, body: Callable[[Tx], Outcome], dry_run: bool) -> Outcome:
@@ -165,6 +186,7 @@ class _Run:
     actions: Mapping[str, Action]
     expect: Mapping[int, int]
     read_file: Callable[[str], tuple[str, str, bytes]] | None
+    review: Review | None = None
     errors: dict[int, DeskError] = field(default_factory=dict)
 
     def chunk(self, tx: Tx, ids: Sequence[int]) -> Outcome:
@@ -218,7 +240,7 @@ class _Run:
                     tickets[int(event.about)] = evolve(tickets[int(event.about)], event, self.batch.at)
             resolver.ticket_at_hand = ticket
         assert ticket is not None
-        return events, ticket.id
+        return self.review(tx, events) if self.review else events, ticket.id
 
 
 def _report(outcome: Outcome, number: int, events: Sequence[Event]) -> None:
@@ -267,6 +289,8 @@ class _Resolver:
 
     def agent(self, name: str) -> str:
         if name == "me":
+            if self._run.agent == RULES:
+                raise Invalid('a rule is nobody that "me" could be; write the name of an agent')
             return self._run.agent.name
         agents = self._tx.agents()
         if name not in agents or not agents[name].active:

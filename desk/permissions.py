@@ -6,6 +6,9 @@ from desk.actions import Action
 from desk.errors import Forbidden
 from desk.model import Agent, Role
 
+RULES = Agent("rules", role=Role.LEAD)
+"""Who acts when a rule does: no person, so nobody's uid and in no list of agents."""
+
 
 def demand(agent: Agent | None, verb: str, role: Role) -> Agent:
     """`agent`, if known here and of at least this role; Forbidden says who can help."""

@@ -11,6 +11,7 @@ from desk.errors import Invalid
 from desk.events import Event, Posted, change
 from desk.model import Account, Attachment, Delivery, Direction, Identity, Kind, Message, State, Status, Ticket
 from desk.params import Addresses, Body, Files, Flag, When, Word
+from desk.permissions import RULES
 from desk.text import storable
 from desk.threads import FORWARD
 
@@ -44,7 +45,9 @@ def reply(
     posted = outbound(
         ticket, body, ctx, to=people, cc=copies, bcc=bcc, attach=attach, at=at, account=account, answers=last
     )
-    return [posted, *(change(ticket, status=Status.OPEN) if ticket.status is Status.NEW else ())]
+    # That a rule answered does not mean that anybody has looked at it.
+    looked_at = ticket.status is Status.NEW and ctx.agent != RULES
+    return [posted, *(change(ticket, status=Status.OPEN) if looked_at else ())]
 
 
 @action(keys="i")
