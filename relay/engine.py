@@ -17,6 +17,7 @@ from desk.config import DeskConfig
 from desk.errors import DeskError
 from desk.model import Account, Millis
 from desk.store import Store
+from desk.text import storable
 from desk.threads import Signer
 from relay.log import log
 from relay.retry import backoff
@@ -142,8 +143,8 @@ class Engine:
         if prefix != "pump" or station is None:
             return
         try:
-            await self.call(self.store.save_account, self.describe(station, words))
-        except DeskError as error:
+            await self.call(self.store.save_account, self.describe(station, storable(words)))
+        except Exception as error:  # who supervises must outlive whatever is reported
             log.warning("health not written", extra={"part": part, "error": str(error)})
 
     def describe(self, station: Station, health: str) -> Account:

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 from desk.channel import Batch, Inbound, Permanent, Poller, Raw, Stream
+from desk.errors import DeskError
 from desk.intake import Intake, Taken, take_in
 from desk.perform import new_batch_id
 from desk.store import Batch as Header
 from relay.engine import Engine, Station
 from relay.log import log
+from relay.workers import unparsed
 
 AHEAD_BYTES = 4 * 1024 * 1024
 """So much may be fetched and not yet committed, and one batch more: it is what the relay's memory is about."""
@@ -52,7 +54,13 @@ async def _read(engine: Engine, station: Station, how: Intake) -> str:
     try:
         while ready := await ahead.take():
             batch, items = _joined(ready)
-            taken = await engine.call(commit, engine, how, items, batch.cursor)
+            try:
+                taken = await engine.call(commit, engine, how, items, batch.cursor)
+            except DeskError:
+                raise
+            except Exception as error:  # a message that the store cannot take must not hold up those beside it
+                log.error("unexpected failure", exc_info=error, extra={"account": station.name})
+                taken = await engine.call(one_by_one, engine, how, batch, items)
             log.info(
                 "taken in",
                 extra={"account": station.name, "messages": taken.messages, "tickets": taken.tickets, "doubles": taken.doubles},
@@ -95,6 +103,26 @@ def commit(engine: Engine, how: Intake, items: Sequence[Inbound], cursor: str | 
     at = engine.now()
     header = Header(new_batch_id(at, os.urandom(8)), at, source=how.account)
     return engine.store.write(lambda tx: take_in(tx, how, items, header, cursor))
+
+
+def one_by_one(engine: Engine, how: Intake, batch: Batch, items: Sequence[Inbound]) -> Taken:
+    """Put a batch into the store so that whatever is wrong with one message costs only what was read of it."""
+    all_taken = Taken()
+    for raw, item in zip(batch.items, items, strict=True):
+        try:
+            taken = commit(engine, how, [item], None)
+        except DeskError:
+            raise
+        except Exception as error:
+            if isinstance(raw, Inbound):
+                raise
+            log.error("message kept raw", exc_info=error, extra={"account": how.account, "item": raw.external_id})
+            taken = commit(engine, how, [unparsed(raw, f"{type(error).__name__} when it was put in")], None)
+        all_taken.messages += taken.messages
+        all_taken.tickets += taken.tickets
+        all_taken.doubles += taken.doubles
+    commit(engine, how, (), batch.cursor)
+    return all_taken
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from desk.channel import Batch, Capabilities, Inbound, Permanent, Raw, Retry
 from desk.errors import StoreError
-from desk.model import Identity
+from desk.model import Account, Identity
+from relay import engine as engine_module
 from relay import pump as module
 from relay.engine import Engine, Station
 from relay.workers import Workers
@@ -166,3 +168,44 @@ async def test_refused_confirmation_is_told_and_stops_nothing(tmp_path: Path) ->
         await until(lambda: "pump:scripted" in here.health, "the health to be told")
     assert here.health["pump:scripted"] == "ok, but the folder is read-only"
     assert kept(room) == expected(3)
+
+
+async def test_message_that_the_store_cannot_take_costs_only_itself(tmp_path: Path) -> None:
+    room, channel = Room(tmp_path), Scripted(3)
+    here, station = engine(room, channel)
+
+    def poisoned(raw: Raw) -> Inbound:
+        whole = parse(raw)
+        return replace(whole, message_id="\ud800") if raw.external_id == "x/1/4" else whole
+
+    async with running(module.pump(here, replace(station, parse=poisoned))):
+        await until(lambda: "confirm 3" in channel.log, "the end")
+    assert kept(room) == expected(3)
+    (told,) = [t for t in map(room.store.ticket, range(2, 32)) if t.subject == "(unreadable message)"]
+    (message,) = room.store.thread(told.id)
+    assert "unprocessable" in message.flags
+    assert room.store.blob(message.raw or "") == b"x" * 10
+
+
+async def test_part_is_tried_again_whatever_is_told_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(tmp_path)
+    here = room.engine("a")
+    monkeypatch.setattr(engine_module, "backoff", lambda attempt: 0.0)
+    failures = [Retry("nicht m\udcf6glich"), Retry("the disk is odd, too"), Retry("the last")]
+    save = room.store.save_account
+    refusals = iter([None, ValueError("cannot be written")])
+
+    def odd(account: Account) -> None:
+        if trouble := next(refusals, None):
+            raise trouble
+        save(account)
+
+    monkeypatch.setattr(room.store, "save_account", odd)
+
+    async def part() -> None:
+        if failures:
+            raise failures.pop(0)
+        await asyncio.Event().wait()
+
+    async with running(here.supervise("pump:support", part)):
+        await until(lambda: room.store.accounts()["support"].health == "retrying: the last", "the health to be told")
