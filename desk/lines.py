@@ -2,22 +2,28 @@
 
 The same line is a key, a palette entry, a macro step, a rule's consequence and a verb
 of the CLI. A quote counts only where a word begins, so that plain English needs none.
+
+A line with placeholders (`reply Hello {{ customer.name }}`) is first a `Draft`: cut into
+verb and arguments as it was written, then filled. What is put in can therefore never
+become another argument, let alone another verb.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from desk.actions import Action, Argument, find
 from desk.errors import Invalid
+from desk.templates import PLACEHOLDER
 
 _WORD = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"(?=[\s;]|$)|'([^']*)'(?=[\s;]|$)|(\S+))""", re.DOTALL)
 _STATEMENT = re.compile(
     r"""(?:(?<![^\s;])"(?:[^"\\]|\\.)*"(?=[\s;]|$)|(?<![^\s;])'[^']*'(?=[\s;]|$)|[^;])+""", re.DOTALL
 )
+_ROW = re.compile(r"""(?:(?<!\S)"(?:[^"\\]|\\.)*"(?=\s|$)|(?<!\S)'[^']*'(?=\s|$)|[^\n])+""", re.DOTALL)
 _PLAIN = re.compile(r"""[^\s"';\\-][^\s;\\]*""")
 
 
@@ -29,18 +35,63 @@ class Call:
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A verb with its arguments as they are written, placeholders and all (True: an option without a value)."""
+
+    verb: str
+    args: Mapping[str, str | bool] = field(default_factory=dict)
+
+    def filled(self, expand: Callable[[str], str]) -> Call:
+        """The call, each argument's text first put through `expand`."""
+        action = find(self.verb)
+        known = {argument.name: argument.param for argument in action.arguments}
+        args = {n: known[n].fill(v, expand) if isinstance(v, str) else v for n, v in self.args.items()}
+        _require(action, args)
+        return Call(action.name, args)
+
+
 def parse(line: str) -> Call:
     """The call that `line` asks for; Invalid or NotFound say what is wrong with it."""
     verb, rest = _word(line)
     if not verb:
         raise Invalid("the line is empty; write a verb, for example: assign me")
     action = find(verb)
-    return Call(action.name, _arguments(action, rest))
+    return bind(action, _arguments(action, rest))
+
+
+def draft(line: str) -> Draft:
+    """The line, cut into verb and arguments before anything is put in; a placeholder is never cut."""
+    if "\0" in line:
+        raise Invalid("the line holds a character of value 0; no text has one")
+    held: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        held.append(found[0])
+        return f"\0{len(held) - 1}\0"
+
+    verb, rest = _word(PLACEHOLDER.sub(hold, line))
+    if not verb:
+        raise Invalid("the line is empty; write a verb, for example: assign me")
+    if "\0" in verb:
+        raise Invalid("a verb is written out; only its arguments can be placeholders")
+    action = find(verb)
+    args = {
+        name: re.sub("\0(\\d+)\0", lambda found: held[int(found[1])], text) if isinstance(text, str) else text
+        for name, text in _arguments(action, rest).items()
+    }
+    _require(action, args)
+    return Draft(action.name, args)
 
 
 def script(text: str) -> list[Call]:
     """The calls of several lines, separated by `;`."""
     return [parse(part) for part in _STATEMENT.findall(text) if part.strip()]
+
+
+def listing(text: str) -> list[Call]:
+    """The calls of a text with one line each, as a program prints them; what is in quotes may run over several."""
+    return [parse(part) for part in _ROW.findall(text) if part.strip()]
 
 
 def bind(action: Action, given: Mapping[str, Any]) -> Call:
@@ -89,9 +140,10 @@ def _word(text: str) -> tuple[str, str]:
     return single if single is not None else plain, text[found.end() :]
 
 
-def _arguments(action: Action, rest: str) -> dict[str, Any]:
+def _arguments(action: Action, rest: str) -> dict[str, str | bool]:
+    """What is written after the verb, by argument, not yet read."""
     options = {a.name: a for a in action.arguments if a.option}
-    args: dict[str, Any] = {}
+    args: dict[str, str | bool] = {}
     while found := re.match(r"\s*--([a-z-]*)(?=[\s=]|$)=?", rest):
         rest = rest[found.end() :]
         name = found[1]
@@ -104,15 +156,13 @@ def _arguments(action: Action, rest: str) -> dict[str, Any]:
         if options[name].param.word == "flag":
             args[name] = True
             continue
-        text, rest = _word(rest)
-        args[name] = options[name].param.parse(text)
+        args[name], rest = _word(rest)
     for argument in (a for a in action.arguments if not a.option):
         value, rest = _value(argument, rest)
         if value is not None:
-            args[argument.name] = argument.param.parse(value)
+            args[argument.name] = value
     if rest.strip():
         raise Invalid(f'{action.name} does not take "{rest.strip()}"; it is written: {action.usage}')
-    _require(action, args)
     return args
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -58,6 +59,10 @@ class Param:
     def format(self, value: Any) -> str:
         """`value` as it would be typed (quoting is the line's business)."""
         return str(value)
+
+    def fill(self, text: str, expand: Callable[[str], str]) -> Any:
+        """The plain value of `text` with its placeholders filled by `expand`."""
+        return self.parse(expand(text))
 
     def resolve(self, value: Any, resolver: Resolver) -> Any:
         """What `value` means here and now."""
@@ -195,6 +200,11 @@ class _Addresses(Param):
         items = _ITEM.findall(text)
         return tuple(dict.fromkeys(written(address(item)) for item in items if item.strip()))
 
+    def fill(self, text: str, expand: Callable[[str], str]) -> tuple[str, ...]:
+        # One by one: no comma in what somebody calls themselves adds a recipient.
+        items = [expand(item) for item in _ITEM.findall(text)]
+        return tuple(dict.fromkeys(written(address(item)) for item in items if item.strip()))
+
     def format(self, value: tuple[str, ...]) -> str:
         return ", ".join(value)
 
@@ -208,6 +218,11 @@ class _Files(Param):
             return tuple(shlex.split(text))
         except ValueError as error:
             raise Invalid(f"{text} are not files: {str(error).lower()}; write a.pdf 'with spaces.pdf'") from error
+
+    def fill(self, text: str, expand: Callable[[str], str]) -> tuple[str, ...]:
+        if "{{" in text or "{%" in text:
+            raise Invalid("files are written out: a placeholder could name any file of this machine")
+        return self.parse(text)
 
     def format(self, value: tuple[str, ...]) -> str:
         return shlex.join(value)

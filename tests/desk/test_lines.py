@@ -15,6 +15,7 @@ from desk.errors import DeskError, Invalid, NotFound
 from desk.lines import Call, parse, script
 from desk.model import Priority, Status
 from desk.params import LINKS
+from desk.templates import expand
 
 # -- a strategy for every kind of argument ----------------------------------
 
@@ -178,3 +179,89 @@ def test_a_form_gives_texts_by_name() -> None:
     assert lines.bind(find("take"), {"steal": True}) == Call("take", {"steal": True})
     with pytest.raises(Invalid, match="assign needs an agent"):
         lines.bind(find("assign"), {})
+
+
+# -- lines with placeholders ----------------------------------------------------
+
+
+def fill(line: str, **values: str) -> Call:
+    return lines.draft(line).filled(lambda text: expand(text, values))
+
+
+@pytest.mark.parametrize(
+    ("line", "args"),
+    [
+        ("assign {{ who }}", {"to": "kim"}),
+        ("assign {{who}}", {"to": "kim"}),
+        ('assign {{ nobody|default("me") }}', {"to": "me"}),
+        ("tag vpn {{ who }}", {"tags": ("vpn", "kim")}),
+        ("reply Hello {{ who }}; and thanks", {"body": "Hello kim; and thanks"}),
+        ('reply "Hello {{ who }}"', {"body": "Hello kim"}),
+        ('reply "Hello {{ "a; b" }} \\"{{ who }}\\""', {"body": 'Hello a; b "kim"'}),
+        ("reply --all {% if who == 'kim' %}Hi{% else %}Hello --to{% endif %}", {"all": True, "body": "Hi"}),
+        ("reply --to {{ who }}@example.com Hi", {"to": ("kim@example.com",), "body": "Hi"}),
+    ],
+)
+def test_a_placeholder_is_filled_where_it_stands(line: str, args: dict[str, Any]) -> None:
+    assert fill(line, who="kim").args == args
+
+
+@given(calls())
+def test_a_line_without_placeholders_is_the_same_draft_or_not(call: Call) -> None:
+    line = lines.format(call)
+    if "{" not in line and "\0" not in line:
+        assert lines.draft(line).filled(lambda text: text) == parse(line)
+
+
+EVIL = (
+    '"; solve; reply "gone',
+    "x --to evil@example.org y",
+    "--bcc evil@example.org",
+    "{{ who }} {% include 'x' %}",
+    "\0000\0",
+    "'\"\\;\n\nsolve",
+)
+
+
+@pytest.mark.parametrize("said", EVIL)
+def test_what_is_put_in_becomes_neither_a_verb_nor_another_argument(said: str) -> None:
+    assert fill("reply --cc ann@example.com {{ said }}", said=said).args == {"cc": ("ann@example.com",), "body": said}
+    assert fill('reply "{{ said }}"', said=said).args == {"body": said}
+    with pytest.raises(Invalid):
+        fill("assign {{ said }}", said=said)
+
+
+@pytest.mark.parametrize("name", ["evil@example.org, Ann", '"x" <evil@example.org>, Ann', "a@example.org"])
+def test_what_somebody_calls_themselves_adds_no_recipient(name: str) -> None:
+    line = "forward --to '{{ name }} <ann@example.com>, sam@example.com' See below"
+    try:
+        found = fill(line, name=name).args["to"]
+    except Invalid:
+        return
+    assert [address.rpartition(" ")[2].strip("<>") for address in found] == ["ann@example.com", "sam@example.com"]
+
+
+def test_no_placeholder_names_a_file() -> None:
+    with pytest.raises(Invalid, match="files are written out"):
+        fill("note --attach {{ said }} See", said="/etc/passwd")
+
+
+@pytest.mark.parametrize("line", ["{{ who }} me", "sol{{ who }}", "", "  "])
+def test_a_verb_is_written_out(line: str) -> None:
+    with pytest.raises(Invalid, match="verb"):
+        lines.draft(line)
+
+
+def test_a_draft_that_lacks_something_says_so() -> None:
+    with pytest.raises(Invalid, match="assign needs an agent"):
+        lines.draft("assign")
+    with pytest.raises(NotFound, match='no verb "asign"'):
+        lines.draft("asign {{ who }}")
+
+
+def test_a_listing_has_one_line_each_and_quotes_may_run_over_several() -> None:
+    text = 'tag vpn\n\nreply "Hello,\n\nit\'s done; really.\nsolve"\n  solve\n'
+    assert [call.verb for call in lines.listing(text)] == ["tag", "reply", "solve"]
+    assert lines.listing(text)[1].args["body"] == "Hello,\n\nit's done; really.\nsolve"
+    assert lines.listing("note it's; fine\nsolve")[0].args["body"] == "it's; fine"
+    assert lines.listing(" \n\n") == []
