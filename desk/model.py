@@ -141,8 +141,20 @@ class Customer(Struct, frozen=True):
     created_at: Millis = 0
 
 
+class Skill(Struct, frozen=True):
+    """What an agent knows about: a tag, a channel or an account; level and interest from 1 to 5."""
+
+    topic: str
+    level: int = 3
+    interest: int = 3
+
+
 class Agent(Struct, frozen=True):
-    """Somebody who works at the desk. `uid` is the kernel's number of that user on the shared host."""
+    """Somebody who works at the desk. `uid` is the kernel's number of that user on the shared host.
+
+    `capacity` is how many tickets they have at once (0: as many as come), `hours` the name
+    of a calendar; `turn` is the number of the distribution that gave them a ticket last.
+    """
 
     name: str
     display: str = ""
@@ -152,6 +164,11 @@ class Agent(Struct, frozen=True):
     teams: tuple[str, ...] = ()
     signature: str = ""
     active: bool = True
+    skills: tuple[Skill, ...] = ()
+    capacity: int = 0
+    hours: str = ""
+    away_until: Millis | None = None
+    turn: int = 0
 
     @property
     def label(self) -> str:
@@ -326,6 +343,7 @@ __all__ = [
     "Millis",
     "Priority",
     "Role",
+    "Skill",
     "State",
     "Status",
     "Team",

@@ -21,6 +21,7 @@ from desk.model import (
     Message,
     Priority,
     Role,
+    Skill,
     Stage,
     State,
     Status,
@@ -170,21 +171,37 @@ def delivery_values(delivery: Delivery) -> list[Any]:
     return values
 
 
-AGENT = ("name", "display", "role", "uid", "address", "teams", "signature", "active")
+AGENT = (
+    "name", "display", "role", "uid", "address", "teams", "signature", "active", "skills", "capacity", "hours", "away_until", "turn",
+)  # fmt: skip
 
 
 def agent(row: Sequence[Any]) -> Agent:
     """A row of the columns AGENT as an agent."""
-    name, display, role, uid, address, teams, signature, active = row
+    name, display, role, uid, address, teams, signature, active, skills, capacity, hours, away_until, turn = row
     return Agent(
-        name, display or "", Role(role), uid, address, tuple(decode(teams or "[]")), signature or "", bool(active)
+        name,
+        display or "",
+        Role(role),
+        uid,
+        address,
+        tuple(decode(teams or "[]")),
+        signature or "",
+        bool(active),
+        tuple(Skill(*skill) for skill in decode(skills or "[]")),
+        capacity or 0,
+        hours or "",
+        away_until,
+        turn or 0,
     )
 
 
 def agent_values(agent: Agent) -> list[Any]:
     """An agent as values for the columns AGENT."""
+    skills = dump([[skill.topic, skill.level, skill.interest] for skill in agent.skills])
     return [
         agent.name, agent.display, agent.role.value, agent.uid, agent.address, dump(agent.teams), agent.signature, int(agent.active),
+        skills, agent.capacity, agent.hours, agent.away_until, agent.turn,
     ]  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from desk.errors import StoreError
 from desk.model import Account, Agent, Millis, Team
 from desk.store import Batch, Lease, Numbers
@@ -30,6 +32,8 @@ class TeamRoom(Engine):
     def save_agent(self, agent: Agent, batch: Batch) -> None:
         def body(tx: Transaction) -> None:
             before = tx.agents().get(agent.name)
+            # Whose turn it is changes by distributing alone, also while somebody edits the agent.
+            fresh = replace(agent, turn=before.turn if before else 0)
             other = next(
                 (a for a in tx.agents().values() if a.uid is not None and a.uid == agent.uid and a.name != agent.name),
                 None,
@@ -40,10 +44,10 @@ class TeamRoom(Engine):
                 )
             marks = ", ".join("?" * len(rows.AGENT))
             tx.conn.execute(
-                f"INSERT OR REPLACE INTO agent ({', '.join(rows.AGENT)}) VALUES ({marks})", rows.agent_values(agent)
+                f"INSERT OR REPLACE INTO agent ({', '.join(rows.AGENT)}) VALUES ({marks})", rows.agent_values(fresh)
             )
             old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
-            new = dict(zip(rows.AGENT, rows.agent_values(agent), strict=True))
+            new = dict(zip(rows.AGENT, rows.agent_values(fresh), strict=True))
             from desk.events import Changed
 
             tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in rows.AGENT if old[k] != new[k]])

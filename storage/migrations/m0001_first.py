@@ -13,6 +13,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     "agent": {
         "columns": {
             "name": str, "display": str, "role": str, "uid": int, "address": str, "teams": str, "signature": str, "active": int,
+            "skills": str, "capacity": int, "hours": str, "away_until": int, "turn": int,
         },
         "pk": "name",
     },

@@ -13,7 +13,6 @@ from desk.views import SHIPPED, View
 from storage import open_store
 from storage.find import Finder
 
-
 INDEXES = {
     "mine": ["ticket_assignee"],
     "unassigned": ["ticket_assignee"],
