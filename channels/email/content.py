@@ -109,9 +109,11 @@ class _Reader:
         if part.content_type == "multipart/alternative":
             return _best([self.visit(child, named=False) for child in part.parts])
         if part.content_type == "multipart/related":
-            pieces = self.visit(part.parts[0], named=False)
-            for child in part.parts[1:]:
-                self._keep_all(child)
+            page = _page(part)
+            pieces = self.visit(page, named=False)
+            for child in part.parts:
+                if child is not page:
+                    self._keep_all(child)
             return pieces
         if part.content_type in ("multipart/signed", "multipart/encrypted"):
             self.content.protection.add(part.content_type.removeprefix("multipart/"))
@@ -284,6 +286,18 @@ class _Reader:
             return []
         self.problems.append(_ENCRYPTED)
         return [] if any(text.strip() for text in whole) else [_ENCRYPTED]
+
+
+def _page(related: Part) -> Part:
+    """What the other parts of a multipart/related belong to: the one it names, else the first to be read."""
+    if start := related.params.get("start", "").strip("<> "):
+        for child in related.parts:
+            if child.content_id == start:
+                return child
+    for child in related.parts:
+        if child.parts or (child.content_type in _READ and child.disposition != "attachment"):
+            return child
+    return related.parts[0]
 
 
 def _listed(text: str, links: Links, listing: str) -> str:

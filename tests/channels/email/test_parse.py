@@ -362,6 +362,20 @@ def test_pictures_of_a_page_are_inline() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "text"),
+    [(b"", "html **words**"), (b'; start="<t2@example.com>"', "two")],
+    ids=["first to be read", "named"],
+)
+def test_a_page_need_not_come_first(more: bytes, text: str) -> None:
+    file = b"Content-Type: text/plain\nContent-Disposition: attachment\n\nfile\n"
+    second = b"Content-Type: text/plain\nContent-ID: <t2@example.com>\n\ntwo\n"
+    body = b"".join(b"--=_y\n" + part for part in (file, HTML, second)) + b"--=_y--\n"
+    inbound = mail(body, b"Content-Type: multipart/related; boundary==_y" + more + b"\n")
+    assert inbound.text.strip() == text
+    assert len(inbound.attachments) == 2
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"--=_y\n\nplain words\n--=_y\nContent-Type: image/png\n\nPNG\n",
