@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
 from typing import TYPE_CHECKING, Any, cast
@@ -25,18 +26,7 @@ QUOTES_CHARACTERS = 512 * 1024  # beyond so much HTML a mail is not converted a 
 LINKS = 1_000
 TARGET_CHARACTERS = 2_000
 
-HIDDEN = (
-    '[style*="mso-hide:all"]',
-    '[style*="mso-hide: all"]',
-    '[style*="max-height:0;"]',
-    '[style*="max-height:0px"]',
-    '[style*="max-height: 0;"]',
-    '[style*="max-height: 0px"]',
-    '[style*="opacity:0;"]',
-    '[style*="opacity: 0;"]',
-    '[style*="display:none"]',
-    '[style*="display: none"]',
-)
+PICTURES = ("svg",)  # drawn in the page itself, they would become a line of code
 _QUOTE_CLASSES = (
     "gmail_attr",
     "gmail_signature",
@@ -70,6 +60,17 @@ _QUOTE_WORDS = ("cite", "gmail_quote", *_QUOTE_CLASSES, *_QUOTE_IDS, *_QUOTE_NAM
 _EDGE = "\ue000"
 _BLOCK = re.compile(r"<(/?)(div|table|tbody|thead|tfoot|tr|td|th|h[1-6]|ul|ol)\b([^<>]*)>", re.IGNORECASE)
 _ANY = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
+_OPENING = re.compile(r"<[a-zA-Z][a-zA-Z0-9:]*(?=[\s/])[^<>]*>")
+_SHOWN_WORDS = ("max-height", "opacity", "mso-hide")
+_UNSEEN = re.compile(
+    r"(?<![\w-])(?:(?:max-height|opacity)\s*:\s*0(?:px|em|%|\.0+)?\s*[;!\"'>]|mso-hide\s*:\s*all)", re.IGNORECASE
+)
+_CLASSES = re.compile(r"""\sclass\s*=\s*(?:"([^"]*)|'([^']*)|([\w-]+))""", re.IGNORECASE)
+_SHEET = re.compile(r"<style\b", re.IGNORECASE)
+_SHEET_END = re.compile(r"</style\b", re.IGNORECASE)
+_BRACE = re.compile(r"([^{}]*)([{}])")
+_ONE_CLASS = re.compile(r"[a-zA-Z]*\.([\w-]+)")
+_NOT_DISPLAYED = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _VOID = frozenset(
     (
         "area",
@@ -124,7 +125,9 @@ def html_text(source: str, links: Links, *, quotes: bool = True) -> str:
     if source.count("<") > ELEMENTS:
         return storable(_stripped(source)) if quotes else ""
     depth = _depth(source)
-    text = _converted(_lined(source), links, HIDDEN if quotes else HIDDEN + QUOTES) if depth <= DEPTH else ""
+    text = (
+        _converted(_lined(_hidden(source)), links, PICTURES if quotes else PICTURES + QUOTES) if depth <= DEPTH else ""
+    )
     if quotes and not text.strip():
         text = _tree_text(source) if depth <= TREE_DEPTH else _stripped(source)
     return storable(_tidied(text))
@@ -169,6 +172,7 @@ class _Visitor:
     def visit_link(self, _ctx: Any, href: str, text: str, _title: str) -> dict[str, str]:
         words = text.strip()
         target = _SPACE.sub("", href or "")[:TARGET_CHARACTERS]
+        target = f"https:{target}" if target.startswith("//") else target
         plain = target.removeprefix("mailto:").removeprefix("tel:")
         if not words.replace(_EDGE, "") or words in (target, plain) or not _TARGET.match(target):
             return {"type": "custom", "output": text}
@@ -192,6 +196,55 @@ def _depth(source: str) -> int:
             depth = max(0, depth - 1) if closing else depth + 1
             deepest = max(deepest, depth)
     return deepest
+
+
+def _hidden(source: str) -> str:
+    """`source` with the attribute `hidden` wherever its style hides an element in a way that the converter misses."""
+    classes = _hidden_classes(source)
+    if not classes and not any(word in source for word in _SHOWN_WORDS):
+        return source
+
+    def mark(match: re.Match[str]) -> str:
+        tag = match[0]
+        own = _CLASSES.search(tag) if classes and "display" not in tag else None
+        if _UNSEEN.search(tag) or (own and not classes.isdisjoint((own[1] or own[2] or own[3] or "").split())):
+            return tag[: -2 if tag.endswith("/>") else -1] + " hidden>"
+        return tag
+
+    return _OPENING.sub(mark, source)
+
+
+def _hidden_classes(source: str) -> set[str]:
+    """The classes that the page's style sheets do not display, on whatever screen."""
+    found: set[str] = set()
+    for sheet in _sheets(source):
+        depth, selectors = 0, ""
+        for words, brace in _BRACE.findall(sheet):
+            if brace == "{":
+                selectors = selectors if depth else words
+                depth += 1
+                continue
+            if depth == 1 and _NOT_DISPLAYED.search(words):
+                names = (_ONE_CLASS.fullmatch(one.strip()) for one in selectors.rpartition("*/")[2].split(","))
+                found.update(name[1] for name in names if name)
+            depth = max(0, depth - 1)
+    return found
+
+
+def _sheets(source: str) -> Iterator[str]:
+    """The style sheets of a page; what stands in comments is for one program only."""
+    at, begin = 0, _SHEET.search(source)
+    while begin:
+        comment = source.find("<!--", at, begin.start())
+        if comment >= 0:
+            close = source.find("-->", comment + 2)  # <!--> is a whole comment
+            at = close + 3 if close >= 0 else len(source)
+        else:
+            end = _SHEET_END.search(source, begin.end())
+            at = end.start() if end else len(source)
+            yield source[begin.end() : at].partition(">")[2]
+        if at > begin.start():
+            begin = _SHEET.search(source, at)
 
 
 def _lined(source: str) -> str:

@@ -29,6 +29,15 @@ PAGES = {
         "Order:\n\n| Item | Qty |\n| --- | --- |\n| Box | 2 |",
     ),
     "preheader": ('<div style="display:none;max-height:0px">Hidden</div><div hidden>too</div><p>Shown</p>', "Shown"),
+    "no height": ('<table><tr><td style="overflow:hidden; max-height:0;">Hidden</td></tr></table><p>Shown</p>', "Shown"),
+    "see-through": ('<div style="opacity:0;">Hidden</div><p style="opacity:0.9;">Shown</p>', "Shown"),
+    "sheet": (
+        "<style>.teaser, p.more { display: none !important } @media screen { .wide { display: none } }</style>"
+        '<!--[if mso]><style>.web{display:none}</style><![endif]--><div class="top teaser">Hidden</div><p class=more>too</p>'
+        '<div class="wide">One</div><div class="web">two</div><div class="teaser" style="display:block">three</div>',
+        "One\ntwo\nthree",
+    ),
+    "drawing": ("<p>One</p><svg><text>Logo</text></svg><p>two</p>", "One\n\ntwo"),
     "pictures": ('<p><img alt="Logo" src="cid:x"><img src="pixel.gif" alt=""></p><p>Text</p>', "[Logo]\n\nText"),
     "code": ("<p>See</p><pre>def x():\n    return 1</pre>", "See\n\n```\ndef x():\n    return 1\n```"),
     "numbers": ("<ol start=5><li>five</li><li>six</li></ol>", "5. five\n6. six"),
@@ -41,6 +50,12 @@ PAGES = {
 def test_a_page_reads_well(name: str) -> None:
     source, text = PAGES[name]
     assert html_text(source, Links()) == text
+
+
+def test_a_link_may_leave_its_scheme_to_the_page() -> None:
+    links = Links()
+    assert html_text('<a href="//example.com/a">one</a>', links) == "one [1]"
+    assert links.listing() == "[1] https://example.com/a"
 
 
 def test_links_are_numbered_once_for_each_target() -> None:
