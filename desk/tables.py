@@ -8,19 +8,19 @@ table with a mistake is left out, with an error that names its line; the others 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from desk.errors import ConfigError, DeskError, KeyProblem
+from desk.errors import ConfigError, DeskError, KeyProblem, NotFound
 
 if TYPE_CHECKING:
     from desk.config import DeskConfig, Source
 
 T = TypeVar("T")
 
-_MODULES: tuple[str, ...] = ("desk.views",)
+_MODULES: tuple[str, ...] = ("desk.canned", "desk.macros", "desk.views")
 """Who knows what a kind of table means: each has a `load(config)` that gives a Checked."""
 
 KINDS = ("calendars", "policies", "rules", "views", "macros", "snippets", "hooks")
@@ -130,6 +130,19 @@ def built(entry: Entry, schema: type[T]) -> T:
 def once(load: Callable[[DeskConfig], T]) -> Callable[[DeskConfig], T]:
     """`load`, done once for each configuration: a configuration never changes, it is replaced."""
     return lru_cache(maxsize=4)(load)
+
+
+def named(config: DeskConfig, kind: str, name: str, load: Callable[[DeskConfig], Checked[T]]) -> T:
+    """The entry of `kind` with this name; its own error if it is wrong, NotFound with the nearest name if there is none."""
+    found = load(config)
+    if name in found.items:
+        return found.items[name]
+    if entry := config.tables.get(kind, {}).get(name):
+        raise load(replace(config, tables={kind: {name: entry}})).errors[0]
+    from desk.query import suggest
+
+    word = kind.removesuffix("s")
+    raise NotFound(f'there is no {word} "{name}"{suggest(name, tuple(found.items))}; deskhand {word} list shows them')
 
 
 def problems(config: DeskConfig) -> list[ConfigError]:
