@@ -33,8 +33,8 @@ TOGETHER = 200
 async def pump(engine: Engine, station: Station) -> None:
     """Keep one account read, for ever; raises ChannelError when the other side fails."""
     channel = station.channel
-    how = Intake(station.name, station.kind, engine.config, engine.signer, _own(engine))
     while True:
+        how = Intake(station.name, station.kind, engine.config, engine.signer, _own(engine))
         trouble = await _read(engine, station, how)
         await engine.report(f"pump:{station.name}", trouble or "ok")
         if isinstance(channel, Stream):

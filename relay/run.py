@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from functools import partial
 
 from desk.channel import Poller
+from desk.config import published
 from desk.errors import DeskError
 from desk.store import RELAY
 from relay.engine import Engine
 from relay.log import log
 from relay.outbox import outbox
 from relay.pump import pump
+from relay.rules import begin, rules
 from relay.ticks import ticks
 
 STOP_S = 15.0
+SETTINGS_S = 1.0
 
 
 async def run(engine: Engine) -> None:
@@ -25,14 +29,18 @@ async def run(engine: Engine) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("relay started", extra={"holder": engine.holder, "accounts": [s.name for s in engine.stations]})
+    # Before anything comes in: what comes after this is news to the rules and the hooks.
+    await engine.call(begin, engine)
     for station in engine.stations:
         await engine.call(engine.store.save_account, engine.describe(station, "starting"))
     parts = [asyncio.create_task(_presence(engine), name="presence")]
+    parts.append(asyncio.create_task(_settings(engine), name="settings"))
     for station in engine.stations:
         if isinstance(station.channel, Poller):
             parts.append(asyncio.create_task(engine.supervise(f"pump:{station.name}", partial(pump, engine, station))))
     parts.append(asyncio.create_task(engine.supervise("outbox", partial(outbox, engine)), name="outbox"))
     parts.append(asyncio.create_task(engine.supervise("clock", partial(ticks, engine)), name="clock"))
+    parts.append(asyncio.create_task(engine.supervise("rules", partial(rules, engine)), name="rules"))
     await stop.wait()
     await _end(engine, parts)
 
@@ -50,6 +58,22 @@ async def _end(engine: Engine, parts: list[asyncio.Task[None]]) -> None:
     except DeskError as error:
         log.warning("presence not taken back", extra={"error": str(error)})
     log.info("relay stopped")
+
+
+async def _settings(engine: Engine) -> None:
+    """Go by what is published while we run."""
+    known = await engine.call(engine.store.setting, "config_version")
+    while True:
+        await asyncio.sleep(SETTINGS_S)
+        try:
+            version = await engine.call(engine.store.setting, "config_version")
+            if version is not None and version != known:
+                text = await engine.call(engine.store.setting, "config")
+                engine.config = published(json.loads(text or "{}"), int(version))
+                known = version
+                log.info("configuration taken up", extra={"version": int(version)})
+        except DeskError as error:
+            log.warning("configuration not taken up", extra={"error": str(error)})
 
 
 async def _presence(engine: Engine) -> None:
