@@ -1,0 +1,368 @@
+"""The team's rules at work: they read the log behind everybody else and act on what it tells.
+
+What rules do to a ticket and how far they have read are committed together, so that each
+event is acted on once, whatever breaks off in the middle. Nothing here runs inside
+anybody else's change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+from desk.automatic import Automatic
+from desk.conditions import case
+from desk.errors import DeskError, StoreError
+from desk.lines import title
+from desk.model import MINUTE, Millis, Ticket
+from desk.news import News, told
+from desk.perform import Desk, Who, new_batch_id, perform_in
+from desk.permissions import RULES
+from desk.query import All, Between
+from desk.rules import DEEPEST, Rule, load, too_deep
+from desk.store import Batch, Tx
+from relay.engine import Engine
+from relay.log import log
+
+CURSOR = "rules:"
+"""The name under which it is kept how far the rules have read; no account can have it."""
+
+TROUBLE = "rules_trouble"
+"""The setting that says what last went wrong with a rule, and when."""
+
+PAGE = 1_000
+CHUNK = 32
+"""Tickets in one transaction: a few milliseconds, so that nobody waits for the rules."""
+
+WAIT_S = 1.0
+KEEP_MS = 5_000
+"""How often it is kept how far the rules have read while there is nothing for them to do."""
+
+LOOK_MS = MINUTE
+"""How often idle tickets are looked for."""
+
+
+def begin(engine: Engine) -> None:
+    """What was there before anybody ran rules for this desk is no news to them."""
+
+    def body(tx: Tx) -> None:
+        if tx.cursor(CURSOR) is None:
+            tx.set_cursor(CURSOR, str(Place(engine.store.last_seq())))
+
+    if engine.store.cursor(CURSOR) is None:
+        engine.store.write(body)
+
+
+async def rules(engine: Engine) -> None:
+    """Act on what happens and on the time, for ever."""
+    await engine.call(begin, engine)
+    work = await engine.call(Work, engine)
+    while True:
+        more = await engine.call(work.step)
+        await engine.report("rules", "ok")
+        if not more:
+            # Not one of the engine's threads: they are for who has something to do.
+            await asyncio.to_thread(engine.store.wait, work.read, WAIT_S)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """How far the log has been read: to the line `seq`, and of the batch behind it `done` tickets."""
+
+    seq: int = 0
+    done: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.seq}+{self.done}" if self.done else str(self.seq)
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """The place that `str` wrote."""
+        seq, _, done = text.partition("+")
+        return cls(int(seq), int(done or 0))
+
+
+class Lost(DeskError):
+    """Somebody else acts on the same events."""
+
+
+@dataclass
+class Work:
+    """One relay's turn at the rules."""
+
+    engine: Engine
+    place: Place = field(default_factory=Place)
+    kept: str = ""
+    kept_at: Millis = 0
+    looked_at: Millis = 0
+    acted: int = 0
+    said: tuple[str, Millis] = ("", 0)
+
+    def __post_init__(self) -> None:
+        self.kept = self.engine.store.cursor(CURSOR) or "0"
+        self.place = Place.parse(self.kept)
+
+    @property
+    def read(self) -> int:
+        """The last line of the log that is done with."""
+        return self.place.seq
+
+    @cached_property
+    def _chains(self) -> dict[str, list[str]]:
+        return {}
+
+    def step(self) -> bool:
+        """Do what there is to do, up to a page of the log; whether there is more."""
+        self._chains.clear()
+        more = self._events()
+        for rule in self._enabled("at"):
+            more = self._by_clock(rule) or more
+        if self.engine.now() - self.looked_at >= LOOK_MS:
+            idle = [self._at_rest(rule) for rule in self._enabled("idle")]
+            more = any(idle) or more
+            if not any(idle):
+                self.looked_at = self.engine.now()
+        return more
+
+    def _enabled(self, occasion: str = "") -> list[Rule]:
+        found = load(self.engine.config).items.values()
+        return [rule for rule in found if rule.enabled and (not occasion or occasion in rule.on)]
+
+    # -- what happened ------------------------------------------------------------
+
+    def _events(self) -> bool:
+        page = self.engine.store.log(after=self.place.seq, limit=PAGE)
+        batches = told(page)
+        if len(page) == PAGE and len(batches) > 1:
+            # The last one goes on behind the page, perhaps.
+            batches.pop()
+        waiting: list[tuple[News, Place]] = []
+        for found in self._in_question(batches):
+            waiting.append(found)
+            if len(waiting) == CHUNK:
+                self._commit(waiting)
+                waiting = []
+        if waiting:
+            self._commit(waiting)
+        if batches:
+            self.place = Place(batches[-1][0])
+        self._keep()
+        return len(page) == PAGE
+
+    def _in_question(self, batches: Sequence[tuple[int, list[News]]]) -> Iterator[tuple[News, Place]]:
+        """The news on which some rule would act, each with the place behind it."""
+        rules, before = self._enabled(), self.place
+        at = self.engine.now()
+        for seq, news in batches:
+            start = before.done
+            for number, one in enumerate(news[start:], start + 1):
+                place = Place(seq) if number == len(news) else Place(before.seq, number)
+                if self._concerns(rules, one, at):
+                    yield one, place
+            before = Place(seq)
+
+    def _concerns(self, rules: Sequence[Rule], news: News, at: Millis) -> bool:
+        asked = [rule for rule in rules if rule.waits_for(news, self._chain(news))]
+        if not asked:
+            return False
+        store = self.engine.store
+        try:
+            ticket = store.ticket(news.ticket)
+            whole = case(
+                ticket, store.customer(ticket.requester), news.before(ticket), partial(store.thread, ticket.id),
+                messages=any(rule.condition.needs_messages for rule in asked),
+            )  # fmt: skip
+            return any(rule.condition.holds(whole, at) for rule in asked)
+        except StoreError:
+            raise
+        except Exception:
+            # Whoever acts on it meets the same, alone, and says so.
+            return True
+
+    def _chain(self, news: News) -> list[str]:
+        """The sources of the batches that led to this, where rules had a part in it."""
+        if not news.records[0].caused_by:
+            return [news.source]
+        if news.batch not in self._chains:
+            self._chains[news.batch] = self.engine.store.causes(news.batch)
+        return self._chains[news.batch]
+
+    def _commit(self, waiting: Sequence[tuple[News, Place]]) -> None:
+        """Act on these, and keep the place behind the last, in one transaction."""
+        try:
+            self._write(waiting)
+        except (StoreError, Lost):
+            raise
+        except Exception as error:
+            if len(waiting) > 1:
+                for one in waiting:
+                    self._commit([one])
+                return
+            news, place = waiting[0]
+            self._trouble("", news.ticket, f"{type(error).__name__}: {error}")
+            self._store_place(place)
+
+    def _write(self, waiting: Sequence[tuple[News, Place]]) -> None:
+        place = waiting[-1][1]
+        rules, at = self._enabled(), self.engine.now()
+
+        def body(tx: Tx) -> list[Done]:
+            done: list[Done] = []
+            self._demand_turn(tx)
+            for news, _ in waiting:
+                done += self._on(tx, news, rules, at)
+            tx.set_cursor(CURSOR, str(place))
+            return done
+
+        done = self.engine.store.write(body)
+        self.place, self.kept, self.kept_at = place, str(place), at
+        self._tell(done)
+
+    def _demand_turn(self, tx: Tx) -> None:
+        if (tx.cursor(CURSOR) or "0") != self.kept:
+            raise Lost("another relay runs the rules")
+
+    def _on(self, tx: Tx, news: News, rules: Sequence[Rule], at: Millis) -> Iterator[Done]:
+        chain = self._chain(news)
+        ticket = tx.tickets((news.ticket,)).get(news.ticket)
+        before = news.before(ticket) if ticket else None
+        for rule in rules:
+            if not rule.waits_for(news, chain):
+                continue
+            ticket = tx.tickets((news.ticket,)).get(news.ticket)
+            if ticket is None or not _holds(tx, rule, ticket, before, at):
+                continue
+            if too_deep(chain):
+                yield Done(
+                    rule.name, ticket.id, trouble=f"not acted: {DEEPEST} rules set each other off: {_shown(chain)}"
+                )
+                return
+            yield self._act(tx, rule, ticket, at, news.batch)
+            if rule.stop:
+                return
+
+    def _act(self, tx: Tx, rule: Rule, ticket: Ticket, at: Millis, cause: str | None) -> Done:
+        engine = self.engine
+        try:
+            person = tx.customer(ticket.requester)
+            calls = rule.calls(ticket, person, partial(tx.thread, ticket.id), engine.config, at)
+        except StoreError:
+            raise
+        except DeskError as error:
+            return Done(rule.name, ticket.id, trouble=str(error))
+        line = title(calls)
+        batch = Batch(new_batch_id(at, os.urandom(8)), at, RULES.name, None, "", line, rule.source, caused_by=cause)
+        desk = Desk(engine.store, engine.config, engine.signer)
+        review = Automatic(engine.config, at)
+        outcome = perform_in(tx, desk, calls, ticket.id, Who(RULES), batch, review=review)
+        trouble = "; ".join(outcome.skipped.values())
+        return Done(rule.name, ticket.id, line if outcome.changed else "", trouble, tuple(review.left_out))
+
+    # -- what the time brings -------------------------------------------------------
+
+    def _by_clock(self, rule: Rule) -> bool:
+        """Act at the last moment that is due, on every ticket that is asked for; whether more are left."""
+        store, now, name = self.engine.store, self.engine.now(), f"{CURSOR}at:{rule.name}"
+        assert rule.moments is not None
+        due = rule.moments.last(now, rule.time_zone)
+        kept = store.cursor(name)
+        if kept is None or due is None:
+            # A rule that is new here begins with the moments to come.
+            if kept is None:
+                store.write(lambda tx: tx.set_cursor(name, str(now)))
+            return False
+        place = Place.parse(kept)
+        if place.done == 0 and due <= place.seq:
+            return False
+        begun = place if place.done else Place(due, 1)
+        wanted = All((rule.condition.node(now), Between("id", begun.done, None)))
+        ids = store.ids(wanted, sort="oldest", limit=CHUNK)
+        after = Place(begun.seq, ids[-1] + 1) if len(ids) == CHUNK else Place(begun.seq)
+
+        def body(tx: Tx) -> list[Done]:
+            if tx.cursor(name) != kept:
+                raise Lost("another relay runs the rules")
+            tx.set_cursor(name, str(after))
+            return [
+                self._act(tx, rule, t, now, None) for t in tx.tickets(ids).values() if _holds(tx, rule, t, None, now)
+            ]
+
+        self._tell(store.write(body))
+        return bool(after.done)
+
+    def _at_rest(self, rule: Rule) -> bool:
+        """Act on tickets where nobody did anything for so long; whether more are left."""
+        store, now = self.engine.store, self.engine.now()
+        ids = store.resting(rule.name, rule.condition.node(now), now - rule.idle_for, CHUNK)
+        if not ids:
+            return False
+
+        def body(tx: Tx) -> list[Done]:
+            done = []
+            for ticket in tx.tickets(ids).values():
+                rests = ticket.idle_since < now - rule.idle_for and _holds(tx, rule, ticket, None, now)
+                if rests and tx.first_rest(rule.name, ticket.id, ticket.idle_since):
+                    done.append(self._act(tx, rule, ticket, now, None))
+            return done
+
+        self._tell(store.write(body))
+        return len(ids) == CHUNK
+
+    # -- keeping and telling ----------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Write down how far we are, now and then: what is read again asks the same and does nothing."""
+        if str(self.place) != self.kept and self.engine.now() - self.kept_at >= KEEP_MS:
+            self._store_place(self.place)
+
+    def _store_place(self, place: Place) -> None:
+        def body(tx: Tx) -> None:
+            self._demand_turn(tx)
+            tx.set_cursor(CURSOR, str(place))
+
+        self.engine.store.write(body)
+        self.place, self.kept, self.kept_at = place, str(place), self.engine.now()
+
+    def _tell(self, done: Sequence[Done]) -> None:
+        for one in done:
+            if one.line:
+                self.acted += 1
+                log.info("rule acted", extra={"rule": one.rule, "ticket": one.ticket, "line": one.line})
+            for words in one.left_out:
+                log.info("rule sent nothing", extra={"rule": one.rule, "ticket": one.ticket, "why": words})
+            if one.trouble:
+                self._trouble(one.rule, one.ticket, one.trouble)
+
+    def _trouble(self, rule: str, ticket: int, words: str) -> None:
+        from json import dumps
+
+        log.warning("rule could not act", extra={"rule": rule, "ticket": ticket, "why": words})
+        now = self.engine.now()
+        if self.said[0] != words or now - self.said[1] > MINUTE:
+            self.said = words, now
+            told = {"at": now, "rule": rule, "ticket": ticket, "why": words}
+            self.engine.store.set_setting(TROUBLE, dumps(told, ensure_ascii=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a rule did to a ticket, in a line; or why it could not."""
+
+    rule: str
+    ticket: int
+    line: str = ""
+    trouble: str = ""
+    left_out: tuple[str, ...] = ()
+
+
+def _holds(tx: Tx, rule: Rule, ticket: Ticket, before: Ticket | None, at: Millis) -> bool:
+    thread = partial(tx.thread, ticket.id)
+    asked = case(ticket, tx.customer(ticket.requester), before, thread, messages=rule.condition.needs_messages)
+    return rule.condition.holds(asked, at)
+
+
+def _shown(chain: Sequence[str]) -> str:
+    return " → ".join(source or "an agent" for source in reversed(chain))
