@@ -92,7 +92,7 @@ def choose(
     if not candidates:
         whom = f"of the team {team}" if team else "here"
         raise Invalid(
-            f"nobody {whom} can take #{ticket.id} now: {'; '.join(reasons) or 'there is no agent'}; "
+            f"nobody {whom} can take #{ticket.id} now: {'; '.join(sorted(reasons)) or 'there is no agent'}; "
             "deskhand agent set changes --capacity, --hours and --away"
         )
     free = {agent.name: agent for agent, _ in candidates}

@@ -142,8 +142,22 @@ def _word(text: str) -> tuple[str, str]:
 
 def _arguments(action: Action, rest: str) -> dict[str, str | bool]:
     """What is written after the verb, by argument, not yet read."""
-    options = {a.name: a for a in action.arguments if a.option}
     args: dict[str, str | bool] = {}
+    rest = _options(action, rest, args)
+    for argument in (a for a in action.arguments if not a.option):
+        value, rest = _value(argument, rest)
+        if value is not None:
+            args[argument.name] = value
+    # Behind single words, as on the command line; what takes the rest of the line takes it all.
+    rest = _options(action, rest, args)
+    if rest.strip():
+        raise Invalid(f'{action.name} does not take "{rest.strip()}"; it is written: {action.usage}')
+    return args
+
+
+def _options(action: Action, rest: str, args: dict[str, str | bool]) -> str:
+    """Read the options that stand here into `args`; what is left of the line."""
+    options = {a.name: a for a in action.arguments if a.option}
     while found := re.match(r"\s*--([a-z-]*)(?=[\s=]|$)=?", rest):
         rest = rest[found.end() :]
         name = found[1]
@@ -157,13 +171,7 @@ def _arguments(action: Action, rest: str) -> dict[str, str | bool]:
             args[name] = True
             continue
         args[name], rest = _word(rest)
-    for argument in (a for a in action.arguments if not a.option):
-        value, rest = _value(argument, rest)
-        if value is not None:
-            args[argument.name] = value
-    if rest.strip():
-        raise Invalid(f'{action.name} does not take "{rest.strip()}"; it is written: {action.usage}')
-    return args
+    return rest
 
 
 def _value(argument: Argument, rest: str) -> tuple[str | None, str]:

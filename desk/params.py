@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
+from desk.assign import WAYS
 from desk.errors import Invalid
 from desk.model import Attachment, Identity, Message, Millis, Priority, Status, Ticket
 from desk.query import suggest
@@ -266,6 +267,7 @@ Tags = Annotated[tuple[str, ...], _Tags("tags", many=True)]
 StatusName = Annotated[Status, _Status("status", choices=tuple(s.value for s in Status))]
 PriorityName = Annotated[Priority, _Priority("priority", choices=tuple(str(p) for p in Priority))]
 LinkKind = Annotated[str, _Choice("kind", choices=tuple(LINKS))]
+Way = Annotated[str, _Choice("way", choices=WAYS)]
 Word = Annotated[str | None, Param("word")]
 When = Annotated[Millis | None, _When("when", many=True)]
 Address = Annotated[Identity, _Address("address", rest=True)]

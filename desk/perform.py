@@ -285,6 +285,9 @@ class _Resolver:
             thread=lambda ticket: [*tx.thread(ticket.id), *(m for m in posted if m.ticket == ticket.id)],
             customer=tx.customer,
             customer_for=lambda identity: tx.customer_for(identity, self.at),
+            agents=tx.agents,
+            workload=lambda: tx.workload(self.at),
+            previous=tx.previous,
         )
 
     def agent(self, name: str) -> str:
@@ -377,7 +380,8 @@ def undo(
 
     def body(tx: Tx) -> Outcome:
         errors.clear()
-        records = tx.records(target)
+        # Whose turn it was to get a ticket is past: taken back, it would favour them.
+        records = [r for r in tx.records(target) if (r.entity, r.data.get("field")) != ("agent", "turn")]
         if not records:
             raise NotFound(f"there is no batch {target}; deskhand log shows them")
         first = records[0]

@@ -126,6 +126,12 @@ class Tx(Protocol):
     def agents(self) -> dict[str, Agent]:
         """All agents by name."""
 
+    def workload(self, at: Millis) -> Mapping[str, int]:
+        """How many tickets keep each agent busy: live, awake, and not waiting for their requester."""
+
+    def previous(self, ticket: Ticket) -> list[str]:
+        """Who had this ticket, and then who had the customer's others, the latest first."""
+
     def teams(self) -> dict[str, Team]:
         """All teams by name."""
 

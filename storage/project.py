@@ -12,11 +12,12 @@ from desk.model import Message, Millis, State
 from desk.store import Batch, Held
 from desk.text import words
 from storage import rows
+from storage.dealing import Dealing
 from storage.search import SHIFT
 from storage.taking import Taking
 
 
-class Transaction(Taking):
+class Transaction(Taking, Dealing):
     """A `desk.store.Tx` on SQLite: what it is told to append, it writes into the rows and the log."""
 
     def append(self, batch: Batch, events: Sequence[ev.Event]) -> int:
@@ -50,6 +51,8 @@ class Transaction(Taking):
                 self.conn.execute(f"UPDATE customer SET {event.field} = ? WHERE id = ?", (event.added, event.about))
                 self._index_customer(self.customer(int(event.about)))
                 self._people.clear()
+            case ev.Changed(entity="agent", field="turn"):
+                self.conn.execute("UPDATE agent SET turn = ? WHERE name = ?", (event.added, event.about))
             case ev.Posted():
                 self._post(event, at)
             case ev.Reread(message, line):

@@ -27,7 +27,8 @@ from desk.query import suggest
 class Context:
     """What an action may know besides the ticket: when, who, how the desk is set up.
 
-    `thread` and `requester` are loaded only when asked for; `new_id` gives the number
+    What is a function is loaded only when asked for: `workload` is how many tickets keep each
+    agent busy, `previous` who had a ticket, or the customer's others, before. `new_id` gives the number
     of a new "ticket", "message" or "delivery"; `sign` the token that proves a reply
     belongs to a ticket.
     """
@@ -41,6 +42,9 @@ class Context:
     thread: Callable[[Ticket], Sequence[Message]]
     customer: Callable[[int], Customer]
     customer_for: Callable[[Any], Customer]
+    agents: Callable[[], Mapping[str, Agent]]
+    workload: Callable[[], Mapping[str, int]]
+    previous: Callable[[Ticket], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)

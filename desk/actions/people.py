@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from desk.actions import Context, action
-from desk.errors import Conflict
-from desk.events import Event, change
+from desk.assign import choose
+from desk.errors import Conflict, Invalid
+from desk.events import Changed, Event, change
 from desk.model import Status, Ticket
-from desk.params import Address, Addresses, AgentRef, Flag, TeamRef
+from desk.params import Address, Addresses, AgentRef, Flag, TeamRef, Way
 
 
 @action(keys="a")
@@ -33,6 +34,30 @@ def unassign(ticket: Ticket, *, ctx: Context) -> list[Event]:
 def team(ticket: Ticket, to: TeamRef, *, ctx: Context) -> list[Event]:
     """Give the ticket to a team."""
     return [*change(ticket, team=to)]
+
+
+@action()
+def distribute(
+    ticket: Ticket, team: TeamRef = None, *, by: Way = "round-robin", keep: Flag = False, ctx: Context
+) -> list[Event]:
+    """Give the ticket to an agent of a team who can take it (default: of its own, else of all).
+
+    Agents who are away, out of their hours or at their capacity are passed over. --by says
+    who of the others: round-robin (in turn), least-loaded, or skill (who knows most about its
+    tags, channel or account). With --keep whoever had it, or the customer's last one, comes
+    first.
+    """
+    if not ticket.status.live:
+        raise Invalid(f"#{ticket.id} is {ticket.status}; there is nothing left to give")
+    agents = ctx.agents()
+    chosen = choose(
+        ticket, agents.values(), team=team or ticket.team, way=by, at=ctx.at, config=ctx.config, workload=ctx.workload(),
+        first=lambda: ctx.previous(ticket) if keep else (),
+    )  # fmt: skip
+    if chosen.name == ticket.assignee:
+        return []
+    turn = Changed(chosen.name, "turn", chosen.turn, 1 + max(agent.turn for agent in agents.values()), "agent")
+    return [*change(ticket, assignee=chosen.name, **_looked_at(ticket, True)), turn]
 
 
 def _looked_at(ticket: Ticket, given: bool) -> dict[str, Status]:

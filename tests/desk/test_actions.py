@@ -33,6 +33,7 @@ from tests.desks import ADDRESS, NOW, Room
         ("", "take", {"assignee": "kim", "status": Status.OPEN}),
         ("assign sam", "take --steal", {"assignee": "kim"}),
         ("take", "unassign", {"assignee": None, "status": Status.OPEN}),
+        ("", "distribute", {"assignee": "kim", "status": Status.OPEN}),
         ("", "team network", {"team": "network", "status": Status.NEW}),
         ("team network", "team none", {"team": None}),
         ("", "status on-hold", {"status": Status.ON_HOLD}),

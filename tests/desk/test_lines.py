@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from desk import lines
 from desk.actions import Argument, find, load
+from desk.assign import WAYS
 from desk.errors import DeskError, Invalid, NotFound
 from desk.lines import Call, parse, script
 from desk.model import Priority, Status
@@ -45,6 +46,7 @@ def _plain(argument: Argument) -> st.SearchStrategy[Any]:
         "status": st.sampled_from([s.value for s in Status]),
         "priority": st.sampled_from([str(p) for p in Priority]),
         "kind": st.sampled_from(sorted(LINKS)),
+        "way": st.sampled_from(WAYS),
         "word": _FOLDED,
         "when": st.sampled_from(["2h", "reply", "tomorrow 9:00", "2026-01-31", "fri 8:15", "2026-01-31 09:00"]),
         "address": _ADDRESS,
@@ -265,3 +267,10 @@ def test_a_listing_has_one_line_each_and_quotes_may_run_over_several() -> None:
     assert lines.listing(text)[1].args["body"] == "Hello,\n\nit's done; really.\nsolve"
     assert lines.listing("note it's; fine\nsolve")[0].args["body"] == "it's; fine"
     assert lines.listing(" \n\n") == []
+
+
+def test_options_may_stand_behind_a_single_word_but_not_behind_a_text() -> None:
+    (first,), (second,) = script("distribute network --by skill --keep"), script("distribute --by skill --keep network")
+    assert first == second
+    (called,) = script("note it says --keep")
+    assert called.args == {"body": "it says --keep"}

@@ -1,0 +1,64 @@
+"""What distributing tickets asks of a transaction: who has how many, and who had this one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from desk.config import DeskConfig
+from desk.model import Millis, Status, Ticket
+from desk.query import VISIBLE, All, Not, Snoozed
+from storage.blobs import Blobs
+from storage.pending import Pending
+from storage.search import compile_query
+
+_LOOKED_AT = 20
+
+
+class Dealing(Pending):
+    """Loads as this transaction sees them, tickets that it gave away itself among them."""
+
+    def __init__(self, conn: sqlite3.Connection, blobs: Callable[[], Blobs], config: DeskConfig) -> None:
+        super().__init__(conn, blobs, config)
+        self._loads: dict[str, int] | None = None
+        self._holders: dict[int, str | None] = {}
+
+    def workload(self, at: Millis) -> Mapping[str, int]:
+        if self._loads is None:
+            awake = compile_query(All((VISIBLE, Not(Snoozed(at)))))
+            query = (
+                f"SELECT assignee, count(*) FROM ticket WHERE {awake.where} AND live = 1 "
+                "AND assignee IS NOT NULL AND status <> 'pending' GROUP BY assignee"
+            )
+            self._loads = dict(self.conn.execute(query, awake.params).fetchall())
+        # Counted once; from then on only what this transaction has in its hands can differ.
+        for number, ticket in self._now.items():
+            if number not in self._holders:
+                before = self._before.get(number)
+                self._holders[number] = _holder(before, at) if before else None
+            was, now = self._holders[number], _holder(ticket, at)
+            if was != now:
+                self._holders[number] = now
+                for name, step in ((was, -1), (now, 1)):
+                    if name is not None:
+                        self._loads[name] = self._loads.get(name, 0) + step
+        return self._loads
+
+    def previous(self, ticket: Ticket) -> list[str]:
+        query = (
+            "SELECT json_extract(payload, '$.added'), json_extract(payload, '$.removed') FROM event WHERE entity = 'ticket' "
+            "AND about = ? AND kind = 'Changed' AND json_extract(payload, '$.field') = 'assignee' ORDER BY seq DESC"
+        )
+        found = [ticket.assignee, *(name for row in self.conn.execute(query, (str(ticket.id),)) for name in row)]
+        found += [t.assignee for t in reversed(self._now.values()) if t.requester == ticket.requester]
+        others = (
+            f"SELECT assignee FROM ticket WHERE requester = ? AND id <> ? ORDER BY updated_at DESC LIMIT {_LOOKED_AT}"
+        )
+        found += [name for (name,) in self.conn.execute(others, (ticket.requester, ticket.id))]
+        return list(dict.fromkeys(name for name in found if name))
+
+
+def _holder(ticket: Ticket, at: Millis) -> str | None:
+    """Whom the ticket keeps busy."""
+    busy = ticket.status.live and ticket.status is not Status.PENDING and ticket.visible and not ticket.snoozed(at)
+    return ticket.assignee if busy else None
