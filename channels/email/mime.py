@@ -19,6 +19,7 @@ PARTS = 1_000
 DEPTH = 50
 BOUNDARY_BYTES = 200
 LOOKS = 1_000_000
+PIECES = 100_000  # of base64 that was glued together
 
 _GUESSED = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\nContent-", re.IGNORECASE)
 _GUESS_BYTES = 64 * 1024
@@ -238,7 +239,8 @@ def _from_base64(data: bytes, problems: list[str]) -> bytes:
 def _patched(data: bytes) -> bytes:
     """The bytes of base64 that was cut or glued together, padding wherever it stands."""
     out = bytearray()
-    for piece in data.translate(None, bytes(set(range(256)) - set(_ALPHABET))).split(b"="):
-        whole = piece[:-1] if len(piece) % 4 == 1 else piece
+    for piece in data.translate(None, bytes(set(range(256)) - set(_ALPHABET))).split(b"=", PIECES):
+        whole = piece.replace(b"=", b"")
+        whole = whole[:-1] if len(whole) % 4 == 1 else whole
         out += binascii.a2b_base64(whole + b"=" * (-len(whole) % 4))
     return bytes(out)

@@ -6,15 +6,18 @@ import binascii
 import re
 
 FILES = 100
+LINES = 500_000  # beyond: they would be short ones, made to cost time
 
 _BEGIN = re.compile(r"begin [0-7]{3,4} (\S.{0,250})")
 
 
 def whole(data: bytes, problems: list[str]) -> bytes:
     """The bytes of a part that says it is uuencoded."""
-    lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
-    first = next((number for number, line in enumerate(lines) if line.startswith("begin ")), -1)
-    found = _decode(lines, first + 1)
+    found = None
+    if data.count(b"\n") < LINES:
+        lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
+        first = next((number for number, line in enumerate(lines) if line.startswith("begin ")), -1)
+        found = _decode(lines, first + 1)
     if found is None:
         problems.append("A uuencoded part is damaged; it was left as it is.")
         return data

@@ -122,6 +122,8 @@ BOMBS = {
     "text": b"\n" + b"> a\n" * 1_000_000,
     "flowed": b"Content-Type: text/plain; format=flowed\n\n" + b"a \n" * 500_000,
     "uuencode": b"\n" + b"begin 644 a\n" * 100_000 + b"\nend\n",
+    "short uuencode": b"Content-Transfer-Encoding: uuencode\n\n" + b"A\n" * 8_000_000,
+    "glued base64": b"Content-Transfer-Encoding: base64\n\n" + b"A=" * 8_000_000,
     "charset": b"Content-Type: text/plain; charset=gb18030\n\n" + b"\x81" * 2_000_000,
     "paragraphs": b"Content-Type: text/html\n\n" + b"<p>" * 600_000,
     "blocks": b"Content-Type: text/html\n\n" + b"<div>" * 400_000 + b"x",
