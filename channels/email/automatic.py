@@ -100,12 +100,13 @@ def _carries_report(root: Part) -> bool:
 
 
 def _null_path(headers: Headers) -> bool:
-    """True for the null return path, which says that nobody may answer."""
-    return any(value.strip() in (b"<>", b"<MAILER-DAEMON>") for value in headers.fields.get("return-path", ()))
+    """True for the null return path, which says that nobody may answer, also where a server put its own name."""
+    paths = (value.strip().lower() for value in headers.fields.get("return-path", ()))
+    return any(path == b"<>" or path.startswith((b"<mailer-daemon@", b"<mailer-daemon>")) for path in paths)
 
 
 def _is_away(subject: str) -> bool:
-    return words.AWAY.match(subject) is not None
+    return words.AWAY.match(subject) is not None and words.REPLY.match(subject) is None
 
 
 def _is_answer(headers: Headers, subject: str) -> bool:

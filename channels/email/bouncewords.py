@@ -68,11 +68,14 @@ REASON = re.compile(
 """Why it did not arrive, as servers put it."""
 
 AWAY = re.compile(
-    r"\W*(?:auto(?:matic|mated|matisk|matisch|mática|matica|matique)?[- ]?(?:reply|response|answer|svar|antwort|antwoord|respond(?:er)?)|out[- ]of[- ](?:the )?office(?: auto-?reply)?"
+    r"\W*(?:auto(?:matic|mated|matisk|matisch|mática|matica|matique)?[- ]?(?:reply|response|answer|svar|antwort|antwoord|respond(?:er)?)|(?:(?:i am |i'm |currently )*out[- ]of[- ](?:the )?office|ooo)(?: (?:auto-?)?(?:reply|response|message|notification))?"
     r"|auto(?:matische)? ?(?:antwort|antwoord|eingangsbestätigung)|(?:ich bin )?abwesen(?:heit(?:s(?:notiz|nachricht|meldung|assistent))?|d)\b|réponse automatique|absence du bureau|message d'absence|respuesta automática|fuera de (?:la )?oficina"
     r"|risposta automatica|fuori (?:sede|ufficio)|resposta automática|ausência temporária|afwezig(?:heid)?|automatisch antwoord|automatiskt svar|automatisk svar|frånvaro|fravær|ikke til stede|automaattinen vastaus|poissaolo"
     r"|odpowiedź automatyczna|automatyczna odpowiedź|poza biurem|automatická odpověď|mimo kancelář|automatikus válasz|házon kívül|otomatik yanıt|ofis dışında|răspuns automat|αυτόματη απάντηση"
-    r"|автоответ(?:чик)?|автоматический ответ|автоматична відповідь|вне офиса|自动(?:回复|答复)|自動(?:応答|返信|回覆|回復)|不在通知|자동 ?(?:회신|응답)|부재중|ตอบกลับอัตโนมัติ|trả lời tự động|vacation (?:reply|response|message|notice|autoreply)|on vacation)\s*(?:[:：\]\-–(]|$)",
+    r"|автоответ(?:чик)?|автоматический ответ|автоматична відповідь|вне офиса|自动(?:回复|答复)|自動(?:応答|返信|回覆|回復)|不在通知|자동 ?(?:회신|응답)|부재중|ตอบกลับอัตโนมัติ|trả lời tự động|vacation (?:reply|response|message|notice|autoreply)|on vacation"
+    r"|automātiskā atbilde|automatinis atsakymas|automaatvastus|automatski odgovor|samodejni odgovor|automatická odpoveď|автоматичен отговор|resposta automàtica|balasan otomatis"
+    r"|(?:מענה|תשובה) אוטומטית?|(?:ال)?رد (?:ال)?تلقائي|.{1,80} (?:is (?:currently )?out of (?:the )?office|ist (?:nicht im büro|außer haus)|est absente? du bureau|está fuera de la oficina|è fuori ufficio))"
+    r"\s*(?:[:：\]\-–(.!]|$|(?:until|till|from|re|bis|vom)\b)",
 )
 """How the subjects of answers begin that a program gives for somebody."""
 
