@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 from msgspec.structs import replace
 
@@ -49,6 +50,7 @@ class Station:
 class Engine:
     """The relay's surroundings. `now` tells the time (Unix milliseconds), `holder` is this process's name on leases.
 
+    `folder` is where its config.toml lies, `shown` gives a ticket as `show --json` does.
     `lease_ms` is how long a lost relay keeps its jobs, and what it was sending, from others.
     """
 
@@ -60,6 +62,8 @@ class Engine:
     now: Callable[[], Millis]
     workers: Workers
     lease_ms: Millis = 30_000
+    folder: Path | None = None
+    shown: Callable[[int], dict[str, Any]] = lambda number: {"id": number}
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
     health: dict[str, str] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)

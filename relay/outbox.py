@@ -21,6 +21,7 @@ from desk.store import Outbound
 from desk.templates import expand
 from desk.text import storable
 from relay.engine import Engine, Station
+from relay.hooks import ask
 from relay.log import log
 from relay.retry import GIVE_UP_MS, LATER_S, SLOWEST_S, backoff
 
@@ -92,6 +93,7 @@ async def _deliver(engine: Engine, station: Station | None, one: Outbound) -> No
         try:
             if station is None:
                 raise Retry(f'no account "{one.delivery.account}" is configured where the relay runs')
+            await ask(engine, one)
             part = await asyncio.to_thread(_render, engine, station, one)
             result = await _attempt(station, part, one, phase)
         except _ClaimLost:

@@ -26,12 +26,11 @@ from desk.rules import DEEPEST, Rule, load, too_deep
 from desk.store import Batch, Tx
 from relay.engine import Engine
 from relay.log import log
+from relay.trouble import RULES as RULES_TROUBLE
+from relay.trouble import Trouble
 
 CURSOR = "rules:"
 """The name under which it is kept how far the rules have read; no account can have it."""
-
-TROUBLE = "rules_trouble"
-"""The setting that says what last went wrong with a rule, and when."""
 
 PAGE = 1_000
 CHUNK = 32
@@ -45,14 +44,14 @@ LOOK_MS = MINUTE
 """How often idle tickets are looked for."""
 
 
-def begin(engine: Engine) -> None:
-    """What was there before anybody ran rules for this desk is no news to them."""
+def begin(engine: Engine, name: str = CURSOR) -> None:
+    """What was there before anybody read the log under this name is no news to them."""
 
     def body(tx: Tx) -> None:
-        if tx.cursor(CURSOR) is None:
-            tx.set_cursor(CURSOR, str(Place(engine.store.last_seq())))
+        if tx.cursor(name) is None:
+            tx.set_cursor(name, str(Place(engine.store.last_seq())))
 
-    if engine.store.cursor(CURSOR) is None:
+    if engine.store.cursor(name) is None:
         engine.store.write(body)
 
 
@@ -99,9 +98,9 @@ class Work:
     kept_at: Millis = 0
     looked_at: Millis = 0
     acted: int = 0
-    said: tuple[str, Millis] = ("", 0)
 
     def __post_init__(self) -> None:
+        self.trouble = Trouble(self.engine.store, RULES_TROUBLE)
         self.kept = self.engine.store.cursor(CURSOR) or "0"
         self.place = Place.parse(self.kept)
 
@@ -202,7 +201,7 @@ class Work:
                     self._commit([one])
                 return
             news, place = waiting[0]
-            self._trouble("", news.ticket, f"{type(error).__name__}: {error}")
+            self._fail("", news.ticket, f"{type(error).__name__}: {error}")
             self._store_place(place)
 
     def _write(self, waiting: Sequence[tuple[News, Place]]) -> None:
@@ -334,17 +333,11 @@ class Work:
             for words in one.left_out:
                 log.info("rule sent nothing", extra={"rule": one.rule, "ticket": one.ticket, "why": words})
             if one.trouble:
-                self._trouble(one.rule, one.ticket, one.trouble)
+                self._fail(one.rule, one.ticket, one.trouble)
 
-    def _trouble(self, rule: str, ticket: int, words: str) -> None:
-        from json import dumps
-
+    def _fail(self, rule: str, ticket: int, words: str) -> None:
         log.warning("rule could not act", extra={"rule": rule, "ticket": ticket, "why": words})
-        now = self.engine.now()
-        if self.said[0] != words or now - self.said[1] > MINUTE:
-            self.said = words, now
-            told = {"at": now, "rule": rule, "ticket": ticket, "why": words}
-            self.engine.store.set_setting(TROUBLE, dumps(told, ensure_ascii=False))
+        self.trouble.note(self.engine.now(), rule, ticket, words)
 
 
 @dataclass(frozen=True, slots=True)

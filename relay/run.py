@@ -11,11 +11,11 @@ from desk.channel import Poller
 from desk.config import published
 from desk.errors import DeskError
 from desk.store import RELAY
+from relay import hooks, rules
 from relay.engine import Engine
 from relay.log import log
 from relay.outbox import outbox
 from relay.pump import pump
-from relay.rules import begin, rules
 from relay.ticks import ticks
 
 STOP_S = 15.0
@@ -30,7 +30,8 @@ async def run(engine: Engine) -> None:
         loop.add_signal_handler(number, stop.set)
     log.info("relay started", extra={"holder": engine.holder, "accounts": [s.name for s in engine.stations]})
     # Before anything comes in: what comes after this is news to the rules and the hooks.
-    await engine.call(begin, engine)
+    for name in (rules.CURSOR, hooks.CURSOR):
+        await engine.call(rules.begin, engine, name)
     for station in engine.stations:
         await engine.call(engine.store.save_account, engine.describe(station, "starting"))
     parts = [asyncio.create_task(_presence(engine), name="presence")]
@@ -40,7 +41,8 @@ async def run(engine: Engine) -> None:
             parts.append(asyncio.create_task(engine.supervise(f"pump:{station.name}", partial(pump, engine, station))))
     parts.append(asyncio.create_task(engine.supervise("outbox", partial(outbox, engine)), name="outbox"))
     parts.append(asyncio.create_task(engine.supervise("clock", partial(ticks, engine)), name="clock"))
-    parts.append(asyncio.create_task(engine.supervise("rules", partial(rules, engine)), name="rules"))
+    parts.append(asyncio.create_task(engine.supervise("rules", partial(rules.rules, engine)), name="rules"))
+    parts.append(asyncio.create_task(engine.supervise("hooks", partial(hooks.hooks, engine)), name="hooks"))
     await stop.wait()
     await _end(engine, parts)
 

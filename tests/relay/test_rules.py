@@ -9,7 +9,8 @@ import pytest
 
 from desk.model import DAY, HOUR, MINUTE, State, Status
 from desk.store import Batch
-from relay.rules import CURSOR, TROUBLE, Lost, Work
+from relay.rules import CURSOR, Lost, Work
+from relay.trouble import RULES as TROUBLE
 from tests.ruled import Ruled
 
 VIP = """
@@ -157,7 +158,7 @@ def test_a_chain_of_rules_ends_after_five_and_says_so(tmp_path: Path) -> None:
     assert here.settle() == 5
     assert here.store.ticket(1).tags == tuple(f"t{n}" for n in range(6))
     told = json.loads(here.store.setting(TROUBLE) or "")
-    assert told["rule"] == "r5"
+    assert told["name"] == "r5"
     assert "r0" in told["why"]
 
 
@@ -185,7 +186,7 @@ def test_a_rule_that_fails_keeps_no_other_from_acting(tmp_path: Path) -> None:
     assert here.settle() == 1
     assert here.store.ticket(1).tags == ("b",)
     told = json.loads(here.store.setting(TROUBLE) or "")
-    assert (told["rule"], told["ticket"]) == ("a", 1)
+    assert (told["name"], told["ticket"]) == ("a", 1)
     assert "nowhere" in told["why"]
 
 
