@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import click
 
 from cli import output
+from cli.rules import runs, told
 from cli.wiring import Session, now, session, station
+from desk import rules
 from desk.channel import ChannelError
 from desk.errors import DeskError
 from desk.store import relay_runs
+from desk.tables import problems
 
 _PATIENCE_S = 30
 
@@ -127,6 +130,12 @@ def _store(here: Session) -> Iterator[Finding]:
     for account in store.accounts().values():
         if account.health.startswith(("paused", "retrying")):
             yield Finding("account", False, f"{account.name} {account.health}")
+    for problem in problems(store.config):
+        yield Finding("config", False, str(problem))
+    if rules.load(store.config).items and relay_runs(store, at) and not runs(store, at):
+        yield Finding("rules", False, "no relay runs them; start the relay again, in the newest version")
+    for part, words in told(store, at):
+        yield Finding(part, False, f"{words}; try them with: deskhand rules test")
     if numbers.unknown:
         yield Finding(
             "outbox", False, f"{numbers.unknown} messages may or may not have gone out; look with: deskhand outbox"

@@ -40,6 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reparse": ("cli.rereading", "read kept mail again, after an upgrade"),
     "parse": ("cli.moving", "show how deskhand reads mail files"),
     "backup": ("cli.moving", "copy the store while others go on working"),
+    "rules": ("cli.rules", "the team's rules and hooks: list, check, test, replay"),
     "relay": ("cli.running", "fetch and send until stopped"),
     "health": ("cli.running", "how the relay, the accounts and the outbox fare"),
     "outbox": ("cli.running", "what is on its way out, and what failed"),

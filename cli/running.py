@@ -6,10 +6,11 @@ import asyncio
 import os
 import signal
 import threading
+from functools import partial
 
 import click
 
-from cli import output
+from cli import output, rules
 from cli.wiring import Session, now, session
 from desk.errors import ConfigError, DeskError
 from desk.model import State
@@ -48,6 +49,8 @@ def relay_command(log_to: str | None, level: str | None, child: bool) -> None:
         now,
         Workers(settings.workers),
         settings.lease_s * 1_000,
+        folder=here.config_path.absolute().parent if here.config_path else None,
+        shown=partial(rules.shown, here),
     )
     if child:
         threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -79,6 +82,7 @@ def health_command(as_json: bool) -> int | None:
     accounts = list(store.accounts().values())
     trouble = [a.name for a in accounts if a.paused or a.health.startswith(("paused", "retrying"))]
     failed = store.outbox((State.FAILED, State.BOUNCED))
+    of_rules = list(rules.told(store, at))
     well = running and not trouble and not numbers.unknown
     if as_json:
         output.json_line(
@@ -96,6 +100,7 @@ def health_command(as_json: bool) -> int | None:
                     }
                     for a in accounts
                 ],
+                "rules": [{"part": part, "text": words} for part, words in of_rules],
                 "queued": numbers.queued,
                 "unknown": numbers.unknown,
                 "failed": len(failed),
@@ -118,6 +123,8 @@ def health_command(as_json: bool) -> int | None:
         click.echo(
             f"account  {account.name} ({account.channel}, {account.address}): {account.health or 'never read'}{age}"
         )
+    for part, words in of_rules:
+        click.echo(f"{part:<8} {words}")
     if not accounts:
         click.echo("account  none yet; add one with: deskhand init")
     click.echo(

@@ -11,11 +11,11 @@ itself, nor at the end of a chain of more than `DEEPEST` rules: so rules end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from desk.actions import find
 from desk.conditions import Condition
@@ -44,6 +44,9 @@ SOURCE = "rule:"
 Occasion = Literal[
     "created", "message-in", "message-out", "changed", "sla-warned", "sla-breached", "idle", "at"
 ]  # fmt: skip
+
+
+OCCASIONS: tuple[str, ...] = get_args(Occasion)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +130,18 @@ class Rule:
     def moments(self) -> Cron | None:
         """When the rule acts by the clock."""
         return parse_cron(self.at) if self.at else None
+
+    def names(self, one: Draft) -> Iterator[tuple[str, str]]:
+        """The agents and teams that a line names, each with its kind."""
+        for argument in find(one.verb).arguments:
+            text = one.args.get(argument.name)
+            if (
+                isinstance(text, str)
+                and argument.param.word in ("agent", "team")
+                and "{" not in text
+                and text != "none"
+            ):
+                yield argument.param.parse(text), argument.param.word
 
     @property
     def source(self) -> str:
