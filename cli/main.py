@@ -27,6 +27,7 @@ EXIT_CODES: dict[type[DeskError], int] = {
 VERBS: dict[str, tuple[str, str]] = {
     "ls": ("cli.reading", "list tickets that a query asks for"),
     "show": ("cli.reading", "show tickets with their conversation"),
+    "next": ("cli.next", "find the next ticket for you, and why"),
     "view": ("cli.views", "list saved views, for ls -v NAME"),
     "log": ("cli.reading", "show what happened, to a ticket or to the desk"),
     "follow": ("cli.reading", "print what happens as it happens"),
