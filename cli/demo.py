@@ -26,7 +26,11 @@ url = "sqlite:///{folder}/desk.db"
 
 [desk]
 name = "sample desk"
-reply_target_h = 4
+
+[policies.everybody]
+first_reply = {{ normal = "4h", urgent = "1h" }}
+next_reply = {{ normal = "4h", urgent = "1h" }}
+resolution = {{ normal = "3d", urgent = "1d" }}
 
 [channels.support]
 kind = "demo"

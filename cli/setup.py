@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shlex
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 import click
 
 from cli import output
-from cli.wiring import Session, now, session, station, user_config
+from cli.publishing import differs, publish
+from cli.wiring import Session, session, station, user_config
 from desk.acknowledge import check as check_template
 from desk.channel import ChannelError
-from desk.config import Config, DeskConfig, Source, parse, publishable
+from desk.config import Config, Source, parse
 from desk.errors import ConfigError, Conflict, Invalid, NotFound
 from desk.model import Role
 from desk.params import address as read_address
@@ -215,32 +215,19 @@ def apply() -> None:
     admin = demand(here.agent(), "config apply", Role.ADMIN)
     if wrong := problems(here.config.desk):
         raise ConfigError("\n".join(str(error) for error in wrong))
-    whole = publishable(here.config.desk)
-    before = store.setting("config")
-    old = json.loads(before) if before else publishable(DeskConfig())
-    changes = _changes(old, whole)
-    if before and not changes:
+    changes = differs(store, here.config.desk)
+    if not changes:
         click.echo("nothing has changed")
         return
-    number = int(store.setting("config_version") or 0) + 1
-    store.publish(json.dumps(whole), number, changes, here.batch(now(), admin.name, f"config apply {number}"))
-    click.echo(f"version {number}: " + (", ".join(_told(k, *pair) for k, pair in changes.items()) or "as the defaults"))
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs, by key or by KIND.NAME of a table, with the values before and after."""
-    before, after = (
-        {k: v for k, v in whole.items() if k != "tables"}
-        | {f"{kind}.{name}": v for kind, named in whole.get("tables", {}).items() for name, v in named.items()}
-        for whole in (old, new)
-    )
-    found = {k: (before.get(k), after.get(k)) for k in (*after, *before) if before.get(k) != after.get(k)}
-    if not found and [list(n) for n in old.get("tables", {}).values()] != [list(n) for n in new["tables"].values()]:
-        return {"order": (old["tables"], new["tables"])}
-    return found
+    progress = output.Progress("tickets", None)
+    number, moved = publish(here, store, changes, admin.name, progress.show)
+    told = ", ".join(_told(key, *pair) for key, pair in changes.items())
+    click.echo(f"version {number}: {told}" + (f"; {moved:,} tickets are due at another time" if moved else ""))
 
 
 def _told(key: str, before: Any, after: Any) -> str:
+    if key == "order":
+        return "tables stand in another order"
     if isinstance(before, dict) or isinstance(after, dict):
         return f"{key} {'is new' if before is None else 'is gone' if after is None else 'changed'}"
     return f"{key} {before!r} → {after!r}"

@@ -113,11 +113,29 @@ class Session:
 
     def desk_config(self, store: Store) -> DeskConfig:
         """How the desk works: what was published into a shared store, the file's where the store is the user's alone."""
-        text = store.setting("config") if store.shared else None
+        text = store.setting("config") if store.shared or self.config_path is None else None
         if text is None:
-            return self.config.desk
+            return self._own(store)
         team = published(json.loads(text), int(store.setting("config_version") or 0))
         return dataclasses.replace(team, tables=cover(team.tables, self.config.desk.tables))
+
+    def _own(self, store: Store) -> DeskConfig:
+        """The configuration of one who shares the store with nobody: it is published as it changes.
+
+        Other processes of theirs take it up so. A file that was named for one run is not for all of them.
+        """
+        own = self.config.desk
+        named = self.options.get("config") or os.environ.get("DESKHAND_CONFIG")
+        if store.shared or named or self.config_path is None:
+            return own
+        from cli import publishing
+
+        changes = publishing.differs(store, own)
+        agent = store.agent_of(os.getuid()) if changes else None
+        if agent is not None and agent.role is Role.ADMIN:
+            store.config = own
+            publishing.publish(self, store, changes, agent.name)
+        return dataclasses.replace(own, version=int(store.setting("config_version") or 0))
 
     def desk(self, *, create: bool = False) -> Desk:
         """The desk with its store, ready for changes."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from desk import tables
 from desk.errors import ConfigError
-from desk.model import DAY, HOUR, SECOND, Millis
+from desk.model import DAY, SECOND, Millis
 from desk.tables import Tables
 
 T = TypeVar("T")
@@ -35,7 +35,6 @@ class DeskConfig:
 
     name: str = "deskhand"
     undo_s: int = 10
-    reply_target_h: int = 24
     reopen_window_d: int = 0
     default_account: str = ""
     signature: str = ""
@@ -47,11 +46,6 @@ class DeskConfig:
     def undo(self) -> Millis:
         """How long a reply waits before it goes out."""
         return self.undo_s * SECOND
-
-    @property
-    def reply_target(self) -> Millis:
-        """How long a customer may wait for an answer."""
-        return self.reply_target_h * HOUR
 
     @property
     def reopen_window(self) -> Millis:

@@ -242,11 +242,9 @@ def change(ticket: Ticket, **fields: Any) -> list[Changed]:
                 events.append(Changed(ticket.id, name, removed, added))
         else:
             events.append(Changed(ticket.id, name, before, value))
-            # What follows from the status, where the time itself would be lost to whoever takes this back.
             if name == "status" and value.live and ticket.solved_at is not None:
+                # It follows from the status, but the time itself would be lost to whoever takes this back.
                 events.append(Changed(ticket.id, "solved_at", ticket.solved_at, None))
-            if name == "status" and not value.live and ticket.waiting_since is not None:
-                events.append(Changed(ticket.id, "waiting_since", ticket.waiting_since, None))
     return events
 
 
@@ -296,7 +294,7 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
     }
     if message.kind in (Kind.PUBLIC, Kind.CALL) and message.automatic not in BY_MACHINE:
         if message.direction is Direction.IN:
-            if ticket.waiting_since is None and ticket.status.live:
+            if ticket.waiting_since is None or _was_solved(ticket, ticket.waiting_since, message.at):
                 changes["waiting_since"] = message.at
         elif message.state in _REACHED:
             changes["waiting_since"] = None
@@ -304,6 +302,11 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
             if ticket.first_reply_at is None:
                 changes["first_reply_at"] = message.at
     return changes
+
+
+def _was_solved(ticket: Ticket, since: Millis, until: Millis) -> bool:
+    """Whether the ticket was solved in between: who writes again then waits from now on."""
+    return any(not stage.status.live and since <= stage.at <= until for stage in ticket.stages)
 
 
 #: A reply keeps its promise once it went out, at the time it was written. None: it had no way to go.
@@ -314,22 +317,16 @@ def recounted(ticket: Ticket, messages: Iterable[Message]) -> Ticket:
     """`ticket` with everything that follows from its messages counted anew, in time order.
 
     A reply that was taken back, failed or bounced answered nobody; what is not there is no news.
-    Who waited when the ticket was solved waits no longer.
     """
     fresh = replace(ticket, message_count=0, waiting_since=None, first_reply_at=None, replied_at=None)
     newest = 0
-    solved = [stage.at for stage in ticket.stages if not stage.status.live]
     for message in messages:
         if message.withdrawn:
             continue
-        if fresh.waiting_since is not None and any(fresh.waiting_since <= at <= message.at for at in solved):
-            fresh = replace(fresh, waiting_since=None)
         newest = max(newest, message.id)
         changes = _heard(fresh, message)
         changes.pop("updated_at", None)
         fresh = replace(fresh, **changes)
-    if fresh.waiting_since is not None and any(fresh.waiting_since <= at for at in solved):
-        fresh = replace(fresh, waiting_since=None)
     return replace(fresh, heard=min(fresh.heard, newest))
 
 
@@ -379,7 +376,7 @@ def invert(record: Record, not_before: Millis) -> Event | None:
 
 def guard(ticket: Ticket, event: Event) -> None:
     """Raise Conflict when `event` would take back something that is no longer so."""
-    if not isinstance(event, Changed) or event.field in ("solved_at", "waiting_since"):
+    if not isinstance(event, Changed) or event.field == "solved_at":
         return
     now = getattr(ticket, event.field)
     if event.field in SETS:

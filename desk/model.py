@@ -201,12 +201,24 @@ class Link(Struct, frozen=True):
     ticket: int
 
 
+class Stage(Struct, frozen=True):
+    """A status that a ticket came into, and when."""
+
+    at: Millis
+    status: Status
+
+
 class Ticket(Struct, frozen=True):
     """One matter of one customer, from the first message to its solution.
 
-    `waiting_since` is the time of the oldest customer message that nobody answered;
-    `heard` is the id of the newest message that is news (what "unread" compares with);
-    `version` grows by one with every change.
+    `waiting_since` is the time of the oldest customer message that nobody answered,
+    `first_reply_at` and `replied_at` those of the first and the newest reply that went out;
+    `stages` are the statuses it went through after its first; `idle_since` is when a person
+    last did anything on it. `due_at` and `due_kind` are the promise that is due first,
+    `paused` says that all of them stand still, `breached` that one was not kept; `alarms` are
+    the warnings that were given and `alarm_at` when the next one is. `heard` is the id of the
+    newest message that is news (what "unread" compares with); `version` grows by one with
+    every change.
     """
 
     id: int
@@ -231,10 +243,16 @@ class Ticket(Struct, frozen=True):
     snoozed_for_reply: bool = False
     waiting_since: Millis | None = None
     first_reply_at: Millis | None = None
+    replied_at: Millis | None = None
     solved_at: Millis | None = None
+    stages: tuple[Stage, ...] = ()
+    idle_since: Millis = 0
     due_at: Millis | None = None
     due_kind: str | None = None
     paused: bool = False
+    breached: bool = False
+    alarms: tuple[str, ...] = ()
+    alarm_at: Millis | None = None
     message_count: int = 0
     heard: int = 0
     version: int = 0

@@ -263,6 +263,8 @@ _STATES: dict[str, Callable[[Env], Node]] = {
     "watched": lambda env: Has("watchers", env.me or "\x00"),
     "snoozed": lambda env: All((LIVE, Snoozed(env.at))),
     "overdue": lambda env: All((Within("due_at", Range(None, env.at)), Is("paused", (False,)))),
+    "breached": lambda env: All((LIVE, Is("breached", (True,)))),
+    "paused": lambda env: All((LIVE, Is("paused", (True,)))),
     "waiting": lambda env: All((LIVE, Within("waiting_since", Range(None, None)))),
     "live": lambda env: LIVE,
     "new": lambda env: Is("status", ("new",)),

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MODULES: tuple[str, ...] = ("desk.canned", "desk.hooks", "desk.macros", "desk.rules", "desk.views")
+_MODULES: tuple[str, ...] = (
+    "desk.canned",
+    "desk.hooks",
+    "desk.hours",
+    "desk.macros",
+    "desk.sla",
+    "desk.rules",
+    "desk.views",
+)
 """Who knows what a kind of table means: each has a `load(config)` that gives a Checked."""
 
 KINDS = ("calendars", "policies", "rules", "views", "macros", "snippets", "hooks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -26,6 +27,9 @@ from relay.workers import Parse, Workers
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: On systems without a clock that runs on through suspend, one that stands still meanwhile.
+_UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 STEADY_S = 60.0
 """A part that ran this long before it failed begins its back-off anew."""
@@ -51,7 +55,7 @@ class Engine:
     """The relay's surroundings. `now` tells the time (Unix milliseconds), `holder` is this process's name on leases.
 
     `folder` is where its config.toml lies, `shown` gives a ticket as `show --json` does.
-    `lease_ms` is how long a lost relay keeps its jobs, and what it was sending, from others.
+    `uptime` counts the time that really passed, suspend included; `lease_ms` is how long a lost relay keeps its jobs, and what it was sending, from others.
     """
 
     store: Store
@@ -62,6 +66,7 @@ class Engine:
     now: Callable[[], Millis]
     workers: Workers
     lease_ms: Millis = 30_000
+    uptime: Callable[[], Millis] = lambda: time.clock_gettime_ns(_UPTIME) // 1_000_000
     folder: Path | None = None
     shown: Callable[[int], dict[str, Any]] = lambda number: {"id": number}
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))

@@ -48,6 +48,7 @@ class Engine:
         self._writer: sqlite3.Connection | None = None
         self._blobs: Blobs | None = None
         self._full = True
+        self._version: int | None = None
 
     # -- connections ----------------------------------------------------------
 
@@ -156,6 +157,7 @@ class Engine:
         try:
             from storage.project import Transaction
 
+            self._take_up(conn)
             tx = Transaction(conn, self._open_blobs, self.config)
             job.result = job.body(tx)
             tx.flush()
@@ -166,6 +168,19 @@ class Engine:
             conn.execute("ROLLBACK TO job")
             job.error = error
         conn.execute("RELEASE job")
+
+    def _take_up(self, conn: sqlite3.Connection) -> None:
+        """Go by the configuration that was published last, also if that was while we ran."""
+        row = conn.execute("SELECT value FROM setting WHERE name = 'config_version'").fetchone()
+        version = int(row[0]) if row else 0
+        if self._version not in (None, version) or self.config.version not in (0, version):
+            from json import loads
+
+            from desk.config import published
+
+            text = conn.execute("SELECT value FROM setting WHERE name = 'config'").fetchone()[0]
+            self.config = published(loads(text), version)
+        self._version = version
 
     def _execute(self, statement: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
         """One small statement as a transaction of its own."""

@@ -183,18 +183,14 @@ class Pending:
         """`ticket` with its clocks set, and what became of them in the log."""
         owed, header = self.promises(ticket), self._headers.get(ticket.id)
         quiet = self._silent.get(ticket.id)
+        settled = settle(ticket, owed, quiet_until=quiet)
         if header is not None and quiet is None:
-            # What stood before is looked at by today's policies; a policy that is new has changed the due time.
-            was = self.promises(before) if before is not None else ()
-            told = turns(ticket.id, was, owed)
-            if not told and ticket.id in self._unsettled:
-                told = [
-                    ev.Clock(ticket.id, p.clock, "move", p.due, p.policy)
-                    for p in owed
-                    if p.state != "kept" and (p.clock, p.due) != (ticket.due_kind, ticket.due_at)
-                ]
+            told = turns(ticket.id, self.promises(before) if before is not None else (), owed)
+            if not told and (settled.due_at, settled.due_kind) != (ticket.due_at, ticket.due_kind):
+                # The ticket is as it was; the policies are not.
+                told = [ev.Clock(ticket.id, p.clock, "move", p.due, p.policy) for p in owed if p.state != "kept"]
             self._log(header, told)
-        return settle(ticket, owed, quiet_until=quiet)
+        return settled
 
     def promises(self, ticket: Ticket) -> tuple[Promise, ...]:
         return promises(ticket, policy_of(ticket, self._config, lambda: self.customer(ticket.requester)))

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from desk import events as ev
 from desk.errors import Conflict
-from desk.model import Message, Millis, State
+from desk.model import BY_MACHINE, Message, Millis, State
+from desk.sla import rung
 from desk.store import Batch, Held
 from desk.text import words
 from storage import rows
@@ -21,20 +22,37 @@ class Transaction(Taking, Dealing):
     """A `desk.store.Tx` on SQLite: what it is told to append, it writes into the rows and the log."""
 
     def append(self, batch: Batch, events: Sequence[ev.Event]) -> int:
+        # Doing again what was taken back is no going back.
+        back = batch.undoes is not None and not self._was_undo(batch.undoes)
         for event in events:
-            self._project(event, batch.at)
-            entity, about, data = ev.payload(event)
-            self._records.append((batch.id, batch.at, entity, str(about), type(event).__name__, rows.dump(data)))
-        if events:
-            self._batches[batch.id] = batch
+            self._project(event, batch.at, back)
+            self._touch(event, batch)
+        self._log(batch, events)
         return self._seq() + len(self._records)
+
+    def _was_undo(self, batch: str) -> bool:
+        row = self.conn.execute("SELECT undoes FROM batch WHERE id = ?", (batch,)).fetchone()
+        return row is not None and row[0] is not None
+
+    def _touch(self, event: ev.Event, batch: Batch) -> None:
+        """Note on the ticket who is behind its change: clocks are logged under it, and only people end idleness."""
+        if getattr(event, "entity", "ticket") != "ticket" or event.about not in self._now:
+            return
+        number = int(event.about)
+        self._headers[number] = batch
+        if isinstance(event, ev.Posted) and event.silent:
+            self._silent[number] = batch.at
+        at = person_at(event, batch)
+        if at is not None:
+            ticket = self._now[number]
+            self._now[number] = replace(ticket, idle_since=max(at, ticket.idle_since))
 
     def _seq(self) -> int:
         if "seq" not in self._counters:
             self._counters["seq"] = self.conn.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0]
         return self._counters["seq"]
 
-    def _project(self, event: ev.Event, at: Millis) -> None:
+    def _project(self, event: ev.Event, at: Millis, back: bool) -> None:
         match event:
             case ev.Opened(ticket):
                 self._before[ticket.id] = None
@@ -42,7 +60,7 @@ class Transaction(Taking, Dealing):
                 self._words.append((ticket.id << SHIFT, words(ticket.subject)))
             case ev.Changed(entity="ticket"):
                 before = self._at_hand(int(event.about))
-                self._evolve(event, at)
+                self._evolve(event, at, back)
                 if event.field == "subject":
                     self._unindex(before.id << SHIFT, words(before.subject))
                     self._words.append((before.id << SHIFT, words(str(event.added))))
@@ -63,6 +81,8 @@ class Transaction(Taking, Dealing):
                 self._withdraw(self.message(message), False, not_before)
             case ev.Moved():
                 self._move(event)
+            case ev.Clock(what="warn" | "breach"):
+                self._now[event.about] = rung(self._at_hand(event.about), event)
             case ev.Delivered(about, message, delivery, state, detail):
                 self._flush_messages()
                 self.conn.execute(
@@ -70,12 +90,12 @@ class Transaction(Taking, Dealing):
                     (state.value, detail, delivery),
                 )
                 self._derive_state(message)
-                if state in (State.FAILED, State.BOUNCED, State.SENT):
+                if state not in (State.SENDING, State.DEFERRED):
                     self._recount[about] = False
 
-    def _evolve(self, event: ev.Event, at: Millis) -> None:
+    def _evolve(self, event: ev.Event, at: Millis, back: bool = False) -> None:
         number = int(event.about)
-        self._now[number] = ev.evolve(self._at_hand(number), event, at)
+        self._now[number] = ev.evolve(self._at_hand(number), event, at, back=back)
 
     def _post(self, event: ev.Posted, at: Millis) -> None:
         message = event.message
@@ -157,3 +177,18 @@ class Transaction(Taking, Dealing):
 def message_words(message: Message) -> str:
     """The search words of a message: subject, text and the names of its files."""
     return words(message.subject, message.text, *(a.name for a in message.attachments))
+
+
+def person_at(event: ev.Event, batch: Batch) -> Millis | None:
+    """When a person did what the event says; None for what rules, clocks, programs and servers do."""
+    if batch.source.startswith(BY_ITSELF) or isinstance(event, (ev.Clock, ev.Delivered, ev.Reread)):
+        return None
+    if isinstance(event, ev.Posted):
+        return None if event.message.automatic in BY_MACHINE else event.message.at
+    if isinstance(event, ev.Opened):
+        return event.ticket.created_at
+    return batch.at
+
+
+BY_ITSELF = ("rule:", "clock")
+"""How the source of a batch begins that nobody asked for."""

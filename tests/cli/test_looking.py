@@ -159,8 +159,9 @@ def test_the_log_tells_who_did_what(deskhand: Deskhand, room: Room) -> None:
     batch = room.do("solve", 2).batch
     lines = deskhand("log").out.splitlines()
     assert len(lines) > 10
-    assert re.search(rf"kim +#2 +status new → solved  \({batch}\)", lines[-1])
-    (record,) = deskhand("log", 2, "--json", "--limit", 1).objects
+    assert re.search(rf"kim +#2 +status new → solved  \({batch}\)", lines[-2])
+    assert re.search(rf"kim +#2 +first reply no longer promised  \({batch}\)", lines[-1])
+    record, _ = deskhand("log", 2, "--json", "--limit", 2).objects
     assert set(record) == RECORD
     assert (record["about"], record["agent"], record["line"], record["text"]) == (
         2,
@@ -176,7 +177,7 @@ def test_follow_goes_on_behind_a_seq(deskhand: Deskhand, room: Room, tmp_path: P
     room.do("solve", 1)
     room.do("tag vpn", 2)
     told = deskhand("follow", "--after", seq, "--count", 2, "--json").objects
-    assert [r["text"] for r in told] == ["status new → solved", "tags +vpn"]
+    assert [r["text"] for r in told] == ["status new → solved", "first reply no longer promised"]
     deskhand("follow", "--after", seq, "--count", 1, "--exec", f"tee {tmp_path}/heard")
     assert json.loads((tmp_path / "heard").read_text())["text"] == "status new → solved"
 

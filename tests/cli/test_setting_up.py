@@ -77,8 +77,8 @@ def test_a_teams_configuration_is_published_once_a_change(deskhand: Deskhand, ho
     config.write_text("[desk]\nundo_s = 3\n")
     assert deskhand("--config", config, "config", "apply").out == "version 1: undo_s 10 → 3\n"
     assert deskhand("--config", config, "config", "apply").out == "nothing has changed\n"
-    config.write_text("[desk]\nundo_s = 4\nreply_target_h = 2\n")
-    assert deskhand("--config", config, "config", "apply").out == "version 2: undo_s 3 → 4, reply_target_h 24 → 2\n"
+    config.write_text("[desk]\nundo_s = 4\nreopen_window_d = 2\n")
+    assert deskhand("--config", config, "config", "apply").out == "version 2: undo_s 3 → 4, reopen_window_d 0 → 2\n"
     assert deskhand("log", "--json", "--limit", 1).object["about"] == "config 2"
 
 

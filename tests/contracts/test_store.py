@@ -29,6 +29,7 @@ from desk.model import (
     Message,
     Priority,
     Role,
+    Stage,
     State,
     Status,
     Team,
@@ -225,7 +226,7 @@ def test_a_ticket_comes_back_as_it_was_written(store: Store, hand: Hand) -> None
         "status": Status.ON_HOLD, "priority": Priority.HIGH, "type": "bug", "team": "network", "assignee": "kim",
         "cc": ("a@x.example",), "tags": ("a", "ü"), "watchers": ("sam",), "links": (Link("parent", 9), Link("related", 3)),
         "channel": "email", "account": "support", "bin": Bin.TRASH, "merged_into": 4, "snoozed_until": 5, "snoozed_for_reply": True,
-        "solved_at": 6, "paused": True,
+        "solved_at": 6, "stages": (Stage(4, Status.OPEN), Stage(5, Status.ON_HOLD)),
     }  # fmt: skip
     ticket = hand.ticket("Grüße 東京 'quoted\"", **full)
     assert {name: getattr(ticket, name) for name in full} == full
@@ -608,7 +609,7 @@ def test_what_was_withdrawn_is_never_claimed(store: Store, hand: Hand, waiting: 
 
 def test_a_reply_that_did_not_arrive_answered_nobody(store: Store, hand: Hand, waiting: Delivery) -> None:
     since = store.thread(1)[0].at
-    assert store.ticket(1).waiting_since is None
+    assert store.ticket(1).waiting_since == since
     hand.settle(State.FAILED)
     assert store.ticket(1).waiting_since == since
     store.retry(waiting.id, hand.batch())

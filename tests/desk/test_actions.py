@@ -219,12 +219,11 @@ def test_a_reply_goes_to_the_customer_after_the_undo_window(room: Room) -> None:
     assert message.message_id == f"{room.desk.signer.token(1)}.{message.id}@desk.test"
     assert delivery.recipients == ("c0@acme.example",)
     assert delivery.not_before == next_at == room.clock + 10 * SECOND
-    assert (ticket.status, ticket.waiting_since, ticket.first_reply_at, ticket.due_at) == (
-        Status.OPEN,
-        None,
-        room.clock,
-        None,
-    )
+    assert (ticket.status, ticket.waiting_since) == (Status.OPEN, room.store.thread(1)[0].at)
+    written = room.clock
+    room.send()
+    ticket = room.store.ticket(1)
+    assert (ticket.waiting_since, ticket.first_reply_at, ticket.due_at) == (None, written, None)
     assert (outcome.posted, outcome.queued) == ([message.id], [delivery.id])
 
 
@@ -419,7 +418,9 @@ def test_the_due_time_follows_every_change(room: Room) -> None:
     assert due("reopen") == (since + 6 * HOUR, "first-reply")
     assert due("spam") == (None, None)
     assert due("untrash") == (since + 6 * HOUR, "first-reply")
-    assert due("reply Hello") == (None, None)
+    assert due("reply Hello") == (since + 6 * HOUR, "first-reply")
+    room.send()
+    assert due("tag y") == (None, None)
     room.answer(1)
     assert due("tag x") == (room.store.thread(1)[-1].at + 6 * HOUR, "next-reply")
 
@@ -459,6 +460,7 @@ def test_move_puts_messages_on_another_ticket_and_comes_back(room: Room) -> None
 
 def test_a_merge_keeps_the_clocks_of_the_ticket_that_stays(room: Room) -> None:
     room.do('reply "Done."', 2)
+    room.send()
     before = room.store.ticket(2)
     room.do("merge 2", 1)
     after = room.store.ticket(2)

@@ -10,7 +10,7 @@ import pytest
 
 from desk.config import Config, DeskConfig, Source, build, load, parse
 from desk.errors import ConfigError
-from desk.model import DAY, HOUR, SECOND
+from desk.model import DAY, SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def test_an_empty_file_is_all_defaults() -> None:
 
 
 def test_times_are_given_in_the_units_of_their_names() -> None:
-    desk = parse("[desk]\nundo_s = 5\nreply_target_h = 2\nreopen_window_d = 3").desk
-    assert (desk.undo, desk.reply_target, desk.reopen_window) == (5 * SECOND, 2 * HOUR, 3 * DAY)
+    desk = parse("[desk]\nundo_s = 5\nreopen_window_d = 3").desk
+    assert (desk.undo, desk.reopen_window) == (5 * SECOND, 3 * DAY)
 
 
 def test_a_channels_table_becomes_what_its_channel_asks_for() -> None:
@@ -135,4 +135,4 @@ def test_a_configuration_from_the_store_has_no_lines() -> None:
 
 
 def test_the_defaults_are_what_the_design_says() -> None:
-    assert (Config().desk.undo_s, Config().desk.reply_target_h, Config().desk.reopen_window_d) == (10, 24, 0)
+    assert (Config().desk.undo_s, Config().desk.reopen_window_d) == (10, 0)

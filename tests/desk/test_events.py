@@ -105,7 +105,7 @@ def test_the_inverse_events_newest_first_give_the_ticket_as_before(ticket: Ticke
         back = invert(record(event), 0)
         assert back is not None
         guard(after, back)
-        after = evolve(after, back, AT + 1)
+        after = evolve(after, back, AT + 1, back=True)
     assert replace(after, updated_at=0) == replace(ticket, updated_at=0)
 
 

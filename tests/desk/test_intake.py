@@ -147,6 +147,7 @@ def test_a_customers_message_opens_what_waited(room: Room, status: Status) -> No
 @pytest.mark.parametrize("status", [Status.PENDING, Status.ON_HOLD, Status.SOLVED])
 def test_automatic_mail_opens_nothing_and_waits_for_nothing(room: Room, kind: str, status: Status) -> None:
     room.do("reply hello", 1)
+    room.send()
     room.do(f"status {status}; snooze reply" if status.live else f"status {status}", 1)
     room.answer(1, automatic=kind)
     ticket = room.store.ticket(1)

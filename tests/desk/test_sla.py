@@ -1,29 +1,53 @@
-"""When the next answer is due."""
+"""Policies and their clocks: what is promised, when it is due, and what the log says of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from desk.config import DeskConfig
-from desk.model import HOUR, Bin, Millis, Priority, Status, Ticket
-from desk.sla import settle
+from desk.config import DeskConfig, parse
+from desk.events import Changed, Clock, evolve
+from desk.model import DAY, HOUR, MINUTE, Bin, Customer, Millis, Priority, Stage, Status, Ticket
+from desk.sla import Promise, load, policy_of, promises, ring, rung, settle, turns
 
-SINCE = 1_770_000_000_000
-WAITING = Ticket(1, "VPN", 1, SINCE, SINCE, status=Status.OPEN, waiting_since=SINCE)
-CONFIG = DeskConfig(reply_target_h=8)
+SINCE = 1_770_000_000_000  # Monday, 2026-02-02 02:40 UTC
+WAITING = Ticket(1, "VPN drops", 1, SINCE, SINCE, status=Status.OPEN, waiting_since=SINCE, channel="email")
+ANN = Customer(1, "Ann", "ann@acme.example", "acme.example")
+
+OFFICE = """
+[calendars.office]
+zone = "UTC"
+hours = ["mon-fri 09:00-17:00"]
+"""
+
+
+def desk(text: str) -> DeskConfig:
+    return parse(text).desk
+
+
+def owed(ticket: Ticket, config: DeskConfig) -> tuple[Promise, ...]:
+    return promises(ticket, policy_of(ticket, config, lambda: ANN))
+
+
+def settled(ticket: Ticket, config: DeskConfig) -> Ticket:
+    return settle(ticket, owed(ticket, config))
 
 
 @pytest.mark.parametrize(
     ("fields", "due_at", "due_kind"),
     [
-        ({}, SINCE + 8 * HOUR, "first-reply"),
-        ({"first_reply_at": SINCE - HOUR}, SINCE + 8 * HOUR, "next-reply"),
-        ({"priority": Priority.URGENT}, SINCE + 2 * HOUR, "first-reply"),
-        ({"priority": Priority.HIGH}, SINCE + 8 * HOUR, "first-reply"),
-        ({"status": Status.PENDING}, SINCE + 8 * HOUR, "first-reply"),
+        ({}, SINCE + 24 * HOUR, "first-reply"),
+        ({"first_reply_at": SINCE - HOUR}, SINCE + 24 * HOUR, "next-reply"),
+        ({"priority": Priority.URGENT}, SINCE + 6 * HOUR, "first-reply"),
+        ({"priority": Priority.HIGH}, SINCE + 24 * HOUR, "first-reply"),
+        ({"channel": "chat"}, SINCE + MINUTE, "first-reply"),
+        ({"channel": "mastodon"}, SINCE + 4 * HOUR, "first-reply"),
+        ({"channel": "phone"}, SINCE + 2 * HOUR, "first-reply"),
+        ({"status": Status.PENDING}, SINCE + 24 * HOUR, "first-reply"),
         ({"waiting_since": None}, None, None),
         ({"status": Status.SOLVED}, None, None),
         ({"status": Status.CLOSED}, None, None),
@@ -31,18 +55,270 @@ CONFIG = DeskConfig(reply_target_h=8)
         ({"merged_into": 2}, None, None),
     ],
 )
-def test_a_waiting_customer_is_owed_an_answer(
+def test_what_is_promised_where_a_team_has_written_nothing(
     fields: dict[str, Any], due_at: Millis | None, due_kind: str | None
 ) -> None:
-    settled = settle(replace(WAITING, **fields), CONFIG)
-    assert (settled.due_at, settled.due_kind) == (due_at, due_kind)
+    ticket = settled(replace(WAITING, **fields), DeskConfig())
+    assert (ticket.due_at, ticket.due_kind) == (due_at, due_kind)
 
 
-def test_what_no_longer_holds_is_taken_away() -> None:
-    due = settle(WAITING, CONFIG)
-    assert settle(replace(due, status=Status.SOLVED), CONFIG).due_at is None
+def test_the_first_policy_that_holds_counts() -> None:
+    config = desk(
+        '[policies.acme]\nwhen = "org:acme.example"\nfirst_reply = "1h"\n'
+        '[policies.vpn]\nwhen = "subject:vpn"\nfirst_reply = "2h"\n'
+        '[policies.rest]\nfirst_reply = "3h"\n'
+    )
+
+    def asked(ticket: Ticket, customer: Customer) -> str | None:
+        found = policy_of(ticket, config, lambda: customer)
+        return found.name if found else None
+
+    bob = Customer(2, "Bob", "bob@other.example", "other.example")
+    assert asked(WAITING, ANN) == "acme"
+    assert asked(WAITING, bob) == "vpn"
+    assert asked(replace(WAITING, subject="Invoice"), bob) == "rest"
+
+
+def test_a_customer_is_looked_up_only_where_a_policy_asks_for_one() -> None:
+    def nobody() -> Customer:
+        raise AssertionError("nobody asked")
+
+    assert policy_of(WAITING, desk('[policies.a]\nwhen = "tag:vip"\n[policies.b]\nfirst_reply = "1h"\n'), nobody)
+
+
+def test_business_time_counts_working_hours_only() -> None:
+    config = desk(
+        OFFICE
+        + '[policies.a]\ncalendar = "office"\nfirst_reply = "10h"\nresolution = { normal = "5d", time = "calendar" }\n'
+    )
+    first, resolution = owed(WAITING, config)
+    # From Monday 02:40: eight hours on Monday, two on Tuesday.
+    assert first.due == SINCE - 160 * MINUTE + DAY + 11 * HOUR
+    assert resolution.due == SINCE + 5 * DAY
+
+
+def test_a_resolution_stands_still_while_the_customer_is_asked() -> None:
+    config = desk('[policies.a]\nresolution = { normal = "10h", warn = "1h" }\n')
+    stages = (Stage(SINCE + 2 * HOUR, Status.PENDING), Stage(SINCE + 7 * HOUR, Status.OPEN))
+    asked = replace(WAITING, status=Status.PENDING, stages=stages[:1])
+    (paused,) = owed(asked, config)
+    assert (paused.state, paused.due, paused.left) == ("paused", None, 8 * HOUR)
+    assert (settled(asked, config).due_at, settled(asked, config).paused) == (None, True)
+    (again,) = owed(replace(WAITING, stages=stages), config)
+    assert (again.state, again.due, again.warn_at) == ("running", SINCE + 15 * HOUR, SINCE + 14 * HOUR)
+
+
+def test_what_ran_out_before_the_pause_stays_overdue() -> None:
+    config = desk('[policies.a]\nresolution = "1h"\n')
+    late = replace(WAITING, status=Status.PENDING, stages=(Stage(SINCE + 2 * HOUR, Status.PENDING),))
+    assert settled(late, config).due_at == SINCE + HOUR
+
+
+def test_time_in_which_a_ticket_was_solved_counts_for_nobody() -> None:
+    config = desk('[policies.a]\nresolution = "10h"\n')
+    stages = (Stage(SINCE + HOUR, Status.SOLVED), Stage(SINCE + 100 * HOUR, Status.OPEN))
+    (reopened,) = owed(replace(WAITING, stages=stages), config)
+    assert reopened.due == SINCE + 109 * HOUR
+    (solved,) = owed(
+        replace(WAITING, status=Status.SOLVED, solved_at=SINCE + HOUR, waiting_since=None, stages=stages[:1]), config
+    )
+    assert (solved.state, solved.kept_at) == ("kept", SINCE + HOUR)
+
+
+def test_the_earliest_promise_is_the_one_that_is_due() -> None:
+    config = desk('[policies.a]\nfirst_reply = "8h"\nresolution = "4h"\n')
+    assert settled(WAITING, config).due_kind == "resolution"
 
 
 def test_a_ticket_that_is_right_already_stays_the_very_same() -> None:
-    due = settle(WAITING, CONFIG)
-    assert settle(due, CONFIG) is due
+    due = settled(WAITING, DeskConfig())
+    assert settled(due, DeskConfig()) is due
+    assert settled(replace(due, status=Status.SOLVED), DeskConfig()).due_at is None
+
+
+# -- warnings and breaches ----------------------------------------------------
+
+
+def test_it_warns_and_tells_a_breach_once_and_never_early() -> None:
+    config = desk('[policies.a]\nfirst_reply = { normal = "4h", warn = "30m" }\n')
+    ticket = settled(WAITING, config)
+    told: list[tuple[int, str]] = []
+    for minute in range(300):
+        at = SINCE + minute * MINUTE
+        due = ticket.alarm_at is not None and ticket.alarm_at <= at
+        events = ring(ticket, owed(ticket, config), at)
+        assert due == bool(events)
+        for event in events:
+            told.append((minute, event.what))
+            ticket = rung(ticket, event)
+        ticket = settled(ticket, config)
+    assert told == [(210, "warn"), (240, "breach")]
+    assert ticket.breached
+    assert ticket.alarm_at is None
+
+
+def test_a_late_look_tells_the_breach_and_no_warning_beside_it() -> None:
+    config = desk('[policies.a]\nfirst_reply = "4h"\n')
+    assert [e.what for e in ring(settled(WAITING, config), owed(WAITING, config), SINCE + DAY)] == ["breach"]
+
+
+def test_a_promise_that_moves_is_told_anew() -> None:
+    config = desk('[policies.a]\nfirst_reply = { normal = "4h", urgent = "1h" }\n')
+    urgent = settled(replace(WAITING, priority=Priority.URGENT), config)
+    for event in ring(urgent, owed(urgent, config), SINCE + 2 * HOUR):
+        urgent = rung(urgent, event)
+    assert settled(urgent, config).breached
+    calm = settled(replace(urgent, priority=Priority.NORMAL), config)
+    assert not calm.breached
+    assert calm.alarm_at == SINCE + 3 * HOUR
+
+
+def test_an_archive_that_is_taken_in_alarms_nobody() -> None:
+    ticket = settle(WAITING, owed(WAITING, DeskConfig()), quiet_until=SINCE + 2 * DAY)
+    assert ticket.alarm_at is None
+    assert ticket.due_at == SINCE + DAY
+
+
+# -- the log --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, {}, [("first-reply", "activate"), ("resolution", "activate")]),
+        ({}, {"priority": Priority.URGENT}, [("first-reply", "move"), ("resolution", "move")]),
+        ({}, {"first_reply_at": SINCE + 5, "replied_at": SINCE + 5, "waiting_since": None}, [("first-reply", "fulfil")]),
+        (
+            {"first_reply_at": SINCE, "replied_at": SINCE, "waiting_since": None}, {"first_reply_at": SINCE, "replied_at": SINCE},
+            [("next-reply", "activate")],
+        ),
+        (
+            {"first_reply_at": SINCE, "waiting_since": SINCE + 5}, {"first_reply_at": SINCE, "replied_at": SINCE + 9, "waiting_since": None},
+            [("next-reply", "fulfil")],
+        ),
+        ({}, {"status": Status.PENDING, "stages": (Stage(SINCE + HOUR, Status.PENDING),)}, [("resolution", "pause")]),
+        ({"status": Status.PENDING, "stages": (Stage(SINCE + HOUR, Status.PENDING),)}, {}, [("resolution", "resume")]),
+        (
+            {}, {"status": Status.SOLVED, "solved_at": SINCE + 7, "waiting_since": None},
+            [("first-reply", "cancel"), ("resolution", "fulfil")],
+        ),
+        ({}, {"bin": Bin.TRASH}, [("first-reply", "cancel"), ("resolution", "cancel")]),
+        ({}, {"subject": "Other"}, []),
+    ],
+)  # fmt: skip
+def test_every_turn_of_a_clock_is_an_event(
+    before: dict[str, Any] | None, after: dict[str, Any], told: list[tuple[str, str]]
+) -> None:
+    config = desk(
+        '[policies.a]\nfirst_reply = { normal = "4h", urgent = "1h" }\nnext_reply = "4h"\n'
+        'resolution = { normal = "3d", urgent = "1d" }\n'
+    )
+    was = owed(replace(WAITING, **before), config) if before is not None else ()
+    events = turns(1, was, owed(replace(WAITING, **after), config))
+    assert [(e.clock, e.what) for e in events] == told
+    for event in events:
+        assert (
+            event.at == {"first-reply": SINCE + 5, "next-reply": SINCE + 9, "resolution": SINCE + 7}[event.clock]
+            if (event.what == "fulfil")
+            else True
+        )
+
+
+def test_a_status_that_is_taken_back_never_was() -> None:
+    solved = evolve(WAITING, Changed(1, "status", Status.OPEN, Status.SOLVED), SINCE + HOUR)
+    assert solved.stages == (Stage(SINCE + HOUR, Status.SOLVED),)
+    back = evolve(solved, Changed(1, "status", Status.SOLVED, Status.OPEN), SINCE + 2 * HOUR, back=True)
+    assert back.stages == ()
+    opened = evolve(solved, Changed(1, "status", Status.SOLVED, Status.OPEN), SINCE + 2 * HOUR)
+    assert [stage.status for stage in opened.stages] == [Status.SOLVED, Status.OPEN]
+
+
+# -- against a slow reference ---------------------------------------------------
+
+_STEPS = st.lists(
+    st.tuples(st.integers(1, 30 * 60), st.sampled_from(["open", "pending", "on-hold", "solved", "new"])), max_size=8
+)
+
+
+@given(
+    _STEPS, st.integers(1, 30), st.booleans(), st.sampled_from([(), ("pending",), ("pending", "on-hold"), ("open",)])
+)
+@settings(max_examples=150, deadline=None)
+def test_a_clock_is_what_counting_minutes_gives(
+    steps: list[tuple[int, str]], hours: int, business: bool, pause: tuple[str, ...]
+) -> None:
+    config = desk(
+        OFFICE
+        + f'[policies.a]\ncalendar = "office"\nresolution = {{ normal = "{hours}h", pause = {list(pause)}, '
+        + f'time = "{"business" if business else "calendar"}" }}\n'.replace("'", '"')
+    )
+    at, stages = SINCE, []
+    for minutes, status in steps:
+        at += minutes * MINUTE
+        stages.append(Stage(at, Status(status)))
+    last = stages[-1].status if stages else Status.OPEN
+    ticket = replace(WAITING, status=last, stages=tuple(stages), solved_at=None if last.live else at)
+    (found,) = owed(ticket, config)
+    if not last.live:
+        assert found.state == "kept"
+        return
+    due = reference(ticket, hours * 60, business, pause)
+    assert (found.due, found.state) == ((due, "running") if due is not None else (None, "paused"))
+
+
+def reference(ticket: Ticket, minutes: int, business: bool, pause: tuple[str, ...]) -> Millis | None:
+    """Minute by minute: when so many counted ones have passed; None if that is not to be said now."""
+    status, stages = Status.NEW if ticket.stages else ticket.status, list(ticket.stages)
+    at = SINCE
+    while minutes:
+        while stages and stages[0].at <= at:
+            status = stages.pop(0).status
+        counts = status.live and status.value not in pause
+        if not counts and not stages:
+            return None
+        day = (at // DAY + 3) % 7  # 1970 began on a Thursday
+        if counts and (not business or (day < 5 and 9 * HOUR <= at % DAY < 17 * HOUR)):
+            minutes -= 1
+        at += MINUTE
+    return at
+
+
+# -- mistakes -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('first_replay = "4h"', 'line 2: unknown key "first_replay" (did you mean "first_reply"?)'),
+        ("first_reply = 4", 'line 2: first_reply is a span ("4h") or a table'),
+        ('first_reply = "soon"', 'line 2: "soon" is no span; write 30m, 4h or 1h30m'),
+        ('first_reply = "0h"', "line 2: first_reply promises no time at all"),
+        ('first_reply = { urgent = "1h" }', 'line 2: first_reply needs a span for "normal"'),
+        ('first_reply = { normal = "1h", urgnet = "1m" }', 'first_reply has no "urgnet" (did you mean "urgent"?)'),
+        ('first_reply = { normal = "1h", time = "business" }', "business time needs to know the working hours"),
+        (
+            'resolution = { normal = "1h", pause = ["solved"] }',
+            "pause is a list of statuses: new, open, pending, on-hold",
+        ),
+        ('calendar = "offise"\nfirst_reply = "4h"', 'line 2: there is no calendar "offise" (did you mean "office"?)'),
+        ('calendar = "office"\nfirst_reply = "2d"', 'line 3: "2d" is not clear in working time; write hours'),
+        ('when = "created:>2h"', "line 2: a policy can ask for what a ticket and its customer are"),
+        ('when = "refund"', "line 2: a policy can ask for what a ticket and its customer are"),
+        ('when = "is:mine"', "line 2: a policy can ask for what a ticket and its customer are"),
+        ('when = "colour:red"', "line 2: "),
+    ],
+)
+def test_a_mistake_names_its_line_and_the_other_policies_hold(table: str, words: str) -> None:
+    found = load(desk(f'[policies.odd]\n{table}\n[policies.good]\nfirst_reply = "1h"\n{OFFICE}'))
+    assert list(found.items) == ["good"]
+    assert len(found.errors) == 1
+    assert words in str(found.errors[0])
+
+
+def test_clock_events_are_told_in_words() -> None:
+    from desk.events import Record, describe, payload
+
+    entity, about, data = payload(Clock(1, "first-reply", "breach", SINCE, "vip", SINCE))
+    assert describe(Record(1, SINCE, "b", entity, about, "Clock", data)) == (
+        "first reply overdue, was promised until 2026-02-02 02:40 UTC"
+    )

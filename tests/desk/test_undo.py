@@ -24,7 +24,7 @@ from tests.desks import Room
 def state(room: Room) -> dict[int, tuple[Ticket, list[Message]]]:
     """Every ticket in sight with its conversation, but for what only ever grows."""
     return {
-        n: (replace(room.store.ticket(n), version=0, updated_at=0), room.store.thread(n))
+        n: (replace(room.store.ticket(n), version=0, updated_at=0, idle_since=0), room.store.thread(n))
         for n in room.store.ids(EVERYTHING, sort="oldest")
         if room.store.ticket(n).bin is not Bin.TRASH or n <= 5
     }
@@ -95,7 +95,13 @@ def test_taking_everything_back_gives_the_desk_as_before(steps: list[tuple[str, 
 
 def _without_schedule(found: dict[int, tuple[Ticket, list[Message]]]) -> dict[int, Any]:
     """Solved again is solved later; everything else is as it was."""
-    return {n: (replace(t, solved_at=t.solved_at and 1), messages) for n, (t, messages) in found.items()}
+    return {
+        n: (
+            replace(t, solved_at=t.solved_at and 1, stages=tuple(replace(stage, at=0) for stage in t.stages)),
+            messages,
+        )
+        for n, (t, messages) in found.items()
+    }
 
 
 # -- others -----------------------------------------------------------------
@@ -237,8 +243,9 @@ def test_a_reply_stands_again_and_waits_anew(room: Room) -> None:
     ((delivery, next_at),) = room.store.outbox()
     assert delivery.state is State.QUEUED
     assert delivery.not_before == next_at == room.clock + 10 * SECOND
-    assert room.store.ticket(1).waiting_since is None
+    assert room.store.ticket(1).waiting_since is not None
     assert len(room.send()) == 1
+    assert room.store.ticket(1).waiting_since is None
 
 
 def test_a_reply_for_later_is_not_sent_sooner_by_taking_it_back_and_forth(room: Room) -> None:
