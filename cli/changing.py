@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from desk.errors import Invalid
 from desk.lines import Call
 from desk.perform import Outcome, perform, undo
 from desk.store import relay_runs
+
+WITH_SNIPPETS = ("reply", "note", "open")
+"""The verbs whose text may begin with a canned one."""
 
 
 def _common() -> list[click.Option]:
@@ -39,6 +42,8 @@ def action_command(action: Action, name: str | None = None) -> click.Command:
     for argument in action.arguments:
         if argument.option:
             params.append(_option(argument))
+    if action.name in WITH_SNIPPETS:
+        params.append(click.Option(["--snippet"], metavar="NAME", help="Begin with this canned text"))
     return click.Command(
         name or action.name,
         params=[*params, *_common()],
@@ -69,7 +74,13 @@ def _option(argument: Argument) -> click.Option:
 
 
 def _act(
-    action: Action, words: tuple[str, ...], as_json: bool, dry_run: bool, query: str | None = None, **options: Any
+    action: Action,
+    words: tuple[str, ...],
+    as_json: bool,
+    dry_run: bool,
+    query: str | None = None,
+    snippet: str | None = None,
+    **options: Any,
 ) -> int | None:
     here = session()
     ids: list[int] = []
@@ -84,8 +95,18 @@ def _act(
         if value is None or value == ():
             continue
         given[argument.name] = _several(argument, value) if isinstance(value, tuple) else value
-    _ask_for_body(action, given, ids)
-    return run(here, [lines.bind(action, given)], ids, as_json=as_json, dry_run=dry_run)
+    if snippet is None:
+        _ask_for_body(action, given, ids)
+        return run(here, [lines.bind(action, given)], ids, as_json=as_json, dry_run=dry_run)
+    from cli.snippets import before
+
+    if given.get("body") == "-":
+        _ask_for_body(action, given, ids)
+    bodies = before(here, snippet, given.get("body", ""), ids, given.get("requester", ""))
+    calls = {number: [lines.bind(action, {**given, "body": body})] for number, body in bodies.items()}
+    if len(calls) == 1:
+        return run(here, next(iter(calls.values())), ids, as_json=as_json, dry_run=dry_run)
+    return run(here, calls, ids, as_json=as_json, dry_run=dry_run, line=f"{action.name} --snippet {snippet}")
 
 
 def _positional(action: Action, words: Sequence[str]) -> dict[str, Any]:
@@ -142,7 +163,15 @@ def edit(text: str) -> str:
     return "\n".join(kept).strip("\n")
 
 
-def run(here: Session, calls: Sequence[Call], ids: Sequence[int], *, as_json: bool, dry_run: bool) -> int | None:
+def run(
+    here: Session,
+    calls: Sequence[Call] | Mapping[int, Sequence[Call]],
+    ids: Sequence[int],
+    *,
+    as_json: bool,
+    dry_run: bool,
+    line: str = "",
+) -> int | None:
     """Do `calls` on `ids`, with progress when there are many, and say what was done."""
     desk, who = here.desk(), here.who()
 
@@ -158,6 +187,7 @@ def run(here: Session, calls: Sequence[Call], ids: Sequence[int], *, as_json: bo
         who,
         at=now(),
         batch_id=new_batch(),
+        line=line,
         source=here.source,
         dry_run=dry_run,
         read_file=read_file,
@@ -168,28 +198,35 @@ def run(here: Session, calls: Sequence[Call], ids: Sequence[int], *, as_json: bo
 
 def tell(here: Session, outcome: Outcome, *, as_json: bool, dry_run: bool) -> int | None:
     """Say what was done; the exit code is 1 when some tickets were left alone."""
-    from desk.events import Posted
-
-    recipients = {d.message: d.recipients for e in outcome.events if isinstance(e, Posted) for d in e.deliveries}
+    recipients = _recipients(outcome)
     if as_json:
-        output.json_line(
-            {
-                "batch": outcome.batch,
-                "line": outcome.line,
-                "done": outcome.done,
-                "changed": outcome.changed,
-                "opened": outcome.opened,
-                "messages": outcome.posted,
-                "recipients": sorted({r for group in recipients.values() for r in group}),
-                "skipped": [{"id": number, "reason": reason} for number, reason in outcome.skipped.items()],
-                "dry_run": dry_run,
-            }
-        )
+        output.json_line(outcome_json(outcome, dry_run=dry_run))
     else:
         _tell_person(here, outcome, recipients, dry_run)
     if outcome.queued and not dry_run and not relay_runs(here.store(), now()):
         output.say("no relay is running, so nothing goes out yet; start one with: deskhand relay")
     return 1 if outcome.skipped else None
+
+
+def outcome_json(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
+    """What was done (or would be), as `--json` gives it."""
+    return {
+        "batch": outcome.batch,
+        "line": outcome.line,
+        "done": outcome.done,
+        "changed": outcome.changed,
+        "opened": outcome.opened,
+        "messages": outcome.posted,
+        "recipients": sorted({r for group in _recipients(outcome).values() for r in group}),
+        "skipped": [{"id": number, "reason": reason} for number, reason in outcome.skipped.items()],
+        "dry_run": dry_run,
+    }
+
+
+def _recipients(outcome: Outcome) -> dict[int, tuple[str, ...]]:
+    from desk.events import Posted
+
+    return {d.message: d.recipients for e in outcome.events if isinstance(e, Posted) for d in e.deliveries}
 
 
 def _tell_person(here: Session, outcome: Outcome, recipients: dict[int, tuple[str, ...]], dry_run: bool) -> None:

@@ -33,6 +33,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "follow": ("cli.reading", "print what happens as it happens"),
     "do": ("cli.changing", "run command lines on tickets: do 'take; tag vpn' 12"),
     "new": ("cli.changing", "open a new ticket (the verb open)"),
+    "macro": ("cli.macros", "run macros on tickets; list, check and record them"),
+    "snippet": ("cli.snippets", "canned texts: list, show, search"),
     "undo": ("cli.changing", "take back your last change, or a batch"),
     "redo": ("cli.changing", "do again what was taken back last"),
     "import": ("cli.moving", "take in an mbox, a Maildir or .eml files"),

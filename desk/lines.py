@@ -84,9 +84,14 @@ def draft(line: str) -> Draft:
     return Draft(action.name, args)
 
 
+def statements(text: str) -> list[str]:
+    """Several lines, separated by `;`, each as it is written."""
+    return [part for part in _STATEMENT.findall(text) if part.strip()]
+
+
 def script(text: str) -> list[Call]:
     """The calls of several lines, separated by `;`."""
-    return [parse(part) for part in _STATEMENT.findall(text) if part.strip()]
+    return [parse(part) for part in statements(text)]
 
 
 def listing(text: str) -> list[Call]:

@@ -1,0 +1,76 @@
+"""An agent's own macros and snippets: the files of the folder `macros` beside their configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+from cli.wiring import user_config
+from desk.config import DeskConfig, Source
+from desk.errors import ConfigError
+from desk.query import suggest
+from desk.tables import Tables, cover, join, take
+
+KINDS = ("macros", "snippets")
+"""What a file of the folder may hold."""
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def folder() -> Path:
+    """Where they lie."""
+    return user_config().parent / "macros"
+
+
+def stamp() -> Stamp:
+    """Name, time and size of each file: another one when something changed. It reads no file."""
+    found = []
+    for path in _files():
+        try:
+            told = path.stat()
+        except OSError:
+            continue
+        found.append((path.name, told.st_mtime_ns, told.st_size))
+    return tuple(found)
+
+
+def covered(config: DeskConfig) -> tuple[DeskConfig, dict[str, ConfigError]]:
+    """The configuration with the agent's own macros and snippets over it, and what is wrong with files of theirs, by name.
+
+    A file with a mistake is left out; the others hold.
+    """
+    own: Tables = {}
+    errors: dict[str, ConfigError] = {}
+    for path in _files():
+        if path.suffix != ".toml":
+            continue
+        try:
+            own = join(own, read(path))
+        except ConfigError as error:
+            errors[path.stem] = error
+    return dataclasses.replace(config, tables=cover(config.tables, own)), errors
+
+
+def read(path: Path) -> Tables:
+    """The macros and snippets of one file; ConfigError says what is wrong with it."""
+    try:
+        source = Source(str(path), path.read_text("utf-8"))
+        whole = tomllib.loads(source.text)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    found = take(whole, source)
+    for name in [*whole, *(kind for kind in found if kind not in KINDS)]:
+        raise source.error((name,), f'a file of macros has no table "{name}"{suggest(name, KINDS)}')
+    return found
+
+
+def _files() -> list[Path]:
+    try:
+        return sorted(folder().iterdir())
+    except OSError:
+        return []
