@@ -155,18 +155,19 @@ class Work:
         """The news on which some rule would act, each with the place behind it."""
         rules, before = self._enabled(), self.place
         at = self.engine.now()
+        touched: set[int] = set()
         for seq, news in batches:
             start = before.done
             for number, one in enumerate(news[start:], start + 1):
                 place = Place(seq) if number == len(news) else Place(before.seq, number)
-                if self._concerns(rules, one, at):
+                asked = [rule for rule in rules if rule.waits_for(one, self._chain(one))]
+                # What the rules do to a ticket may be what the next one waits for.
+                if asked and (one.ticket in touched or self._concerns(asked, one, at)):
+                    touched.add(one.ticket)
                     yield one, place
             before = Place(seq)
 
-    def _concerns(self, rules: Sequence[Rule], news: News, at: Millis) -> bool:
-        asked = [rule for rule in rules if rule.waits_for(news, self._chain(news))]
-        if not asked:
-            return False
+    def _concerns(self, asked: Sequence[Rule], news: News, at: Millis) -> bool:
         store = self.engine.store
         try:
             ticket = store.ticket(news.ticket)
