@@ -52,6 +52,8 @@ _REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape"
 # Labels that senders put on everything: valid UTF-8 under them is UTF-8.
 _CARELESS = frozenset({"cp1252", "ascii", "iso8859-1"})
 _ESCAPED = frozenset({"iso2022_jp_ext", "iso2022_kr", "hz", "utf-7"})
+_KANJI = re.compile(rb"\x1b\$[@B]([!-~]*)(?:\x1b\([BJ])?")
+_ESCAPES = 50_000
 _SAMPLE_BYTES = 4_096
 _SURE = 0.5
 _ASCII = bytes(range(128))
@@ -80,7 +82,7 @@ def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
     name = codec(label) if label else None
     if data.isascii() and (name is None or name not in _ESCAPED) and not (name or "").startswith(("utf-16", "utf-32")):
         if b"\x1b$" in data:
-            return _strict(data, "iso2022_jp_ext") or data.decode("ascii"), None
+            return _strict(data, "iso2022_jp_ext") or _vendor_japanese(data) or data.decode("ascii"), None
         return data.decode("ascii"), None
     if name is None:
         return _unlabelled(data), f'The charset "{label[:40]}" is unknown; it was guessed.' if label else None
@@ -94,7 +96,25 @@ def _honest(data: bytes, name: str) -> str | None:
     """The text if the label can be believed."""
     if name in _CARELESS and (text := _strict(data, "utf-8")) is not None:
         return text
-    return _strict(data, name)
+    text = _strict(data, name)
+    return _vendor_japanese(data) if text is None and name == "iso2022_jp_ext" else text
+
+
+def _vendor_japanese(data: bytes) -> str | None:
+    """ISO-2022-JP with what makers added to it (circled digits, rarer names): cp932 has them, in another order."""
+    if not data.isascii() or data.count(b"\x1b") > _ESCAPES:
+        return None
+    data = _KANJI.sub(lambda run: _as_cp932(run[1]), data)
+    return None if b"\x1b" in data else _strict(data, "cp932")
+
+
+def _as_cp932(run: bytes) -> bytes:
+    out = bytearray()
+    for high, low in zip(run[::2], run[1::2], strict=False):
+        row = high - 0x21
+        out.append(row // 2 + (0x81 if row < 62 else 0xC1))
+        out.append(low + (0x7E if row % 2 else 0x1F + (low > 0x5F)))
+    return bytes(out)
 
 
 def _strict(data: bytes, name: str) -> str | None:

@@ -70,6 +70,7 @@ def test_a_plain_mail_is_understood() -> None:
         ("Привет, мой заказ не доставлен".encode("windows-1251"), "Привет, мой заказ не доставлен"),
         ("注文の件について".encode("shift_jis"), "注文の件について"),
         ("注文の件".encode("iso-2022-jp"), "注文の件"),
+        (b"=?iso-2022-jp?Q?=1B$BCmJ8-!!!-j=1B(B_A?=", "注文①　㈱ A"),
         (b"=?utf-8?B?!!!?= =?bogus?Q?=ZZ?= rest", "=ZZ rest"),
         (b"a\x00b\rc", "a b c"),
         (b"=?utf-8?Q?a=0D=0ABcc:_x?=", "a Bcc: x"),
