@@ -22,8 +22,8 @@ COLUMNS = (
 )  # fmt: skip
 """What a list can show of a ticket; `who` is the assignee, `age` and `updated` count from the first and the last event."""
 
-TAKEN = "gv123456789"
-"""What `g` means something else with: `gg` the first line, `gv` a view by its name, `g3` the third view."""
+TAKEN = "gv"
+"""What `g` means something else with: `gg` the first line, `gv` a view by its name."""
 
 
 @dataclass(frozen=True)

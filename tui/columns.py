@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -14,7 +15,7 @@ from tui.draw import cut, flat, pad
 GUTTER = 2
 """The cursor's cell, and one for a mark or the sign of something unread."""
 
-TIMED = ("due", "age")
+TIMED = ("due", "age", "updated")
 """The columns that change by themselves."""
 
 Pieces = tuple[tuple[str, str], ...]
@@ -46,12 +47,15 @@ class Column:
     right: bool = False
 
 
-def layout(width: int, number: int = 4) -> tuple[Column, ...]:
+def layout(width: int, number: int = 4, chosen: Sequence[str] = ()) -> tuple[Column, ...]:
     """The columns for a list of `width` cells whose ticket numbers have up to `number` digits.
 
-    Eighty cells keep clock, status, number, subject and who; the rest comes with room.
+    Eighty cells keep clock, status, number, subject and who; the rest comes with room. A view
+    has those it names, as many as there is room for.
     """
     wide, vast = width >= 140, width >= 180
+    if chosen:
+        return _placed(_chosen(width, number, chosen), width)
     plan: list[tuple[str, str, int, int, bool]] = [("due", "DUE", _DUE, 1, True), ("status", "ST", 4, 2, False)]
     if width >= 100:
         plan.append(("priority", "PR", 4, 2, False))
@@ -66,6 +70,31 @@ def layout(width: int, number: int = 4) -> tuple[Column, ...]:
     plan.append(("who", "WHO", 10 if wide else 8, 2, False))
     if width >= 100:
         plan.append(("age", "AGE", 4, 1, True))
+    return _placed(plan, width)
+
+
+_Plan = list[tuple[str, str, int, int, bool]]
+"""Columns from the left: name, title, width (0: what is left), the gap behind, whether it stands right."""
+
+_WIDTHS = {"due": _DUE, "status": 4, "priority": 4, "tags": 18, "requester": 26, "channel": 5, "team": 10, "who": 10}
+_TITLES = {"status": "ST", "priority": "PR", "number": "NO", "channel": "CH", "updated": "UPD"}
+
+
+def _chosen(width: int, number: int, names: Sequence[str]) -> _Plan:
+    plan: _Plan = []
+    left = width - GUTTER
+    for name in names:
+        size = 0 if name == "subject" else max(4, number) if name == "number" else _WIDTHS.get(name, 4)
+        if (left := left - max(8, size) - 2) >= 0 or not plan:
+            plan.append((name, _TITLES.get(name, name.upper()), size, 2, name in ("due", "number", "age", "updated")))
+    if all(size for _, _, size, _, _ in plan):
+        # Something takes what is left of the line.
+        name, title, _, gap, _ = plan[-1]
+        plan[-1] = (name, title, 0, gap, False)
+    return plan
+
+
+def _placed(plan: _Plan, width: int) -> tuple[Column, ...]:
     taken = GUTTER + sum(size + gap for _, _, size, gap, _ in plan)
     columns, x = [], GUTTER
     for name, title, size, gap, right in plan:
@@ -169,6 +198,14 @@ def _age(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
     return ((age(row.ticket.created_at, now), "quiet"),)
 
 
+def _team(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((cut(flat(row.ticket.team or "-"), width), "quiet"),)
+
+
+def _updated(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
+    return ((age(row.ticket.updated_at, now), "quiet"),)
+
+
 _CELLS = {
     "due": _due,
     "status": _status,
@@ -180,4 +217,6 @@ _CELLS = {
     "channel": _channel,
     "who": _who,
     "age": _age,
+    "team": _team,
+    "updated": _updated,
 }

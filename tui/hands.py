@@ -34,7 +34,9 @@ class Hands:
     def __init__(self, app: DeskApp) -> None:
         self._app = app
         verbs = load().values()
-        self._readers = {name: Keys(with_verbs(table, verbs)) for name, table in (("queue", QUEUE), ("ticket", TICKET))}
+        views = {f"g{view.key}": f"view {name}" for name, view in app.queue.views.items() if view.key}
+        tables = (("queue", {**QUEUE, **views}), ("ticket", TICKET))
+        self._readers = {name: Keys(with_verbs(table, verbs)) for name, table in tables}
         self._answers: Mapping[str, Answer] = {}
         self._held: deque[events.Key] = deque()
         self._works = 0

@@ -39,6 +39,7 @@ EVERYWHERE = {
 QUEUE = {
     **MOVING, **EVERYWHERE,
     "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
+    "J": "next-view", "K": "previous-view", "gv": "view ",
 }  # fmt: skip
 TICKET = {
     **MOVING, **EVERYWHERE,

@@ -116,7 +116,7 @@ async def leave(app: DeskApp, count: int | None, rest: str) -> None:
     if app.queue.list.marks:
         app.queue.list.mark(())
         app.queue.tell()
-    elif (app.queue.query_text, app.queue.sort) != (app.front.query, "urgency"):
+    elif app.queue.view or (app.queue.query_text, app.queue.sort) != (app.front.query, "urgency"):
         await app.queue.load(app.front.query, sort="urgency", keep=app.queue.list.current)
 
 
@@ -194,6 +194,40 @@ async def filter(app: DeskApp, count: int | None, rest: str) -> None:
         await app.queue.load(rest, keep=app.queue.list.current)
     else:
         app.prompting.filter()
+
+
+@verb()
+async def view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show a saved view, by its name or with a count (3gv) the third one."""
+    if count is None and not rest:
+        app.prompting.command("view ", " ".join(app.queue.views))
+        return
+    names = list(app.queue.views)
+    await _show_view(app, rest or names[min(count or 1, len(names)) - 1])
+
+
+@verb()
+async def next_view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the next saved view."""
+    await _step_view(app, count or 1)
+
+
+@verb()
+async def previous_view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the saved view before this one."""
+    await _step_view(app, -(count or 1))
+
+
+async def _step_view(app: DeskApp, by: int) -> None:
+    names = list(app.queue.views)
+    # From a query of one's own the first one is next, and the last one before.
+    place = names.index(app.queue.view) if app.queue.view in names else -1 if by > 0 else 0
+    await _show_view(app, names[(place + by) % len(names)])
+
+
+async def _show_view(app: DeskApp, name: str) -> None:
+    await app.queue.show(name)
+    app.edges.refresh()
 
 
 @verb()

@@ -12,6 +12,7 @@ from textual.message import Message
 from desk.errors import DeskError
 from desk.query import EVERYTHING, All, Env, Is, Node, parse
 from desk.store import Page, Row
+from desk.views import View, find, offered
 from tui.columns import heading
 from tui.draw import Look, plural
 from tui.front import Front
@@ -50,6 +51,8 @@ class QueuePane(Vertical):
         self.front, self.runner, self.look = front, runner, look
         self.query_text = front.query
         self.sort = "urgency"
+        self.view = ""
+        """The saved view that is shown; "" when it is a query of one's own."""
         self.arrived: set[int] = set()
         self.list = QueueList(look, front.now, front.me)
         self._filter = Line(look, "filter")
@@ -94,10 +97,29 @@ class QueuePane(Vertical):
             f"Escape goes back to {self.front.query}; / changes it; -word excludes, or widens.{sleeping}",
         )
 
-    async def load(self, text: str | None = None, *, sort: str | None = None, keep: int | None = None) -> None:
+    @property
+    def views(self) -> dict[str, View]:
+        """The saved views for whoever sits here."""
+        agent = self.front.who.agent
+        return offered(self.front.desk.config, agent.teams if agent else ())
+
+    @property
+    def title(self) -> str:
+        """What the view that is shown is called; "" when it is a query of one's own."""
+        return find(self.front.desk.config, self.view).title if self.view else ""
+
+    async def show(self, name: str) -> None:
+        """Show a saved view; NotFound."""
+        view = find(self.front.desk.config, name)
+        await self.load(view.terms(), sort=view.sort or "urgency", view=name)
+
+    async def load(
+        self, text: str | None = None, *, sort: str | None = None, keep: int | None = None, view: str = ""
+    ) -> None:
         """Show the list of a query (default: the one shown, afresh)."""
         self._turn += 1
         turn = self._turn
+        view = self.view if text is None else view
         text, sort = self.query_text if text is None else text, sort or self.sort
         try:
             node = self.node(text)
@@ -105,14 +127,14 @@ class QueuePane(Vertical):
             shown = [row.ticket.id for row in loaded.page.rows]
             more = loaded.page.next is not None
             if turn == self._turn and (not more or keep is None or keep in shown):
-                self.begin(text, loaded, sort=sort, keep=keep)
+                self.begin(text, loaded, sort=sort, keep=keep, view=view)
             if more:
                 order = await self.runner.read(lambda: self.whole(node, sort, shown))
                 if turn == self._turn and self.query_text == text and self.list.ids[: len(shown)].tolist() == shown:
                     self.complete(order)
                 elif turn == self._turn:
                     # The ticket under the cursor is further down: the list moves only once it is known where.
-                    self.begin(text, loaded, sort=sort, keep=keep, order=order)
+                    self.begin(text, loaded, sort=sort, keep=keep, order=order, view=view)
         except DeskError as error:
             self.post_message(self.Failed(error))
 
@@ -121,10 +143,12 @@ class QueuePane(Vertical):
         return Order(self.front.desk.store.ids(node, sort=sort), begin=begin)
 
     def begin(
-        self, text: str, loaded: Loaded, *, sort: str = "urgency", keep: int | None = None, order: Order | None = None
-    ) -> None:
+        self, text: str, loaded: Loaded, *, sort: str = "urgency", keep: int | None = None, order: Order | None = None,
+        view: str = "",
+    ) -> None:  # fmt: skip
         """Show the beginning of a list."""
-        self.query_text, self.sort = text, sort
+        self.query_text, self.sort, self.view = text, sort, view
+        self.list.chosen = find(self.front.desk.config, view).columns if view else ()
         self.arrived.clear()
         rows = loaded.page.rows
         self.list.digits = max(4, len(str(loaded.newest)))

@@ -55,6 +55,8 @@ class QueueList(Calm, inherit_bindings=False):
         self.gone: set[int] = set()
         self.columns: tuple[Column, ...] = ()
         self.digits = 4
+        self.chosen: tuple[str, ...] = ()
+        """The columns that a view names; none: the usual ones."""
         self._arranged = 0
         self.empty: tuple[str, ...] = ("loading",)
         self._asked: set[int] = set()
@@ -183,7 +185,7 @@ class QueueList(Calm, inherit_bindings=False):
             return
         self._arranged = self.size.width
         self.digits = max(self.digits, len(str(self.order.highest)))
-        columns = layout(self.size.width, self.digits)
+        columns = layout(self.size.width, self.digits, self.chosen)
         if columns != self.columns:
             if self._drawn:
                 self._drawn.clear()
