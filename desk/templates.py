@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from contextvars import ContextVar
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from desk import dates
@@ -66,6 +67,7 @@ def expand(template: str, data: Mapping[str, Any]) -> str:
     demand_simple(template)
     from minijinja import TemplateError
 
+    _made.set(0)
     try:
         text: str = _environment().render_str(template, **plain(data))
     except TemplateError as error:
@@ -109,50 +111,52 @@ def names(template: str) -> set[str]:
     demand_simple(template)
     from minijinja import TemplateError
 
-    environment = _environment()
     try:
-        # Rendering finds what is wrong with the syntax, even where nothing is known yet.
-        environment.add_template("it", template)
+        return set(_environment().undeclared_variables_in_str(template, nested=True))
     except TemplateError as error:
         raise Invalid(f"this is not a template: {_why(error)}") from error
-    return set(environment.undeclared_variables_in_template("it", nested=True))
 
 
 def _why(error: Any) -> str:
     first: str = (error.args[0] if error.args else str(error.kind)).splitlines()[0]
     if missing := re.match(r"undefined value: `(.+)` is undefined", first):
         return f'{missing[1]} has no value here; {{{{ {missing[1]}|default("...") }}}} says what to put instead'
-    return first.replace(" (in <string>:1)", "").replace(" (in it:1)", "")
+    return first.replace(" (in <string>:1)", "")
 
 
 def _too_much() -> Invalid:
     return Invalid(f"the template gives more than {LONGEST:,} characters")
 
 
+_made: ContextVar[int] = ContextVar("_made", default=0)
+"""How many characters the template at hand has put in, or made on the way."""
+
+
+def _count(value: Any) -> Any:
+    if isinstance(value, str):
+        _made.set(_made.get() + len(value))
+        if _made.get() > LONGEST:
+            raise _too_much()
+    return value
+
+
+def _of_text(make: Callable[..., str], size: Callable[..., int]) -> Callable[..., str]:
+    """The filter `make`, asked for its size before it makes anything."""
+
+    def filter_(value: Any, *args: Any, **named: Any) -> str:
+        if size(value, *args, **named) > LONGEST:
+            raise _too_much()
+        text: str = _count(make(value, *args, **named))
+        return text
+
+    return filter_
+
+
+@cache
 def _environment() -> Environment:
-    """An environment for one template: it counts what that one puts in and makes."""
     from minijinja import Environment
 
-    made = 0
-
-    def count(value: Any) -> Any:
-        nonlocal made
-        if isinstance(value, str):
-            made += len(value)
-            if made > LONGEST:
-                raise _too_much()
-        return value
-
-    def of_text(make: Callable[..., str], size: Callable[..., int]) -> Callable[..., str]:
-        def filter_(value: Any, *args: Any, **named: Any) -> str:
-            if size(value, *args, **named) > LONGEST:
-                raise _too_much()
-            text: str = count(make(value, *args, **named))
-            return text
-
-        return filter_
-
-    environment = Environment(auto_escape_callback=lambda name: False, finalizer=count, pycompat=False)
+    environment = Environment(auto_escape_callback=lambda name: False, finalizer=_count, pycompat=False)
     environment.fuel = FUEL
     environment.undefined_behavior = "strict"
     # Its first line names the placeholder that is missing; the others are not shown.
@@ -161,10 +165,11 @@ def _environment() -> Environment:
         environment.remove_filter(name)
     for name in _GLOBALS:
         environment.remove_global(name)
-    environment.add_filter("date", of_text(dates.written, lambda *_, **__: 0))
-    environment.add_filter("quote", of_text(_quote, lambda text: len(str(text)) + 2 * str(text).count("\n")))
-    environment.add_filter("replace", of_text(_replace, _replaced_size))
-    environment.add_filter("join", of_text(_join, _joined_size))
+    environment.add_filter("date", _of_text(dates.written, lambda *_, **__: 0))
+    environment.add_filter("quote", _of_text(_quote, lambda text: len(str(text)) + 2 * str(text).count("\n")))
+    environment.add_filter("replace", _of_text(_replace, _replaced_size))
+    environment.add_filter("truncate", _of_text(_truncate, lambda *_, **__: 0))
+    environment.add_filter("join", _of_text(_join, _joined_size))
     return environment
 
 
@@ -179,6 +184,12 @@ def _replace(text: Any, old: Any, new: Any) -> str:
 
 def _replaced_size(text: Any, old: Any, new: Any) -> int:
     return len(str(text)) + str(text).count(str(old)) * len(str(new))
+
+
+def _truncate(text: Any, length: int = 100) -> str:
+    """The beginning of a text, an ellipsis where it goes on."""
+    whole = str(text)
+    return whole if len(whole) <= int(length) else f"{whole[: max(0, int(length) - 1)].rstrip()}…"
 
 
 def _join(items: Any, between: Any = "") -> str:

@@ -233,6 +233,7 @@ def test_what_is_missing_is_named() -> None:
         ("{{ 'a-b'|replace('-', '+') }}", "a+b"),
         ("{{ 'one\n\ntwo'|quote }}", "> one\n>\n> two"),
         ("{{- agent.name -}}", "kim"),
+        ("{{ 'so much to say'|truncate(8) }} {{ 'short'|truncate(8) }}", "so much… short"),
         ("{# a comment with {{ in it #}x", "x"),
         ("{{ '2026-02-02T03:40:00+01:00'|date }}", "2 February 2026"),
         ("{{ '{{ agent.name }}' }}", "{{ agent.name }}"),
