@@ -23,8 +23,8 @@ from relay.engine import Engine, Station
 from relay.log import log
 from relay.workers import unparsed
 
-AHEAD_BYTES = 4 * 1024 * 1024
-"""So much may be fetched and not yet committed, and one batch more: it is what the relay's memory is about."""
+AHEAD_BYTES = 8 * 1024 * 1024
+"""With more than this fetched and not yet committed, nothing is fetched: it is what the relay's memory is about."""
 
 TOGETHER = 200
 """Messages in one transaction, at most: a fraction of what is ahead, so that nothing stands still meanwhile."""
@@ -66,6 +66,7 @@ async def _read(engine: Engine, station: Station, how: Intake) -> str:
                 extra={"account": station.name, "messages": taken.messages, "tickets": taken.tickets, "doubles": taken.doubles},
             )  # fmt: skip
             trouble = await _confirm(channel, batch) or trouble
+            del ready, batch, items
         await fetching
     finally:
         fetching.cancel()
@@ -78,8 +79,9 @@ async def _fetch(engine: Engine, station: Station, channel: Poller, cursor: str 
     """Fetch what is new and have it parsed, as far ahead as there is room."""
     try:
         async for batch in channel.poll(cursor):
-            await ahead.room()
             ahead.put(batch, asyncio.create_task(engine.workers.prepare(station.parse, batch.items)))
+            del batch  # while the next is waited for, this one is not ours to keep: it can be large
+            await ahead.room()
     finally:
         ahead.end()
 

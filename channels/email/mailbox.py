@@ -77,6 +77,7 @@ class Mailbox:
                 kept.places[folder] = place
                 kept.tail = self._handed_out(items)
                 yield Batch(items, kept.text())
+                del items  # they can be large, and the next are on their way
             if only and high:
                 # Else the place only moves over messages that were seen, whatever UIDNEXT promises.
                 place = place.at(high)
@@ -119,6 +120,7 @@ class Mailbox:
                     yield items
                 if failure:
                     raise failure
+                del items
 
     def _handed_out(self, items: Sequence[Raw]) -> str:
         return self._owed.hand_out(item.external_id for item in items) if self._settings.after != "keep" else ""
