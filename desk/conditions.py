@@ -6,12 +6,12 @@ each moment, and is read again for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from desk.errors import Invalid, suggest
 from desk.model import Customer, Message, Millis, Ticket
-from desk.query import FIELDS, All, Any, Attached, Case, Env, Field, Node, Not, Was, Words, matches, parse
+from desk.query import FIELDS, All, Any, Attached, Case, Env, Field, Node, Not, Of, Words, matches, parse, word
 from desk.text import words
 
 
@@ -21,10 +21,16 @@ def _was(text: str, env: Env) -> Node:
         raise Invalid(f'there is no field "{name}:" to ask for what was{suggest(name, tuple(FIELDS))}')
     if not colon or not value:
         raise Invalid(f"was:{name}: needs a value: {FIELDS[name].help}")
-    return Was(FIELDS[name].read(value, env))
+    return Of("was", FIELDS[name].read(value, env))
 
 
-_MORE = {"was": Field(_was, "a field and a value that held before: was:status:pending")}
+MORE = {
+    "was": Field(_was, "a field and a value that held before: was:status:pending"),
+    "message": Field(
+        lambda text, env: Of("message", word(text)), "words of the message that came or goes: message:thank*"
+    ),
+}
+"""The fields that only rules and hooks have."""
 
 #: Two moments that no word for a time means the same at.
 _MOMENTS = (1_700_000_000_000, 1_736_000_123_000)
@@ -34,23 +40,19 @@ _MOMENTS = (1_700_000_000_000, 1_736_000_123_000)
 class Condition:
     """A query, ready to be asked; QueryError when it cannot be understood.
 
-    `needs_messages` says that the conversation has to be read to answer it, `needs_before`
-    that it asks what the ticket was.
+    `asks` says what it needs besides the ticket: the "text" of the conversation, the new
+    "message", what the ticket "was".
     """
 
     text: str
     _read: dict[Millis | None, Node] = field(default_factory=dict, init=False, repr=False, compare=False)
-    needs_messages: bool = field(default=False, init=False, compare=False)
-    needs_before: bool = field(default=False, init=False, compare=False)
+    asks: frozenset[str] = field(default=frozenset(), init=False, compare=False)
 
     def __post_init__(self) -> None:
         one, other = (_parse(self.text, at) for at in _MOMENTS)
         if one == other:
             self._read[None] = one
-        parts = list(_parts(one))
-        said = any(isinstance(part, Attached) or (isinstance(part, Words) and part.where == "text") for part in parts)
-        object.__setattr__(self, "needs_messages", said)
-        object.__setattr__(self, "needs_before", any(isinstance(part, Was) for part in parts))
+        object.__setattr__(self, "asks", frozenset(_asks(one)))
 
     def node(self, at: Millis) -> Node:
         """The query as it is meant at `at`."""
@@ -76,17 +78,21 @@ class Condition:
 
 
 def _parse(text: str, at: Millis) -> Node:
-    return parse(text, Env(at, fields=_MORE))
+    return parse(text, Env(at, fields=MORE))
 
 
-def _parts(node: Node) -> Iterator[Node]:
-    yield node
+def _asks(node: Node) -> Iterator[str]:
     match node:
         case All(parts) | Any(parts):
             for part in parts:
-                yield from _parts(part)
-        case Not(part) | Was(part):
-            yield from _parts(part)
+                yield from _asks(part)
+        case Not(part):
+            yield from _asks(part)
+        case Of(other, part):
+            yield other
+            yield from (_asks(part) if other == "was" else ())
+        case Attached() | Words("text"):
+            yield "text"
 
 
 def terms(text: str) -> list[str]:
@@ -132,17 +138,27 @@ class _Late(Sequence[str]):
 def case(
     ticket: Ticket,
     customer: Customer,
-    before: Ticket | None,
     thread: Callable[[], Sequence[Message]],
+    asks: Collection[str] = ("text", "message", "was"),
     *,
-    messages: bool,
+    before: Ticket | None = None,
+    new: Collection[int] = (),
 ) -> Case:
-    """A ticket as a condition asks about it; `thread` is read only when `messages` says that it is asked for."""
-    if not messages:
-        return Case(ticket, customer, before=before)
+    """A ticket as a condition that `asks` for these things sees it; `before` a change, with its `new` messages.
+
+    The conversation is read only when it is asked for.
+    """
+    others: dict[str, Case] = {}
+    if before is not None and "was" in asks:
+        others["was"] = Case(before, customer)
+    if not {"text", "message"} & set(asks):
+        return Case(ticket, customer, others=others)
     said = [m for m in thread() if not m.withdrawn]
+    fresh = [m for m in said if m.id in new]
+    if fresh:
+        others["message"] = Case(ticket, customer, _Late(lambda: [words(m.subject, m.visible) for m in fresh]))
 
     def lines() -> list[str]:
         return [words(ticket.subject), *(words(m.subject, m.text, *(a.name for a in m.attachments)) for m in said)]
 
-    return Case(ticket, customer, _Late(lines), attached=any(m.attachments for m in said), before=before)
+    return Case(ticket, customer, _Late(lines), attached=any(m.attachments for m in said), others=others)

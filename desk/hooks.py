@@ -46,10 +46,10 @@ class Hook:
         if not 0 < self.timeout_s <= LONGEST_S:
             raise KeyProblem("timeout_s", f"a hook runs for more than 0 and at most {LONGEST_S:.0f} seconds")
         try:
-            needs_before = self.condition.needs_before
+            asks = self.condition.asks
         except Invalid as error:
             raise KeyProblem("when", str(error).partition("\n")[0]) from error
-        if needs_before and BEFORE_SEND in self.on:
+        if "was" in asks and BEFORE_SEND in self.on:
             raise KeyProblem(
                 "when", "was: asks what was before something happened; before-send is before anything does"
             )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import NoReturn
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from desk.errors import Invalid
 from desk.errors import suggest as suggest
@@ -101,13 +101,14 @@ class Attached(Struct, frozen=True):
     """Some message of the ticket carries a file."""
 
 
-class Was(Struct, frozen=True):
-    """The part held before the change that is asked about; only rules and hooks can ask."""
+class Of(Struct, frozen=True):
+    """The part holds of another case: of what the ticket "was", or of the new "message"; only rules ask."""
 
+    other: str
     part: Node
 
 
-Node = All | Any | Not | Is | Has | Between | Within | Words | Snoozed | Unread | Attached | Was
+Node = All | Any | Not | Is | Has | Between | Within | Words | Snoozed | Unread | Attached | Of
 
 EVERYTHING = All(())
 
@@ -123,14 +124,14 @@ class Env(Struct, frozen=True):
 
 
 class Case(Struct, frozen=True):
-    """One ticket with all that a query can ask about it; `texts` are token lines, `before` what it was for `Was`."""
+    """One ticket with all that a query can ask about it; `texts` are token lines, `others` cases for `Of`."""
 
     ticket: Ticket
     customer: Customer
     texts: Sequence[str] = ()
     seen: int = 0
     attached: bool = False
-    before: Ticket | None = None
+    others: Mapping[str, Case] = {}
 
 
 class QueryError(Invalid):
@@ -412,8 +413,7 @@ class _Reader:
         known = {**FIELDS, **self.env.fields}
         if name not in known:
             # Colons are common in what people look for ("Error: 12"); only a near miss is a mistake.
-            near = difflib.get_close_matches(name, list(known), 1, 0.72)
-            if near:
+            if difflib.get_close_matches(name, list(known), 1, 0.72):
                 self.fail(f'there is no field "{name}:"{suggest(name, list(known))}', term.start("name"))
             return word(term.group().strip())
         if value is None or value == "":
@@ -475,8 +475,8 @@ def matches(node: Node, case: Case) -> bool:
             return agent is not None and case.ticket.heard > case.seen
         case Attached():
             return case.attached
-        case Was(part):
-            return case.before is not None and matches(part, structs.replace(case, ticket=case.before))
+        case Of(other, part):
+            return other in case.others and matches(part, case.others[other])
 
 
 def _lines(case: Case, where: str) -> Iterator[str]:

@@ -84,8 +84,10 @@ class Rule:
                 getattr(self, read)
             except DeskError as error:
                 raise KeyProblem(key, str(error).partition("\n")[0]) from error
-        if self.condition.needs_before and not set(self.on) <= set(HAPPENINGS):
-            raise KeyProblem("when", "was: asks what was before something happened; time changes nothing")
+        if self.condition.asks - {"text"} and not set(self.on) <= set(HAPPENINGS):
+            raise KeyProblem(
+                "when", "was: and message: ask about something that happened; with idle and at nothing did"
+            )
 
     @cached_property
     def condition(self) -> Condition:

@@ -43,20 +43,20 @@ def trials(desk: Desk, number: int, at: Millis, on: str | None = None) -> Iterat
     news = [one for _, some in told(store.log(ticket=number, limit=10_000, newest=True)) for one in some]
     for rule in load(desk.config).items.values():
         last = next((one for one in reversed(news) if one.on & set(rule.on) and on in (None, *one.on)), None)
-        before = last.before(ticket) if last else ticket
-        why = list(_in_the_way(store, rule, ticket, before, at, on))
+        why = list(_in_the_way(store, rule, ticket, last, at, on))
         yield Trial(rule, tuple(why)) if why else _tried(desk, rule, ticket, at)
 
 
 def _in_the_way(
-    store: Store, rule: Rule, ticket: Ticket, before: Ticket | None, at: Millis, on: str | None
+    store: Store, rule: Rule, ticket: Ticket, last: News | None, at: Millis, on: str | None
 ) -> Iterator[str]:
     if not rule.enabled:
         yield "it is switched off"
     if on is not None and on not in rule.on:
         yield f"it waits for {' or '.join(rule.on)}, not for {on}"
     asked = case(
-        ticket, store.customer(ticket.requester), before, partial(store.thread, ticket.id), messages=rule.condition.needs_messages
+        ticket, store.customer(ticket.requester), partial(store.thread, ticket.id), rule.condition.asks,
+        before=last.before(ticket) if last else ticket, new=last.messages("in", "out") if last else (),
     )  # fmt: skip
     yield from (f"{term} does not hold" for term in rule.condition.fails(asked, at))
     if rule.on == ("idle",) and at - ticket.idle_since <= rule.idle_for:
@@ -115,7 +115,7 @@ def replay(desk: Desk, since: Millis) -> Iterator[Acted]:
             if not rule.waits_for(one, chain):
                 continue
             thread = partial(_said, desk.store, one)
-            asked = case(ticket, customer, before, thread, messages=rule.condition.needs_messages)
+            asked = case(ticket, customer, thread, rule.condition.asks, before=before, new=one.messages("in", "out"))
             if rule.condition.holds(asked, one.at):
                 yield _acted(desk, one, rule, ticket, customer)
                 if rule.stop:

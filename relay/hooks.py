@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -115,7 +116,9 @@ class Work:
             calls = list(hook.calls(news))
             try:
                 ticket = ticket or (self.engine.store.ticket(news.ticket) if calls else None)
-                if ticket is None or not _holds(self.engine, hook, ticket, news.before(ticket)):
+                if ticket is None or not _holds(
+                    self.engine, hook, ticket, news.before(ticket), news.messages("in", "out")
+                ):
                     continue
             except NotFound:
                 return []
@@ -192,7 +195,7 @@ async def ask(engine: Engine, one: Outbound) -> None:
     except Invalid as error:
         raise Retry(str(error), LATER_S) from error
     for hook in asked:
-        if await engine.call(_holds, engine, hook, one.ticket, None):
+        if await engine.call(_holds, engine, hook, one.ticket, None, (one.message.id,)):
             await _ask(engine, hook, one)
 
 
@@ -218,12 +221,9 @@ async def _ask(engine: Engine, hook: Hook, one: Outbound) -> None:
 # -- the parts they share -------------------------------------------------------------
 
 
-def _holds(engine: Engine, hook: Hook, ticket: Ticket, before: Ticket | None) -> bool:
-    store = engine.store
-    asked = case(
-        ticket, store.customer(ticket.requester), before, partial(store.thread, ticket.id), messages=hook.condition.needs_messages
-    )  # fmt: skip
-    return hook.condition.holds(asked, engine.now())
+def _holds(engine: Engine, hook: Hook, ticket: Ticket, before: Ticket | None, new: Collection[int]) -> bool:
+    person, thread = engine.store.customer(ticket.requester), partial(engine.store.thread, ticket.id)
+    return hook.condition.holds(case(ticket, person, thread, hook.condition.asks, before=before, new=new), engine.now())
 
 
 def _told(

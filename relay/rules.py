@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -172,8 +172,8 @@ class Work:
         try:
             ticket = store.ticket(news.ticket)
             whole = case(
-                ticket, store.customer(ticket.requester), news.before(ticket), partial(store.thread, ticket.id),
-                messages=any(rule.condition.needs_messages for rule in asked),
+                ticket, store.customer(ticket.requester), partial(store.thread, ticket.id),
+                {name for rule in asked for name in rule.condition.asks}, before=news.before(ticket), new=news.messages("in", "out"),
             )  # fmt: skip
             return any(rule.condition.holds(whole, at) for rule in asked)
         except StoreError:
@@ -229,11 +229,12 @@ class Work:
         chain = self._chain(news)
         ticket = tx.tickets((news.ticket,)).get(news.ticket)
         before = news.before(ticket) if ticket else None
+        new = news.messages("in", "out")
         for rule in rules:
             if not rule.waits_for(news, chain):
                 continue
             ticket = tx.tickets((news.ticket,)).get(news.ticket)
-            if ticket is None or not _holds(tx, rule, ticket, before, at):
+            if ticket is None or not _holds(tx, rule, ticket, at, before, new):
                 continue
             if too_deep(chain):
                 yield Done(
@@ -286,9 +287,7 @@ class Work:
             if tx.cursor(name) != kept:
                 raise Lost("another relay runs the rules")
             tx.set_cursor(name, str(after))
-            return [
-                self._act(tx, rule, t, now, None) for t in tx.tickets(ids).values() if _holds(tx, rule, t, None, now)
-            ]
+            return [self._act(tx, rule, t, now, None) for t in tx.tickets(ids).values() if _holds(tx, rule, t, now)]
 
         self._tell(store.write(body))
         return bool(after.done)
@@ -303,7 +302,7 @@ class Work:
         def body(tx: Tx) -> list[Done]:
             done = []
             for ticket in tx.tickets(ids).values():
-                rests = ticket.idle_since < now - rule.idle_for and _holds(tx, rule, ticket, None, now)
+                rests = ticket.idle_since < now - rule.idle_for and _holds(tx, rule, ticket, now)
                 if rests and tx.first_rest(rule.name, ticket.id, ticket.idle_since):
                     done.append(self._act(tx, rule, ticket, now, None))
             return done
@@ -352,10 +351,11 @@ class Done:
     left_out: tuple[str, ...] = ()
 
 
-def _holds(tx: Tx, rule: Rule, ticket: Ticket, before: Ticket | None, at: Millis) -> bool:
-    thread = partial(tx.thread, ticket.id)
-    asked = case(ticket, tx.customer(ticket.requester), before, thread, messages=rule.condition.needs_messages)
-    return rule.condition.holds(asked, at)
+def _holds(
+    tx: Tx, rule: Rule, ticket: Ticket, at: Millis, before: Ticket | None = None, new: Collection[int] = ()
+) -> bool:
+    person, thread = tx.customer(ticket.requester), partial(tx.thread, ticket.id)
+    return rule.condition.holds(case(ticket, person, thread, rule.condition.asks, before=before, new=new), at)
 
 
 def _shown(chain: Sequence[str]) -> str:

@@ -17,9 +17,9 @@ from desk.query import (
     Is,
     Node,
     Not,
+    Of,
     Snoozed,
     Unread,
-    Was,
     Within,
     Words,
 )
@@ -161,7 +161,7 @@ def _condition(node: Node, params: dict[str, Value], rare: Rare) -> str:
                 return "ticket.id IN (SELECT ticket FROM message WHERE attachments IS NOT NULL AND withdrawn = 0)"
             held = "SELECT 1 FROM message WHERE message.ticket = ticket.id AND message.attachments IS NOT NULL AND message.withdrawn = 0"
             return f"EXISTS ({held})"
-        case Was():
+        case Of():
             raise AssertionError("what was before a change is known to nobody but the log")
 
 
