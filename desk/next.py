@@ -57,7 +57,8 @@ def choices(store: Store, agent: Agent, at: Millis, zone: tzinfo, busy: Collecti
         for sort in ("urgency", "waiting"):
             page = store.page(node, sort=sort, limit=_LOOKED_AT, agent=agent.name)
             rows |= {row.ticket.id: row for row in page.rows}
-            if page.next is None:
+            if page.next is None or page.rows[-1].ticket.due_at is not None:
+                # Behind what is due, not yet reached, come those who wait.
                 break
     left_alone = {*busy, *_written_on(store, agent.name, at)}
     found = [row for row in rows.values() if row.ticket.assignee == agent.name or row.ticket.id not in left_alone]

@@ -52,6 +52,11 @@ class Finder:
             return self._by_order(self._text, sort, after, limit)
         if (by_number or sort == "updated") and _dated(self._rest):
             return self._by_date(sort, after, limit)
+        if any(isinstance(part, Snoozed) for part in self._rest.parts):
+            # They lie scattered among all that is open, but have an index of their own.
+            few = self._few_of_the_rest()
+            if few is not None:
+                return self._among(few, sort, after, limit)
         return self._select(self._query, sort, after, limit, self._rare)
 
     def count(self) -> int:
@@ -60,8 +65,8 @@ class Finder:
         # Says nothing, but leads to the index that holds all that views ask for: 0.1 us a ticket instead of 0.6.
         parts = self._rest.parts
         awake = any(isinstance(part, Not) and isinstance(part.part, Snoozed) for part in parts)
-        waiting = any(isinstance(part, Within) and part.column == "waiting_since" for part in parts)
-        led = awake and not waiting and natural_sort(self._query) == "urgency"
+        bound = any(isinstance(part, Within) and part.column in ("due_at", "waiting_since") for part in parts)
+        led = awake and not bound and natural_sort(self._query) == "urgency"
         index = f" AND ticket.due_key <= {NEVER}" if led else ""
         statement = f"SELECT count(*) FROM ticket WHERE ({compiled.where}){index}"
         return int(self._conn.execute(statement, compiled.params).fetchone()[0])

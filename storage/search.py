@@ -141,7 +141,11 @@ def _condition(node: Node, params: dict[str, Value], rare: Rare) -> str:
         case Within(column, wanted):
             # The key of a due or waiting time is what an index holds; "no time" is behind every time.
             key = {"due_at": "due_key", "waiting_since": "waiting_key"}.get(column, column)
-            tests = [f"ticket.{column} IS NOT NULL"] if key == column else [f"ticket.{key} < {NEVER}"]
+            if key == column:
+                tests = [f"ticket.{column} IS NOT NULL"]
+            else:
+                # One bound and no second: that would be computed from the row, for every row.
+                tests = [f"ticket.{key} < {NEVER}"] if wanted.end is None else []
             tests += [f"ticket.{key} >= {bind(wanted.start)}"] if wanted.start is not None else []
             tests += [f"ticket.{key} < {bind(wanted.end)}"] if wanted.end is not None else []
             return "(" + " AND ".join(tests) + ")"
