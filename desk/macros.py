@@ -62,12 +62,12 @@ class Input:
 class Macro:
     """`[macros.NAME]`: command lines with placeholders, what they ask for, and where they are offered."""
 
+    do: tuple[str, ...]
     title: str = ""
     description: str = ""
     key: str = ""
     when: str = ""
     inputs: tuple[Input, ...] = ()
-    do: tuple[str, ...] = ()
     then: Literal["stay", "next", "close"] = "stay"
     team: str = ""
 

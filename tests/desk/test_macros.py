@@ -63,7 +63,8 @@ def test_a_macro_is_read_with_its_inputs() -> None:
 @pytest.mark.parametrize(
     ("lines", "error"),
     [
-        ("", "line 1: a macro does something"),
+        ("", 'line 1: the key "do" is missing'),
+        ("do = []", "line 2: a macro does something"),
         ('do = ["asign me"]', r'line 2: "asign me": there is no verb "asign" \(did you mean "assign"\?\)'),
         ('do = ["priority urgnt"]', r'line 2: .*there is no priority "urgnt" \(did you mean "urgent"\?\)'),
         ('do = ["assign"]', "assign needs an agent"),
