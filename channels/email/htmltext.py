@@ -68,7 +68,7 @@ _UNSEEN = re.compile(
 _CLASSES = re.compile(r"""\sclass\s*=\s*(?:"([^"]*)|'([^']*)|([\w-]+))""", re.IGNORECASE)
 _SHEET = re.compile(r"<style\b", re.IGNORECASE)
 _SHEET_END = re.compile(r"</style\b", re.IGNORECASE)
-_BRACE = re.compile(r"([^{}]*)([{}])")
+_BRACE = re.compile(r"([{}])")
 _ONE_CLASS = re.compile(r"[a-zA-Z]*\.([\w-]+)")
 _NOT_DISPLAYED = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _VOID = frozenset(
@@ -219,7 +219,8 @@ def _hidden_classes(source: str) -> set[str]:
     found: set[str] = set()
     for sheet in _sheets(source):
         depth, selectors = 0, ""
-        for words, brace in _BRACE.findall(sheet):
+        pieces = iter(_BRACE.split(sheet))
+        for words, brace in zip(pieces, pieces, strict=False):
             if brace == "{":
                 selectors = selectors if depth else words
                 depth += 1

@@ -127,6 +127,7 @@ BOMBS = {
     "charset": b"Content-Type: text/plain; charset=gb18030\n\n" + b"\x81" * 2_000_000,
     "paragraphs": b"Content-Type: text/html\n\n" + b"<p>" * 600_000,
     "blocks": b"Content-Type: text/html\n\n" + b"<div>" * 400_000 + b"x",
+    "style": b"Content-Type: text/html\n\n<style>" + b".a," * 600_000,
     "tables": b"Content-Type: text/html\n\n" + b"<table><tr><td>cite" * 27_000,
     "report": b"Content-Type: message/delivery-status\n\n"
     + b"Final-Recipient: rfc822; a@example.com\nAction: failed\n\n" * 20_000,
