@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("cli.reading", "show tickets with their conversation"),
     "next": ("cli.next", "find the next ticket for you, and why"),
     "view": ("cli.views", "list saved views, for ls -v NAME"),
+    "why": ("cli.why", "explain a ticket: its policy, clocks, messages, and what rules did"),
     "log": ("cli.reading", "show what happened, to a ticket or to the desk"),
     "follow": ("cli.reading", "print what happens as it happens"),
     "do": ("cli.changing", "run command lines on tickets: do 'take; tag vpn' 12"),

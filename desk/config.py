@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from desk import tables
-from desk.errors import ConfigError
+from desk.errors import ConfigError, Invalid
 from desk.model import DAY, SECOND, Millis
 from desk.tables import Tables
 
@@ -128,16 +128,36 @@ class Source:
 def load(path: Path) -> Config:
     """The configuration in the file at `path` and in the folder `team` beside it; ConfigError tells what is wrong and where."""
     config = parse(_text(path), str(path))
-    whole = config.desk.tables
+    whole = _with_days_off(config.desk.tables, path.parent)
     for file in sorted((path.parent / "team").glob("*.toml")):
         source = Source(str(file), _text(file))
         found = _toml(source)
-        whole = tables.join(whole, tables.take(found, source))
+        whole = tables.join(whole, _with_days_off(tables.take(found, source), file.parent))
         for name in found:
             from desk.query import suggest
 
             raise source.error((name,), f'unknown table "{name}"{suggest(name, tables.KINDS)}')
     return dataclasses.replace(config, desk=dataclasses.replace(config.desk, tables=whole))
+
+
+def _with_days_off(found: Tables, folder: Path) -> Tables:
+    """`found` with what calendar files say put into the calendars, so that what is published needs no file."""
+    if not any("ical" in entry.values for entry in found.get("calendars", {}).values()):
+        return found
+    from desk.hours import ical_days
+
+    read: dict[str, tables.Entry] = {}
+    for name, entry in found["calendars"].items():
+        values = dict(entry.values)
+        file = values.pop("ical", "")
+        try:
+            if file:
+                values["closed"] = [*values.get("closed", ()), *ical_days(_text((folder / str(file)).expanduser()))]
+        except (ConfigError, Invalid, TypeError) as error:
+            # The calendar alone is wrong, and says so.
+            values["ical"] = str(error)
+        read[name] = dataclasses.replace(entry, values=values)
+    return {**found, "calendars": read}
 
 
 def _text(path: Path) -> str:

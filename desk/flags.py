@@ -1,4 +1,4 @@
-"""What is out of the ordinary about a message, in words an agent reads at a glance."""
+"""What is out of the ordinary about a message, and why it is where it is, in words an agent reads at a glance."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ WORDS = {
     "suspended:loop": "suspended: it may be a loop",
 }
 """The flags a message can have, and what is said of them."""
+
+THREADED = {
+    "token": "it carries this ticket's signed reply token",
+    "conversation": "its channel says it goes on this conversation",
+    "references": "it answers a message on this ticket",
+    "subject": "its subject names the ticket, and the sender was on it",
+    "bounce": "it reports about a message on this ticket",
+    "new": "it began the ticket",
+}
+"""The rules by which a message finds its ticket (`Message.threaded_by`), in words."""
 
 
 def told(flags: Iterable[str]) -> list[str]:

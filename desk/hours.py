@@ -54,6 +54,9 @@ class Calendar:
                 check(getattr(self, key))
             except Invalid as error:
                 raise KeyProblem(key, str(error)) from error
+        if self.ical:
+            # Where it could be read, its days are in `closed` by now.
+            raise KeyProblem("ical", f"the calendar file could not be taken in: {self.ical}")
 
 
 @tables.once

@@ -70,9 +70,9 @@ class PolicyTable:
     when: str = ""
     calendar: str = ""
     warn: str = ""
-    first_reply: Anything = None
-    next_reply: Anything = None
-    resolution: Anything = None
+    first_reply: Anything = ""
+    next_reply: Anything = ""
+    resolution: Anything = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ class Policy:
 class Promise(Struct, frozen=True):
     """One clock of a ticket: `running` until `due`, `paused` with `left` to go, or `kept` at `kept_at`.
 
-    `since` is when it began. A paused clock that had run out before has its `due` all the same.
+    `since` is when it began. A clock that ran out before it was paused has its `due` all the same, and so has
+    one that was kept, as far as it can be told.
     """
 
     clock: str
@@ -149,7 +150,7 @@ def _policy(entry: Entry, config: DeskConfig) -> Policy:
     targets = {
         clock: _target(clock, clock.replace("-", "_"), getattr(table, clock.replace("-", "_")), table, config)
         for clock in CLOCKS
-        if getattr(table, clock.replace("-", "_")) is not None
+        if getattr(table, clock.replace("-", "_")) != ""
     }
     return Policy(entry.name, table.when, node, "customer" in asked, targets)
 
@@ -252,11 +253,13 @@ def _promise(clock: str, target: Target, ticket: Ticket, policy: str) -> Promise
     if clock == "resolution":
         since = ticket.created_at
         if not ticket.status.live:
-            return Promise(clock, policy, "kept", since, kept_at=ticket.solved_at)
+            due, _ = _reach(list(_counted(ticket, since, target.pause)), target, target.span(ticket.priority))
+            return Promise(clock, policy, "kept", since, due, kept_at=ticket.solved_at)
     else:
         replied = ticket.first_reply_at is not None
         if clock == "first-reply" and replied:
-            return Promise(clock, policy, "kept", ticket.created_at, kept_at=ticket.first_reply_at)
+            due = target.hours.after(ticket.created_at, target.span(ticket.priority))
+            return Promise(clock, policy, "kept", ticket.created_at, due, kept_at=ticket.first_reply_at)
         if clock == "next-reply" and replied and ticket.waiting_since is None and ticket.status.live:
             return Promise(clock, policy, "kept", ticket.created_at, kept_at=ticket.replied_at)
         if ticket.waiting_since is None or not ticket.status.live or replied != (clock == "next-reply"):
@@ -308,6 +311,7 @@ def settle(ticket: Ticket, owed: tuple[Promise, ...], *, quiet_until: Millis | N
 
     With `quiet_until`, what ran out before then counts as told: an archive that is taken in alarms nobody.
     """
+    owed = tuple(promise for promise in owed if promise.state != "kept")
     dues = [(p.due, p.clock) for p in owed if p.due is not None]
     due_at, due_kind = min(dues) if dues else (None, None)
     said = {f"{what} {p.clock} {p.due}" for p in owed if p.due is not None for what in ("warn", "breach")}
@@ -329,7 +333,7 @@ def settle(ticket: Ticket, owed: tuple[Promise, ...], *, quiet_until: Millis | N
 
 
 def _moments(promise: Promise) -> Iterator[tuple[str, Millis]]:
-    if promise.due is not None:
+    if promise.due is not None and promise.state != "kept":
         if promise.warn_at is not None and promise.warn_at < promise.due:
             yield "warn", promise.warn_at
         yield "breach", promise.due

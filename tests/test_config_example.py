@@ -17,9 +17,11 @@ from channels.email.settings import Settings as Email
 from desk.canned import Canned
 from desk.config import Config, DeskConfig, RelayConfig, ScreenConfig, Source, StoreConfig, build, keys, parse
 from desk.hooks import Hook
-from desk.rules import Rule
+from desk.hours import Calendar
 from desk.macros import Input, Macro
 from desk.macros import load as load_macros
+from desk.rules import Rule
+from desk.sla import PolicyTable
 from desk.tables import problems
 from desk.views import View
 
@@ -30,6 +32,8 @@ TABLES: dict[str, type[Any]] = {
     "desk": DeskConfig,
     "screen": ScreenConfig,
     "relay": RelayConfig,
+    "calendars.office": Calendar,
+    "policies.customers": PolicyTable,
     "views.late": View,
     "macros.refund": Macro,
     "macros.refund.inputs": Input,

@@ -18,13 +18,6 @@ WIDEST = 110
 
 _INDENT = "  "
 _BAD = (State.FAILED, State.BOUNCED, State.UNKNOWN, State.DEFERRED)
-_WHY = {
-    "token": "its references carry our signed token of this ticket",
-    "conversation": "the channel says it goes on this conversation",
-    "references": "it names a message of this ticket in its references",
-    "subject": "its subject names this ticket and the sender is on it",
-    "new": "nothing in it names a ticket, so it began this one",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,13 @@ def _message(message: Message, how: Telling, number: int) -> Iterable[Drawn]:
     yield Drawn(tuple(_head(message, how)), "note_word" if note else "text")
     if how.why and message.threaded_by:
         yield Drawn(
-            ((f"{_INDENT}here because {_WHY.get(message.threaded_by, flat(message.threaded_by))}", "system"),), ground
+            (
+                (
+                    f"{_INDENT}here because {flags.THREADED.get(message.threaded_by, flat(message.threaded_by))}",
+                    "system",
+                ),
+            ),
+            ground,
         )
     if message.flags:
         yield Drawn(((f"{_INDENT}! {flat('; '.join(flags.told(message.flags)))}", "notice"),), ground)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from desk.config import load as read_file
 from desk.config import parse
 from desk.errors import KeyProblem
 from desk.hours import ROUND_THE_CLOCK, Calendar, Hours, ical_days, load
@@ -187,3 +189,19 @@ def test_whole_days_of_a_calendar_file_are_closed_days() -> None:
     )  # fmt: skip
     assert ical_days(text) == ["2026-07-03", "2026-12-24..2027-01-01", "05-01"]
     assert Calendar("UTC", closed=tuple(ical_days(text)))
+
+
+def test_a_calendar_file_is_read_with_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "off.ics").write_text(
+        "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20260703\nEND:VEVENT\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20200501\n"
+        "RRULE:FREQ=YEARLY\nEND:VEVENT\n"
+    )
+    (tmp_path / "config.toml").write_text(
+        '[calendars.office]\nzone = "UTC"\nclosed = ["12-24"]\nical = "off.ics"\n[calendars.lost]\nzone = "UTC"\n\nical = "no.ics"\n'
+    )
+    desk = read_file(tmp_path / "config.toml").desk
+    assert desk.tables["calendars"]["office"].values["closed"] == ["12-24", "2026-07-03", "05-01"]
+    found = load(desk)
+    assert list(found.items) == ["office"]
+    assert "line 8: the calendar file could not be taken in" in str(found.errors[0])
+    assert "no.ics: No such file or directory" in str(found.errors[0])

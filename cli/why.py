@@ -1,0 +1,129 @@
+"""`deskhand why`: which policy holds for a ticket, how its clocks stand, why each message is here, what rules did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from cli import output
+from cli.ids import chosen
+from cli.wiring import Session, now, session
+from desk.errors import Invalid
+from desk.flags import THREADED
+from desk.model import MINUTE, Millis
+from desk.text import one_line
+from desk.when import brief, iso
+from desk.why import Because, Standing, explain
+
+
+@click.command("why")
+@click.argument("words", nargs=-1)
+@click.option("-q", "query", metavar="QUERY", help="The tickets that a query asks for")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a ticket")
+def why_command(words: tuple[str, ...], query: str | None, as_json: bool) -> None:
+    """Explain a ticket: the policy that holds, every clock, why its messages are here, what rules did."""
+    here = session()
+    ids, rest = chosen(here, words, query)
+    if rest:
+        raise Invalid(f'why does not take "{rest[0]}"; it is written: why IDS')
+    at = now()
+    for place, number in enumerate(ids):
+        because = explain(here.store(), number, at)
+        if as_json:
+            output.json_line(_json(because))
+        else:
+            if place:
+                click.echo()
+            _tell(because, here)
+
+
+def _tell(because: Because, here: Session) -> None:
+    ticket = because.ticket
+    click.echo(click.style(f"#{ticket.id}  {one_line(ticket.subject)}", bold=True))
+    click.echo(
+        f"{ticket.status.value} · {ticket.priority} · {ticket.channel or '-'} · opened {_when(ticket.created_at, here)}"
+    )
+    click.echo("\nPolicy")
+    for look in because.looks:
+        asks = f"asks for {look.when}" if look.when else "is for every ticket"
+        click.echo(f"  {look.policy}: {asks}, {'and that holds' if look.holds else 'which it is not'}")
+    if because.policy is None:
+        click.echo("  none holds: nothing is promised")
+    elif not because.clocks:
+        click.echo("  nobody waits: no clock was set going")
+    for clock in because.clocks:
+        _clock(clock, here)
+    click.echo("\nMessages")
+    for message in because.messages:
+        rule = message.threaded_by
+        because_of = THREADED.get(rule, one_line(rule)) if rule else "it was written here"
+        click.echo(f"  [{message.id}] {_when(message.at, here)}  {one_line(message.author)}: {because_of}")
+    if because.deeds:
+        click.echo("\nRules and macros")
+    for deed in because.deeds:
+        click.echo(f"  {_when(deed.at, here)}  {deed.source.replace(':', ' ', 1)}: {one_line(deed.line)}")
+
+
+def _clock(clock: Standing, here: Session) -> None:
+    promise = clock.promise
+    within = f"{_span(clock.span)} of {f'calendar {clock.calendar}' if clock.calendar else 'the clock'}"
+    click.echo(click.style(f"\n{promise.clock.replace('-', ' ').capitalize()}", bold=True) + f", within {within}")
+    click.echo(f"  began   {_when(promise.since, here)}")
+    for start, end in clock.paused:
+        click.echo(f"  paused  {_when(start, here)} to {_when(end, here) if end is not None else 'now'}")
+    if promise.state == "kept":
+        late = f", it was due {_when(promise.due, here)}" if clock.breached else ""
+        click.echo(f"  kept    {_when(promise.kept_at, here) if promise.kept_at else 'yes'}{late}")
+        return
+    if promise.due is not None:
+        click.echo(f"  due     {_when(promise.due, here)}")
+    if clock.left is not None:
+        click.echo(
+            f"  {'late ' if clock.breached else 'left '}   {_span(abs(clock.left))}{', stands still' if promise.due is None else ''}"
+        )
+
+
+def _when(at: Millis | None, here: Session) -> str:
+    assert at is not None
+    return datetime.fromtimestamp(at / 1000, here.zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _span(length: Millis) -> str:
+    hours, minutes = divmod(length // MINUTE, 60)
+    if not hours:
+        return brief(length)
+    return f"{hours}h {minutes:02}m" if minutes else f"{hours}h"
+
+
+def _json(because: Because) -> dict[str, Any]:
+    return {
+        "id": because.ticket.id,
+        "policy": because.policy,
+        "policies": [{"name": look.policy, "when": look.when, "holds": look.holds} for look in because.looks],
+        "calendar": next((clock.calendar for clock in because.clocks if clock.calendar), None),
+        "clocks": [_clock_json(clock) for clock in because.clocks],
+        "messages": [
+            {"id": m.id, "at": iso(m.at), "threaded_by": m.threaded_by, "flags": list(m.flags)}
+            for m in because.messages
+        ],
+        "changes": [{"at": iso(deed.at), "by": deed.source, "line": deed.line} for deed in because.deeds],
+    }
+
+
+def _clock_json(clock: Standing) -> dict[str, Any]:
+    promise = clock.promise
+    return {
+        "clock": promise.clock,
+        "calendar": clock.calendar or None,
+        "within_seconds": clock.span // 1000,
+        "started_at": iso(promise.since),
+        "due_at": iso(promise.due),
+        "warn_at": iso(promise.warn_at),
+        "paused": promise.state == "paused",
+        "pauses": [[iso(start), iso(end)] for start, end in clock.paused],
+        "left_seconds": clock.left // 1000 if clock.left is not None else None,
+        "fulfilled_at": iso(promise.kept_at),
+        "breached": clock.breached,
+    }
