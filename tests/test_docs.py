@@ -108,6 +108,17 @@ def test_every_table_and_column_is_in_the_architecture_page(tmp_path: Path) -> N
         conn.close()
 
 
+def test_every_placeholder_filter_and_language_is_in_the_page_of_macros() -> None:
+    from desk import dates, macros, placeholders, templates
+
+    page = read("macros.md")
+    assert {*placeholders.NAMES, *templates.FILTERS} <= coded(page)
+    for language in dates.LANGUAGES:
+        assert f'"{language}"' in page
+    for schema in (macros.Macro, macros.Input):
+        assert set(schema.__dataclass_fields__) <= coded(page)
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in (*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):

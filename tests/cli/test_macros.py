@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -393,3 +394,43 @@ def test_what_was_taken_back_or_cannot_be_repeated_is_left_out(room: Room, folde
     assert recorded(folder) == {"title": "Third", "do": ["tag third"]}
     assert deskhand("macro", "record", "A b").code == 2
     assert "you have no batch nothing" in deskhand("macro", "record", "new", "--from", "nothing").err
+
+
+# -- the manual ------------------------------------------------------------------------------
+
+
+PAGE = (ROOT / "docs" / "macros.md").read_text("utf-8")
+
+
+def shown(begins: str) -> str:
+    """The indented example of the manual that begins so."""
+    blocks = re.findall(r"(?:^(?:    .*|)\n)+", PAGE, re.MULTILINE)
+    return next(text for block in blocks if (text := re.sub(r"^    ", "", block, flags=re.MULTILINE).strip("\n")).startswith(begins)) + "\n"  # fmt: skip
+
+
+def test_the_macro_of_the_manual_does_what_the_manual_shows(room: Room, folder: Path, deskhand: Deskhand) -> None:
+    own(folder, shown("[macros.refund]"), "refund")
+    own(folder, shown("[snippets.hours]").partition("\n    deskhand")[0].partition("\ndeskhand")[0], "snippets")
+    assert deskhand("macro", "check").out == "all is well, 1 macros, 0 programs, 1 snippets\n"
+    room.do("tag invoice", 3)
+    ran = deskhand("macro", "run", "refund", 3, "--set", "amount=12 EUR", "--dry-run")
+    assert "  + reply to c2@acme.example\n    | Hello Customer, we refund 12 EUR.\n" in ran.out
+    for line in ("~ tags +refunded", "~ status new → open", "~ status open → solved"):
+        assert f"  {line}\n" in ran.out
+    assert deskhand("snippet", "show", "hours", 1).out == "We are here from Monday to Friday, 9 to 5, Customer.\n"
+
+
+def test_the_programs_of_the_manual_run(room: Room, folder: Path, deskhand: Deskhand) -> None:
+    for name, begins in (("vpn.py", "#!/usr/bin/env python3"), ("thanks", "#!/bin/sh")):
+        (folder / name).write_text(shown(begins))
+        (folder / name).chmod(0o700)
+    room.receive(room.mail(9, subject='The "VPN" \\ again', text="My VPN is broken."))
+    assert deskhand("macro", "run", "vpn", 6, "--set", "device=phone").code == 0
+    assert room.store.ticket(6).tags == ("phone", "vpn")
+    assert room.store.thread(6)[-1].text == 'Moved by words:\nThe "VPN" \\ again'
+    if shutil.which("jq"):
+        assert deskhand("macro", "run", "thanks", 1).code == 0
+        assert [m.text for m in room.store.thread(1)[1:]] == [
+            "Thanked Customer 0",
+            "Thank you. If it happens again, just answer this mail.",
+        ]
