@@ -218,9 +218,22 @@ def outcome_json(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
         "opened": outcome.opened,
         "messages": outcome.posted,
         "recipients": sorted({r for group in _recipients(outcome).values() for r in group}),
+        "given": _given(outcome),
         "skipped": [{"id": number, "reason": reason} for number, reason in outcome.skipped.items()],
         "dry_run": dry_run,
     }
+
+
+def _given(outcome: Outcome) -> dict[str, list[int]]:
+    """Who was given which tickets when they were distributed; what somebody named themselves needs no telling."""
+    from desk.events import Changed
+
+    changes = [e for e in outcome.events if isinstance(e, Changed)]
+    given: dict[str, list[int]] = {str(e.about): [] for e in changes if (e.entity, e.field) == ("agent", "turn")}
+    for event in changes:
+        if event.entity == "ticket" and event.field == "assignee" and event.added in given:
+            given[event.added].append(int(event.about))
+    return given
 
 
 def _recipients(outcome: Outcome) -> dict[int, tuple[str, ...]]:
@@ -238,6 +251,9 @@ def _tell_person(here: Session, outcome: Outcome, recipients: dict[int, tuple[st
         more = f" and {len(outcome.done) - 20:,} more" if len(outcome.done) > 20 else ""
         words = f"{would}done" if outcome.changed else "nothing to change"
         click.echo(f"{', '.join(f'#{n}' for n in shown)}{more}: {outcome.line}: {words}")
+    for name, numbers in _given(outcome).items():
+        more = f" and {len(numbers) - 20:,} more" if len(numbers) > 20 else ""
+        click.echo(f"{name} {'would get' if dry_run else 'gets'} {', '.join(f'#{n}' for n in numbers[:20])}{more}")
     for message, addresses in recipients.items():
         wait = here.store().config.undo_s
         when = "" if dry_run else f", in {wait} s; deskhand undo takes it back"

@@ -56,7 +56,7 @@ def show(name: str, as_json: bool) -> None:
         output.json_line(whole)
         return
     for key, value in whole.items():
-        click.echo(f"{key:<8} {' '.join(value) if isinstance(value, list) else value or '-'}")
+        click.echo(f"{key:<8} {(' '.join(value) if isinstance(value, list) else value) or '-'}")
 
 
 def _json(name: str, view: View) -> dict[str, Any]:

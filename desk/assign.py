@@ -53,7 +53,7 @@ def hindrance(agent: Agent, at: Millis, load: int, config: DeskConfig) -> str:
     if agent.away_until is not None and at < agent.away_until:
         return f"is away until {iso(agent.away_until)}"
     if not on_duty(agent, at, config):
-        return f"works in the hours {agent.hours}"
+        return f"is out of the hours {agent.hours}"
     if agent.capacity and load >= agent.capacity:
         return f"has {load} of {agent.capacity}"
     return ""

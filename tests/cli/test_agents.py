@@ -83,3 +83,17 @@ def test_a_lead_says_how_much_others_get_but_not_who_they_are(deskhand: Deskhand
     assert deskhand("agent", "set", "kim", "--capacity", "3").code == 0
     assert deskhand("agent", "set", "sam", "--role", "lead").code == 4
     assert deskhand("agent", "set", "sam", "--display", "Sam the Great").code == 4
+
+
+def test_distribute_tells_who_gets_what(deskhand: Deskhand, room: Room) -> None:
+    room.store.save_agent(replace(room.store.agents()["lee"], active=False), Batch("lee-goes", room.clock))
+    assert deskhand("distribute", "1-3", "--dry-run").out.splitlines()[1:] == [
+        "kim would get #1, #3",
+        "sam would get #2",
+    ]
+    assert deskhand("distribute", "1-3", "--by", "least-loaded").out.splitlines()[1:] == [
+        "kim gets #1, #3",
+        "sam gets #2",
+    ]
+    assert deskhand("distribute", "4,5", "--json").object["given"] == {"sam": [4], "kim": [5]}
+    assert deskhand("assign", "1", "sam", "--json").object["given"] == {}

@@ -14,7 +14,7 @@ from desk.store import Batch
 from tests.cli.conftest import Deskhand
 from tests.desks import Room
 
-DONE = {"batch", "line", "done", "changed", "opened", "messages", "recipients", "skipped", "dry_run"}
+DONE = {"batch", "line", "done", "changed", "opened", "messages", "recipients", "given", "skipped", "dry_run"}
 
 _HAPPY: dict[str, tuple[list[list[str]], dict[str, Any]]] = {
     "reply": ([["reply", "1", "All", "is", "well."]], {"message_count": 2}),
@@ -34,6 +34,7 @@ _HAPPY: dict[str, tuple[list[list[str]], dict[str, Any]]] = {
     "take": ([["take", "1"]], {"assignee": "kim"}),
     "unassign": ([["take", "1"], ["unassign", "1"]], {"assignee": None}),
     "team": ([["team", "1", "network"]], {"team": "network"}),
+    "distribute": ([["distribute", "1", "--by", "least-loaded"]], {"assignee": "kim", "status": "open"}),
     "requester": ([["requester", "1", "Nia New <nia@new.example>"]], {"requester": {"name": "Nia New", "address": "nia@new.example"}}),
     "cc": ([["cc", "1", "a@x.example"]], {"cc": ["a@x.example"]}),
     "watch": ([["watch", "1"]], {"watchers": ["kim"]}),

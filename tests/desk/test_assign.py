@@ -148,7 +148,7 @@ def test_an_account_and_a_channel_are_topics_too() -> None:
     ("why", "agent"),
     [
         ("ana is away until 2026-02-03T02:40:00Z", replace(ANA, away_until=NOW + DAY)),
-        ("ana works in the hours office", replace(ANA, hours="office")),
+        ("ana is out of the hours office", replace(ANA, hours="office")),
         ("ana has 1 of 1", replace(ANA, capacity=1)),
         ("ana takes no tickets", replace(ANA, role=Role.READ_ONLY)),
         ("there is no agent", replace(ANA, active=False)),
