@@ -204,7 +204,8 @@ def _line(record: Record, here: Session) -> str:
 
     when = datetime.fromtimestamp(record.at / 1000, here.zone).strftime("%Y-%m-%d %H:%M:%S")
     about = f"#{record.about}" if record.entity == "ticket" else f"{record.entity} {record.about}"
-    who = record.agent or record.source or "-"
+    # The agent of a rule says nothing that the rule does not.
+    who = record.source if record.source.startswith("rule:") else record.agent or record.source or "-"
     return f"{record.seq:>7}  {when}  {who:<12} {about:<10} {one_line(describe(record))}  ({record.batch})"
 
 

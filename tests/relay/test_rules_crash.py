@@ -95,7 +95,7 @@ def acts(folder: Path) -> dict[int, list[tuple[str, str]]]:
 def sweep(made: str, folder: str, clock: int, first: int, step: int) -> None:
     """Kill the rules at every `step`-th statement until a run ends by itself; prints what differed, and how many there were."""
     connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **more: connect(*args, **(more | {"factory": Counted}))  # type: ignore[assignment,call-overload]
+    sqlite3.connect = lambda *args, **more: connect(*args, **(more | {"factory": Counted}))  # type: ignore[assignment,call-overload,unused-ignore]
     whole = Path(folder) / "whole"
     shutil.copytree(made, whole)
     shift(whole, clock)
