@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,13 @@ from cli import output, personal, preview, programs
 from cli.changing import outcome_json, tell
 from cli.ids import chosen
 from cli.programs import Program
+from cli.shelf import Shelf
 from cli.wiring import Session, new_batch, now, read_file, session
 from desk import macros
 from desk.config import DeskConfig
-from desk.errors import ConfigError, Conflict, DeskError, Invalid, NotFound
+from desk.errors import ConfigError, Conflict, DeskError, Invalid
 from desk.macros import Input, Macro, Prepared
-from desk.model import Agent
 from desk.perform import Outcome
-from desk.query import suggest
-from desk.tables import named
 from desk.text import one_line
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line")
@@ -33,43 +31,6 @@ def macro_command(context: click.Context) -> None:
     """Run macros on tickets; list, show, check and record them."""
     if context.invoked_subcommand is None:
         _list(None, as_json=False)
-
-
-class Shelf:
-    """Every macro there is for this agent: the team's, their own, and programs; and what is wrong with others."""
-
-    def __init__(self, here: Session) -> None:
-        self.config, of_files = personal.covered(here.store().config)
-        checked = macros.load(self.config)
-        self.tables = checked.items
-        self.programs, of_programs = programs.found()
-        for name in set(self.programs) & set(self.config.tables.get("macros", {})):
-            path = self.programs.pop(name).path
-            of_programs[name] = ConfigError(f"{path}: [macros.{name}] is called the same and comes first; rename it")
-        self.unread = {**of_files, **of_programs}
-        self.errors = [*of_files.values(), *checked.errors, *of_programs.values()]
-
-    def find(self, name: str) -> Macro | Program:
-        """The macro called `name`; its own error if it is wrong."""
-        if name in self.programs:
-            return self.programs[name]
-        if name not in self.config.tables.get("macros", {}):
-            if name in self.unread:
-                raise self.unread[name]
-            every = (*self.tables, *self.programs)
-            raise NotFound(f'there is no macro "{name}"{suggest(name, every)}; deskhand macro list shows them')
-        return named(self.config, "macros", name, macros.load)
-
-    def origin(self, name: str) -> str:
-        """Where a macro comes from: team, own or program."""
-        if name in self.programs:
-            return "own program" if self.programs[name].personal else "program"
-        return "own" if self.config.tables["macros"][name].personal else "team"
-
-    def offered(self, agent: Agent | None) -> dict[str, Macro | Program]:
-        """All that are for this agent, by name."""
-        ours = {n: m for n, m in self.tables.items() if macros.offered(m, agent)}
-        return {**ours, **self.programs}
 
 
 # -- looking ------------------------------------------------------------------------------
@@ -86,10 +47,7 @@ def list_command(ticket: int | None, as_json: bool) -> None:
 def _list(ticket: int | None, *, as_json: bool) -> None:
     here = session()
     shelf = Shelf(here)
-    offered = shelf.offered(here.agent())
-    if ticket is not None:
-        here.store().ticket(ticket)
-        offered = {n: m for n, m in offered.items() if _holds(here, m.when, ticket)}
+    offered = shelf.offered() if ticket is None else shelf.offered_on(ticket)
     for name, macro in offered.items():
         if as_json:
             output.json_line(_json(shelf, name, macro))
@@ -104,13 +62,6 @@ def _list(ticket: int | None, *, as_json: bool) -> None:
         output.say(
             f"No macros yet. Write one into {personal.folder()}/, or record what you just did: deskhand macro record NAME"
         )
-
-
-def _holds(here: Session, when: str, ticket: int) -> bool:
-    from cli.ids import env
-    from desk.query import All, Is, parse
-
-    return not when or bool(here.store().count(All((parse(when, env(here)), Is("id", (ticket,))))))
 
 
 def _json(shelf: Shelf, name: str, macro: Macro | Program) -> dict[str, Any]:
@@ -228,13 +179,17 @@ def run_command(
     are several tickets or something would be sent.
     """
     here = session()
-    macro = Shelf(here).find(name)
+    shelf = Shelf(here)
+    macro = shelf.find(name)
     ids, rest = chosen(here, words, query)
     if rest:
         raise Invalid(f'macro run does not take "{rest[0]}"; it is written: macro run NAME IDS')
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     given = _answers(macro.inputs, settings, ask=on_terminal)
-    ready = _prepare(here, name, macro, ids, given)
+    progress = output.Progress("tickets asked about", len(ids)) if isinstance(macro, Program) and len(ids) > 1 else None
+    ready = shelf.prepare(name, ids, given, progress=progress.show if progress else None)
+    if progress:
+        progress.end(len(ids))
     if dry_run or (on_terminal and not yes):
         would = _run(here, ready, dry_run=True)
         if dry_run and as_json:
@@ -273,20 +228,6 @@ def _answers(inputs: Sequence[Input], settings: Sequence[str], *, ask: bool) -> 
                     one.label, default=default, type=kind, err=True, show_default=bool(default)
                 )
     return given
-
-
-def _prepare(
-    here: Session, name: str, macro: Macro | Program, ids: Sequence[int], given: Mapping[str, str]
-) -> Prepared:
-    if isinstance(macro, Macro):
-        return macros.prepare(here.desk(), name, macro, ids, here.who(), at=now(), given=given)
-    progress = output.Progress("tickets asked about", len(ids)) if len(ids) > 1 else None
-    ready = programs.prepare(
-        here, macro, ids, at=now(), given=given, progress=(lambda done, _: progress.show(done)) if progress else None
-    )
-    if progress:
-        progress.end(len(ids))
-    return ready
 
 
 def _run(here: Session, ready: Prepared, *, dry_run: bool) -> Outcome:

@@ -23,10 +23,10 @@ def folder() -> Path:
     return user_config().parent / "macros"
 
 
-def stamp() -> Stamp:
-    """Name, time and size of each file: another one when something changed. It reads no file."""
+def stamp(where: Path | None = None) -> Stamp:
+    """Name, time and size of each file there: another one when something changed. It reads no file."""
     found = []
-    for path in _files():
+    for path in _files(where or folder()):
         try:
             told = path.stat()
         except OSError:
@@ -42,7 +42,7 @@ def covered(config: DeskConfig) -> tuple[DeskConfig, dict[str, ConfigError]]:
     """
     own: Tables = {}
     errors: dict[str, ConfigError] = {}
-    for path in _files():
+    for path in _files(folder()):
         if path.suffix != ".toml":
             continue
         try:
@@ -69,8 +69,8 @@ def read(path: Path) -> Tables:
     return found
 
 
-def _files() -> list[Path]:
+def _files(where: Path) -> list[Path]:
     try:
-        return sorted(folder().iterdir())
+        return sorted(where.iterdir())
     except OSError:
         return []

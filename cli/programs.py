@@ -142,7 +142,7 @@ def _limit(text: str) -> float:
 
 def prepare(
     here: Session, program: Program, ids: Sequence[int], *, at: Millis, given: Mapping[str, str],
-    progress: Callable[[int, int], object] | None = None,
+    tell: Callable[[str], None] = output.say, progress: Callable[[int], None] | None = None,
 ) -> Prepared:  # fmt: skip
     """Ask the program what to do with each ticket. It changes nothing itself; what it says is done like a macro."""
     who = here.who()
@@ -158,7 +158,7 @@ def prepare(
         data = json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace")
         ran = run(program.path, data, limit_s=program.limit_s, env={"DESKHAND_MACRO": program.name})
         if ran.err.strip():
-            output.say(_cut(ran.err, f"{program.name}: "))
+            tell(_cut(ran.err, f"{program.name}: "))
         if not ran.well:
             raise Invalid(f"{ran.trouble}; nothing is done" + _printed(ran.out))
         try:

@@ -16,6 +16,7 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
     desk = here.desk()
+    from cli.shelf import Watched
     from themes import ThemeError, load
     from tui.app import run
     from tui.front import Front
@@ -30,6 +31,6 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
     run(
         Front(
             desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme, zone=here.zone, query=query, read_file=read_file,
-            demo=demo, editor=editor,
+            demo=demo, editor=editor, macros=Watched(here),
         )
     )  # fmt: skip

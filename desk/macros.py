@@ -212,7 +212,7 @@ def prepare(
 
 def prepare_each(
     store: Store, name: str, when: str, ids: Sequence[int], who: Who, calls: Callable[[Row], Sequence[Call]], *, at: Millis,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Prepared:  # fmt: skip
     """Ask `calls` what to do with each of the tickets `ids` for which the query `when` holds."""
     wanted = list(dict.fromkeys(ids))
@@ -229,7 +229,7 @@ def prepare_each(
         else:
             versions[number] = row.ticket.version
         if progress:
-            progress(done, len(wanted))
+            progress(done)
     if len(wanted) == 1 and skipped:
         raise Invalid(skipped[wanted[0]])
     return Prepared(name, {n: c for n, c in of_each.items() if c}, versions, skipped)

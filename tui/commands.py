@@ -99,7 +99,7 @@ class Commands:
                     at=front.now(),
                     batch_id=batch,
                     read_file=front.read_file,
-                    progress=self._progress,
+                    progress=self.progress,
                 )
                 whole.line = whole.line or part.line
                 whole.done += part.done
@@ -117,7 +117,8 @@ class Commands:
         app.say(told(outcome), "quiet" if outcome.skipped else "good")
         await self.settle(outcome)
 
-    def _progress(self, done: int, whole: int) -> bool:
+    def progress(self, done: int, whole: int) -> bool:
+        """Tell how far a long run is; False when it was stopped."""
         if whole > done:
             self._app.call_from_thread(self._app.say, f"{done:,} of {plural(whole, 'ticket')}", "quiet")
         return not self._app.hands.cancelled

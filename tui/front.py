@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Protocol
 
 from desk.model import Millis
 from desk.perform import Desk, Who
 from themes import Theme
+
+if TYPE_CHECKING:
+    from desk.macros import Input, Prepared
+
+
+class Macros(Protocol):
+    """The macros there are for the agent, wherever they stand."""
+
+    def offered(self, ticket: int) -> Sequence[tuple[str, str, str]]:
+        """Name, title and key of each macro that is offered on the ticket."""
+
+    def missing(self, name: str, given: Mapping[str, str]) -> Sequence[Input]:
+        """What it asks for and was not given."""
+
+    def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
+        """What it is to do to each ticket, and what a program said about it."""
+
+    def then(self, name: str) -> str:
+        """Where to go afterwards: stay, next or close."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,7 @@ class Front:
     read_file: Callable[[str], tuple[str, str, bytes]] | None = None
     demo: bool = False
     editor: tuple[str, ...] = ("vi",)
+    macros: Macros | None = None
 
     @property
     def me(self) -> str | None:

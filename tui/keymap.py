@@ -34,7 +34,7 @@ MOVING = {
 }  # fmt: skip
 EVERYWHERE = {
     ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
-    "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note",
+    "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note", "m": "macro",
 }  # fmt: skip
 QUEUE = {
     **MOVING, **EVERYWHERE,

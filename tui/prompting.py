@@ -59,6 +59,10 @@ class Prompting:
         choices = [Choice(name, name, hint, keys.get(name, "")) for name, hint in sorted(names.items())]
         self._open(Asking("palette", "run", lambda words: completion.search(words, choices), picks=True))
 
+    def choose(self, sign: str, choices: Sequence[Choice]) -> None:
+        """Offer these lines and run the one chosen."""
+        self._open(Asking("palette", sign, lambda words: completion.search(words, choices), picks=True))
+
     def help(self) -> None:
         """Offer every key and verb, those with keys first."""
         keys = self._keys()

@@ -247,6 +247,17 @@ async def refresh(app: DeskApp, count: int | None, rest: str) -> None:
 # -- doing --------------------------------------------------------------------
 
 
+@verb()
+async def macro(app: DeskApp, count: int | None, rest: str) -> None:
+    """Choose a macro of those that are offered here, or run the one named: macro NAME key=value."""
+    from tui.macros import Macros
+
+    if rest.strip():
+        await Macros(app).run(rest.strip())
+    else:
+        await Macros(app).choose()
+
+
 @verb(quick=True)
 async def command(app: DeskApp, count: int | None, rest: str) -> None:
     """Type a command."""

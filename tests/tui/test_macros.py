@@ -1,0 +1,117 @@
+"""Macros on the screen: chosen, asked for what they need, shown before anything is sent, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from desk import macros
+from desk.macros import Input, Macro, Prepared
+from desk.model import Status
+from desk.perform import Desk, Who
+from tests.desks import NOW, make_desk
+from tests.tui.shown import front, run, shown
+
+MACROS = {
+    "sort": Macro(title="Sort it", do=("tag sorted",)),
+    "greet": Macro(
+        title="Say hello", do=("reply Hello {{ customer.first_name }}, {{ input.what }}", "solve"), inputs=(Input("what"),), then="close"
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class Shelf:
+    """What the command line hands the screen, with two macros on it."""
+
+    desk: Desk
+    who: Who
+
+    def offered(self, ticket: int) -> Sequence[tuple[str, str, str]]:
+        return [(name, macro.title, "") for name, macro in MACROS.items()]
+
+    def missing(self, name: str, given: Mapping[str, str]) -> Sequence[Input]:
+        return macros.missing(MACROS[name].inputs, given)
+
+    def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
+        return macros.prepare(self.desk, name, MACROS[name], ids, self.who, at=NOW, given=given), ""
+
+    def then(self, name: str) -> str:
+        return MACROS[name].then
+
+
+def test_m_offers_the_macros_and_runs_the_one_chosen(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("m")
+            await screen.see("sort", "Sort it", "Say hello")
+            await screen.type("sor")
+            await screen.press("enter")
+            await screen.until(lambda: store.ticket(1).tags == ("sorted",))
+            await screen.settle()
+            assert "macro sort · #1 · u takes it back" in screen.status
+            await screen.press("u")
+            assert store.ticket(1).tags == ()
+
+    run(body())
+
+
+def test_it_asks_for_what_is_missing_and_before_a_message_goes_out(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("enter")
+            await screen.press(":")
+            await screen.type("macro greet")
+            await screen.press("enter")
+            await screen.see("macro greet what=", "what has spaces stands in quotes")
+            await screen.type('"how are you?"')
+            await screen.press("enter")
+            await screen.see("greet on 1 ticket, a message to c0@acme.example?")
+            await screen.press("enter")
+            assert store.ticket(1).status is Status.NEW
+            await screen.press(":")
+            await screen.type("macro greet what=hi")
+            await screen.press("enter")
+            await screen.see("greet on 1 ticket")
+            await screen.press("y")
+            await screen.until(lambda: store.ticket(1).status is Status.SOLVED)
+            await screen.settle()
+            assert store.thread(1)[-1].text == "Hello Customer, hi"
+            assert not screen.app.reading
+
+    run(body())
+
+
+def test_it_runs_on_the_marked_tickets_after_a_question(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("space", "space", ":")
+            await screen.type("macro sort")
+            await screen.press("enter")
+            await screen.see("sort on 2 tickets?")
+            await screen.press("y")
+            await screen.until(lambda: store.ticket(2).tags == ("sorted",))
+            await screen.settle()
+            assert "macro sort · 2 tickets" in screen.status
+
+    run(body())
+
+
+def test_a_line_that_cannot_be_understood_says_so(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press(":")
+            await screen.type("macro sort tag")
+            await screen.press("enter")
+            await screen.see('"tag" sets nothing; write tag=VALUE')
+
+    run(body())

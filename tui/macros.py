@@ -1,0 +1,126 @@
+"""Macros on the screen: chosen from those that are offered here, shown before anything is sent, then done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from desk import macros
+from desk.errors import DeskError, Invalid
+from desk.events import Posted
+from desk.macros import Prepared
+from desk.perform import Outcome
+from tui.commands import told
+from tui.completion import Choice
+from tui.draw import plural
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+    from tui.front import Macros as Shelf
+
+
+class Macros:
+    """Chooses and runs macros for the screen."""
+
+    def __init__(self, app: DeskApp) -> None:
+        self._app = app
+
+    def _shelf(self) -> Shelf:
+        if self._app.front.macros is None:
+            raise Invalid("there are no macros here")
+        return self._app.front.macros
+
+    def _targets(self) -> list[int]:
+        targets = self._app.commands.targets()
+        if not targets:
+            raise Invalid("there is no ticket here to run a macro on; / shows others")
+        return targets
+
+    async def choose(self) -> None:
+        """Offer the macros for the ticket at hand."""
+        shelf, targets = self._shelf(), self._targets()
+        found = await self._app.runner.read(lambda: shelf.offered(targets[0]))
+        if not found:
+            raise Invalid(f"no macro is offered on #{targets[0]}; deskhand macro list shows all there are")
+        self._app.prompting.choose("macro", [Choice(f"macro {name}", name, title, key) for name, title, key in found])
+
+    async def run(self, rest: str) -> None:
+        """Run `NAME key=value ...` on the targets; what is missing is asked for, what is sent is asked about."""
+        app, front, shelf, targets = self._app, self._app.front, self._shelf(), self._targets()
+        name, given = _read(rest)
+        if left := await app.runner.read(lambda: shelf.missing(name, given)):
+            one = left[0]
+            choices = f" ({', '.join(one.choices)})" if one.choices else ""
+            app.prompting.command(
+                f"macro {rest} {one.name}=", f"{one.label}{choices}; what has spaces stands in quotes"
+            )
+            return
+
+        def prepare() -> tuple[Prepared, str, Outcome]:
+            ready, said = shelf.prepare(name, targets, given)
+            would = macros.run(
+                front.desk, ready, front.who, at=front.now(), batch_id=front.new_batch(), dry_run=True,
+                read_file=front.read_file,
+            )  # fmt: skip
+            return ready, said, would
+
+        ready, said, would = await app.runner.write(prepare)
+        if len(targets) > 1 or would.posted:
+            app.hands.ask(_question(name, would), {"y": ("do it", lambda: self._do(name, ready, said))})
+        else:
+            await self._do(name, ready, said)
+
+    async def _do(self, name: str, ready: Prepared, said: str) -> None:
+        app, front, batch = self._app, self._app.front, self._app.front.new_batch()
+        app.own.add(batch)
+        outcome = await app.runner.write(
+            lambda: macros.run(
+                front.desk,
+                ready,
+                front.who,
+                at=front.now(),
+                batch_id=batch,
+                read_file=front.read_file,
+                progress=app.commands.progress,
+            )
+        )
+        if not app.reading:
+            app.queue.list.mark(())
+        app.say(" · ".join(filter(None, (told(outcome), said))), "quiet" if outcome.skipped else "good")
+        await app.commands.settle(outcome)
+        if outcome.done and app.reading:
+            await self._then(self._shelf().then(name))
+
+    async def _then(self, where: str) -> None:
+        from tui.verbs import VERBS
+
+        if where == "close":
+            self._app.to_list()
+        elif where == "next":
+            try:
+                await VERBS["next-ticket"].run(self._app, None, "")
+            except DeskError:
+                # It was the last one.
+                self._app.to_list()
+
+
+def _read(rest: str) -> tuple[str, Mapping[str, str]]:
+    try:
+        name, *words = shlex.split(rest)
+    except ValueError as error:
+        raise Invalid(f'{rest}: {str(error).lower()}; write macro NAME key="some words"') from error
+    given = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise Invalid(f'"{word}" sets nothing; write {word}=VALUE')
+        given[key] = value
+    return name, given
+
+
+def _question(name: str, would: Outcome) -> str:
+    to = [r for e in would.events if isinstance(e, Posted) for d in e.deliveries for r in d.recipients]
+    some = ", ".join(to[:3]) + (f" and {len(to) - 3} more" if len(to) > 3 else "")
+    left = f", {plural(len(would.skipped), 'ticket')} left alone" if would.skipped else ""
+    return f"{name} on {plural(len(would.done), 'ticket')}{left}" + (f", a message to {some}" if to else "") + "?"
