@@ -345,7 +345,8 @@ def _delivery_effects(tx: Tx, item: Inbound, found: Found) -> list[Event]:
         return []
     gone = {r.address.lower() for r in item.bounce.recipients if r.permanent}
     detail = "; ".join(f"{r.address} {r.status}".strip() for r in item.bounce.recipients)
-    for address in gone:
+    # A full mailbox lost this message and may take the next one (RFC 3463, 4.x.x).
+    for address in {r.address.lower() for r in item.bounce.recipients if r.permanent and r.status[:1] != "4"}:
         tx.set_undeliverable(address, detail)
     return [
         Delivered(found.answers.ticket, found.answers.message, d.id, State.BOUNCED, detail)

@@ -253,8 +253,7 @@ def _promise(clock: str, target: Target, ticket: Ticket, policy: str) -> Promise
     if clock == "resolution":
         since = ticket.created_at
         if not ticket.status.live:
-            due, _ = _reach(list(_counted(ticket, since, target.pause)), target, target.span(ticket.priority))
-            return Promise(clock, policy, "kept", since, due, kept_at=ticket.solved_at)
+            return _passed(Promise(clock, policy, "kept", since, kept_at=ticket.solved_at), target, ticket)
     else:
         replied = ticket.first_reply_at is not None
         if clock == "first-reply" and replied:
@@ -265,14 +264,19 @@ def _promise(clock: str, target: Target, ticket: Ticket, policy: str) -> Promise
         if ticket.waiting_since is None or not ticket.status.live or replied != (clock == "next-reply"):
             return None
         since = ticket.waiting_since
-    spans = list(_counted(ticket, since, target.pause))
+    found = _passed(Promise(clock, policy, "running", since), target, ticket)
+    if found.due is not None:
+        return found
+    # Without a due time it stands still, or its calendar never opens again.
+    return None if ticket.status not in target.pause else replace(found, state="paused")
+
+
+def _passed(promise: Promise, target: Target, ticket: Ticket) -> Promise:
+    """`promise` with what follows from the time that has passed and, while it runs, from the time to come."""
+    spans = list(_counted(ticket, promise.since, target.pause))
     due, left = _reach(spans, target, target.span(ticket.priority))
-    if due is None and (not spans or spans[-1][1] is not None):
-        return Promise(clock, policy, "paused", since, left=left)
-    if due is None:
-        return None  # a calendar that never opens again
     warn_at, _ = _reach(spans, target, target.warning(ticket.priority))
-    return Promise(clock, policy, "running", since, due, warn_at=warn_at)
+    return replace(promise, due=due, left=None if due is not None else left, warn_at=warn_at)
 
 
 def _counted(ticket: Ticket, since: Millis, pause: frozenset[Status]) -> Iterator[tuple[Millis, Millis | None]]:
@@ -311,57 +315,67 @@ def settle(ticket: Ticket, owed: tuple[Promise, ...], *, quiet_until: Millis | N
 
     With `quiet_until`, what ran out before then counts as told: an archive that is taken in alarms nobody.
     """
-    owed = tuple(promise for promise in owed if promise.state != "kept")
-    dues = [(p.due, p.clock) for p in owed if p.due is not None]
-    due_at, due_kind = min(dues) if dues else (None, None)
-    said = {f"{what} {p.clock} {p.due}" for p in owed if p.due is not None for what in ("warn", "breach")}
-    alarms = tuple(alarm for alarm in ticket.alarms if alarm in said)
+    # A clock that stands still or was kept remembers what was told of it, should it go on.
+    alarms = {alarm for promise in owed for _, alarm, _ in _alarms(promise)} & set(ticket.alarms)
     if quiet_until is not None:
-        alarms = tuple(sorted({*alarms, *(a for event in _ripe(ticket, owed, quiet_until) for a in _said(event))}))
-    pending = [at for p in owed for what, at in _moments(p) if f"{what} {p.clock} {p.due}" not in alarms]
+        alarms.update(_alarm(event) for event in _ripe(ticket, owed, quiet_until))
+    open_ = [promise for promise in owed if promise.state != "kept"]
+    dues = [(p.due, p.clock) for p in open_ if p.due is not None]
+    due_at, due_kind = min(dues) if dues else (None, None)
     fresh = {
         "due_at": due_at,
         "due_kind": due_kind,
-        "paused": not dues and any(p.state == "paused" for p in owed),
-        "breached": any(alarm.startswith("breach") for alarm in alarms),
-        "alarms": alarms,
-        "alarm_at": min(pending, default=None),
+        "paused": not dues and any(p.state == "paused" for p in open_),
+        "breached": any(_id("breach", p.clock, p.due) in alarms for p in open_),
+        "alarms": tuple(sorted(alarms)),
+        "alarm_at": min((at for p in open_ for at in _to_come(p, alarms)), default=None),
     }
     if all(getattr(ticket, name) == value for name, value in fresh.items()):
         return ticket
     return replace(ticket, **fresh)
 
 
-def _moments(promise: Promise) -> Iterator[tuple[str, Millis]]:
-    if promise.due is not None and promise.state != "kept":
-        if promise.warn_at is not None and promise.warn_at < promise.due:
-            yield "warn", promise.warn_at
-        yield "breach", promise.due
+def _alarms(promise: Promise) -> Iterator[tuple[str, str, Millis]]:
+    """What is to be told of a promise: ("warn" or "breach", what a ticket remembers it by, when)."""
+    if promise.warn_at is not None and promise.warn_at != promise.due:
+        yield "warn", _id("warn", promise.clock, promise.warn_at), promise.warn_at
+    if promise.due is not None:
+        yield "breach", _id("breach", promise.clock, promise.due), promise.due
 
 
-def _said(event: Clock) -> tuple[str, ...]:
-    """What is no more to be told after this; a breach makes the warning needless."""
-    return tuple(f"{what} {event.clock} {event.due}" for what in ("breach", "warn") if what in (event.what, "warn"))
+def _id(what: str, clock: str, at: Millis | None) -> str:
+    return f"{what} {clock} {at}"
+
+
+def _alarm(event: Clock) -> str:
+    return _id(event.what, event.clock, event.at)
+
+
+def _to_come(promise: Promise, told: set[str]) -> Iterator[Millis]:
+    """When something is to be told. Who was told that it is too late need not be told that it soon will be."""
+    for what, alarm, at in _alarms(promise):
+        late = what == "warn" and _id("breach", promise.clock, promise.due) in told
+        if alarm not in told and not late:
+            yield at
 
 
 def ring(ticket: Ticket, owed: tuple[Promise, ...], at: Millis) -> list[Clock]:
     """What is to be told at `at` and was not: warnings, and promises that were not kept. Each only once."""
-    return [event for event in _ripe(ticket, owed, at) if _said(event)[0] not in ticket.alarms]
+    return [event for event in _ripe(ticket, owed, at) if _alarm(event) not in ticket.alarms]
 
 
 def _ripe(ticket: Ticket, owed: tuple[Promise, ...], at: Millis) -> Iterator[Clock]:
     for promise in owed:
-        ripe = [what for what, moment in _moments(promise) if moment <= at]
-        for what in ripe:
-            # Who is told that it is too late need not be told that it soon will be.
-            if what == "breach" or "breach" not in ripe:
-                moment = promise.due if what == "breach" else promise.warn_at
-                yield Clock(ticket.id, promise.clock, what, promise.due, promise.policy, moment)
+        if promise.state != "kept":
+            ripe = {what: moment for what, _, moment in _alarms(promise) if moment <= at}
+            what = "breach" if "breach" in ripe else "warn"
+            if what in ripe:
+                yield Clock(ticket.id, promise.clock, what, promise.due, promise.policy, ripe[what])
 
 
 def rung(ticket: Ticket, event: Clock) -> Ticket:
     """`ticket` after a warning or a breach was told."""
-    return replace(ticket, alarms=tuple(sorted({*ticket.alarms, *_said(event)})))
+    return replace(ticket, alarms=tuple(sorted({*ticket.alarms, _alarm(event)})))
 
 
 def turns(ticket: int, before: tuple[Promise, ...], after: tuple[Promise, ...]) -> list[Clock]:
@@ -384,9 +398,11 @@ def _turn(was: Promise | None, now: Promise) -> str | None:
     before = was.state if was is not None else None
     if now.state == "kept":
         return "fulfil" if before in ("running", "paused") else None
-    if before in (None, "kept"):
+    if was is None:
         return "activate"
-    assert was is not None
+    if before == "kept":
+        # Opened again, or the reply came back: it goes on where it was. A new question is a new clock.
+        return "resume" if now.clock != "next-reply" and was.since == now.since else "activate"
     if before != now.state:
         return "pause" if now.state == "paused" else "resume"
     if was.since != now.since:

@@ -36,14 +36,14 @@ class Transaction(Taking, Dealing):
 
     def _touch(self, event: ev.Event, batch: Batch) -> None:
         """Note on the ticket who is behind its change: clocks are logged under it, and only people end idleness."""
-        if getattr(event, "entity", "ticket") != "ticket" or event.about not in self._now:
+        if getattr(event, "entity", "ticket") != "ticket":
             return
         number = int(event.about)
         self._headers[number] = batch
         if isinstance(event, ev.Posted) and event.silent:
             self._silent[number] = batch.at
         at = person_at(event, batch)
-        if at is not None:
+        if at is not None and number in self._now:
             ticket = self._now[number]
             self._now[number] = replace(ticket, idle_since=max(at, ticket.idle_since))
 

@@ -1,0 +1,122 @@
+"""The clock: what is told once and never early, whatever the time does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from desk import clocks
+from desk.config import DeskConfig, parse
+from desk.model import DAY, HOUR, MINUTE, SECOND, Millis
+from desk.query import Env
+from desk.query import parse as query
+from desk.store import Batch
+from relay.engine import Engine
+from relay.ticks import Trust, tick
+from relay.workers import Workers
+from tests.desks import Room, mail
+
+FOUR_HOURS = '[policies.all]\nfirst_reply = { normal = "4h", warn = "1h" }\n'
+
+
+def told(room: Room) -> list[tuple[int | str, str]]:
+    return [(r.about, r.data["what"]) for r in room.store.log() if r.kind == "Clock" and r.source == "clock"]
+
+
+def at_work(room: Room, now: Millis) -> Engine:
+    return Engine(room.store, room.desk.config, room.desk.signer, [], "r", lambda: now, Workers(0))
+
+
+def test_a_warning_and_a_breach_are_told_once_each(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=parse(FOUR_HOURS).desk)
+    begun = room.store.ticket(1).created_at
+    for minutes in (0, 179, 180, 181, 239, 240, 241, 9_999):
+        asyncio.run(tick(at_work(room, begun + minutes * MINUTE)))
+    assert told(room) == [(1, "warn"), (1, "breach")]
+    assert room.store.ids(query("is:breached", Env(begun))) == [1]
+    room.do("reply Sorry", 1)
+    room.send()
+    assert room.store.ids(query("is:breached", Env(begun))) == []
+
+
+def test_more_than_one_look_takes_is_told_in_one_tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "CHUNK", 3)
+    room = Room.open(tmp_path, tickets=8, config=parse(FOUR_HOURS).desk)
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    assert sorted(told(room)) == [(number, "breach") for number in range(1, 9)]
+
+
+def test_a_reply_that_waits_to_be_sent_keeps_no_promise_yet(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=parse(FOUR_HOURS).desk)
+    room.do("reply --at 6h Later.", 1)
+    asyncio.run(tick(at_work(room, room.clock + 5 * HOUR)))
+    assert told(room) == [(1, "breach")]
+
+
+def test_an_archive_tells_nobody_anything(tmp_path: Path) -> None:
+    from desk.model import Status
+
+    room = Room.open(tmp_path, tickets=0, config=parse(FOUR_HOURS).desk)
+    room.receive(room.mail(1), silent=True, status=Status.OPEN)
+    room.clock += 3 * DAY
+    room.receive(mail(2, at=room.clock - 2 * DAY), silent=True, status=Status.OPEN)
+    asyncio.run(tick(at_work(room, room.clock)))
+    assert [number for number, _ in told(room)] == [1], "the second was late when it was taken in"
+    assert [r.kind for r in room.store.log() if r.source != "clock"].count("Clock") == 0
+
+
+def test_a_new_policy_moves_what_is_due_and_running_processes_go_by_it(tmp_path: Path) -> None:
+    import json
+
+    from desk.config import publishable
+
+    room = Room.open(tmp_path, tickets=250, config=DeskConfig())
+    due = room.store.ticket(1).due_at
+    room.do("solve", 250)
+    whole = json.dumps(publishable(parse(FOUR_HOURS).desk))
+    header = Batch("apply", room.clock, "kim", line="config apply 1")
+    room.store.publish(whole, 1, {"policies.all": (None, {})}, header)
+    seen: list[int] = []
+    changed = clocks.resettle(room.store, Batch("settled", room.clock, "kim"), seen.append)
+    assert (changed, seen) == (249, [100, 200, 249])
+    ticket = room.store.ticket(1)
+    assert ticket.due_at == ticket.created_at + 4 * HOUR != due
+    assert room.store.ticket(250).due_at is None
+    assert clocks.resettle(room.store, Batch("again", room.clock, "kim")) == 0
+    moves = [r for r in room.store.log(ticket=1) if r.kind == "Clock" and r.data["what"] == "move"]
+    assert [(r.data["policy"], r.data["due"]) for r in moves] == [("all", ticket.due_at)]
+
+
+def test_a_look_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=150)
+    room.store.config = parse(FOUR_HOURS).desk
+    assert clocks.resettle(room.store, Batch("a", room.clock, "kim"), lambda done: False) == 100
+    assert clocks.resettle(room.store, Batch("b", room.clock, "kim")) == 50
+
+
+def test_a_clock_that_jumps_ahead_is_not_believed_for_a_minute() -> None:
+    trust = Trust()
+    assert trust.holds(1_000_000, 0)
+    assert trust.holds(1_000_000 + 10 * SECOND, 10 * SECOND)
+    assert not trust.holds(1_000_000 + 2 * HOUR, 11 * SECOND)
+    assert not trust.holds(1_000_000 + 2 * HOUR + 50 * SECOND, 61 * SECOND)
+    assert trust.holds(1_000_000 + 2 * HOUR + 60 * SECOND, 71 * SECOND)
+    assert trust.holds(1_000_000 + 2 * HOUR + 61 * SECOND, 72 * SECOND)
+
+
+def test_a_jump_that_is_mended_at_once_leaves_nothing_behind() -> None:
+    trust = Trust()
+    assert trust.holds(0, 0)
+    assert not trust.holds(DAY, SECOND)
+    assert trust.holds(2 * SECOND, 2 * SECOND)
+    assert not trust.holds(DAY, 3 * SECOND)
+
+
+def test_waking_up_is_no_jump_and_going_back_only_waits() -> None:
+    trust = Trust()
+    assert trust.holds(0, 0)
+    assert trust.holds(8 * HOUR, 8 * HOUR), "asleep for a night"
+    assert trust.holds(7 * HOUR, 8 * HOUR + SECOND), "set back by an hour"
+    assert not trust.holds(9 * HOUR, 8 * HOUR + 2 * SECOND)
