@@ -396,6 +396,7 @@ _NOUNS = {
     "merged_into": "merged into",
     "snoozed_until": "snoozed until",
     "snoozed_for_reply": "snoozed until a reply",
+    "turn": "turn in distributing",
 }
 
 

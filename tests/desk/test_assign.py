@@ -12,10 +12,12 @@ from msgspec.structs import replace
 
 from desk import assign, config
 from desk.errors import Invalid
+from desk.events import describe
 from desk.lines import script
 from desk.model import DAY, HOUR, Agent, Role, Skill, Team, Ticket
-from desk.perform import Desk, perform
-from desk.store import Batch
+from desk.perform import Who, perform, perform_in
+from desk.permissions import RULES
+from desk.store import Batch, Tx
 from tests.desks import NOW, Room, mail
 
 OFFICE = '[calendars.office]\nzone = "UTC"\nhours = ["mon-fri 09:00-17:00"]\n'
@@ -235,11 +237,17 @@ def test_the_ticket_itself_does_not_fill_the_one_who_keeps_it(room: Room) -> Non
 
 
 def test_rules_get_what_people_get(room: Room) -> None:
-    """A line of a rule or a macro is the same line."""
-    staff(room, ana=ANA)
-    outcome = perform(
-        Desk(room.store, room.desk.config, room.desk.signer), {1: script("tag vpn; distribute --by skill network")}, (1,),
-        room.be("kim"), at=room.clock, batch_id="ruled", source="rule: vpn",
-    )  # fmt: skip
-    assert outcome.done == [1]
-    assert now(room, 1) == ["ana"]
+    """A line of a rule is the same line, in the transaction of the rule."""
+    staff(room, ana=ANA, bea=BEA)
+
+    def acts(tx: Tx) -> list[int]:
+        batch = Batch("ruled", room.clock, source="rule: vpn")
+        calls = script("tag vpn; distribute network --by skill")
+        return [done for number in (1, 2) for done in perform_in(tx, room.desk, calls, number, Who(RULES), batch).done]
+
+    assert room.store.write(acts) == [1, 2]
+    assert now(room, 1, 2) == ["ana", "bea"]
+    assert [describe(r) for r in room.store.log() if r.batch == "ruled" and r.entity == "agent"] == [
+        "turn in distributing 0 → 1",
+        "turn in distributing 0 → 2",
+    ]
