@@ -8,7 +8,7 @@ anything but read and write the transaction it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -287,8 +287,10 @@ class Store(Protocol):
         """The newest seq of the log."""
 
     # outbox
-    def claim(self, holder: str, at: Millis, until: Millis, limit: int = 10) -> list[Outbound]:
-        """Take deliveries that are due, for `holder` until `until`."""
+    def claim(
+        self, holder: str, at: Millis, until: Millis, limit: int = 10, *, without: Collection[str] = ()
+    ) -> list[Outbound]:
+        """Take deliveries that are due, for `holder` until `until`, but none of the accounts in `without`."""
 
     def phase(self, delivery: int, holder: str, phase: str, until: Millis) -> bool:
         """Note how far the attempt got, and hold it until then; False when the claim was lost to somebody else."""

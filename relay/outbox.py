@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -34,35 +35,39 @@ STOP_S = 5.0
 async def outbox(engine: Engine) -> None:
     """Send what is due, for ever; none waits for the slowest of those before it."""
     stations = {s.name: s for s in engine.stations if isinstance(s.channel, Sender)}
-    under_way: set[asyncio.Task[None]] = set()
+    under_way: dict[asyncio.Task[None], str] = {}
     try:
         while True:
             lost = await engine.call(engine.store.reclaim, engine.now())
             if lost:
                 log.warning("taken over from a lost sender", extra={"deliveries": lost})
-            if room := AT_ONCE - len(under_way):
-                claimed = await engine.call(
-                    engine.store.claim, engine.holder, engine.now(), engine.now() + engine.lease_ms, room
-                )
-                for one in claimed:
-                    under_way.add(asyncio.create_task(_deliver(engine, stations.get(one.delivery.account), one)))
+            # Each account has its own room: a server that hangs holds up no reply to others.
+            full = [name for name, count in Counter(under_way.values()).items() if count >= AT_ONCE]
+            claimed = await engine.call(
+                engine.store.claim, engine.holder, engine.now(), engine.now() + engine.lease_ms, 1, without=full
+            )
+            for one in claimed:
+                account = one.delivery.account
+                under_way[asyncio.create_task(_deliver(engine, stations.get(account), one))] = account
+            if claimed:
+                continue
             await _change(under_way)
     finally:
         await _end(under_way)
 
 
-async def _change(under_way: set[asyncio.Task[None]]) -> None:
+async def _change(under_way: dict[asyncio.Task[None], str]) -> None:
     """Return when there may be something to send and room for it; raises what failed unforeseen."""
     if not under_way:
         await asyncio.sleep(IDLE_S)
         return
     done, _ = await asyncio.wait(under_way, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
-    under_way -= done
     for task in done:
+        del under_way[task]
         task.result()
 
 
-async def _end(under_way: set[asyncio.Task[None]]) -> None:
+async def _end(under_way: dict[asyncio.Task[None], str]) -> None:
     """We are to stop: those under way are given time to end."""
     if not under_way:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from desk.errors import Conflict, NotFound
@@ -20,13 +20,16 @@ _CLAIMED = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ? AND holde
 class Outbox(Engine):
     """The outbox half of the store."""
 
-    def claim(self, holder: str, at: Millis, until: Millis, limit: int = 10) -> list[Outbound]:
-        due = "SELECT id FROM delivery WHERE state IN ('queued', 'failed for now') AND next_at <= ? ORDER BY next_at, id LIMIT ?"
-        if not self._read.execute(due, (at, 1)).fetchone():
+    def claim(
+        self, holder: str, at: Millis, until: Millis, limit: int = 10, *, without: Collection[str] = ()
+    ) -> list[Outbound]:
+        marks = ",".join("?" * len(without))
+        due = f"SELECT id FROM delivery WHERE state IN ('queued', 'failed for now') AND next_at <= ? AND account NOT IN ({marks}) ORDER BY next_at, id LIMIT ?"
+        if not self._read.execute(due, (at, *without, 1)).fetchone():
             return []
 
         def body(tx: Transaction) -> list[Outbound]:
-            ids = [row[0] for row in tx.conn.execute(due, (at, limit))]
+            ids = [row[0] for row in tx.conn.execute(due, (at, *without, limit))]
             claimed = []
             for number in ids:
                 tx.conn.execute(

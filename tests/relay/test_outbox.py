@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import channels.email as email
 from desk.channel import Outgoing, Part, Phase, Sent
 from desk.errors import Busy, StoreError
 from desk.model import State
 from relay import outbox as module
+from relay.engine import Station
 from relay.outbox import outbox
 from tests.channels.email.accounts import NOWHERE, account, clear
 from tests.relays import Room, batch, now, running, until
@@ -298,3 +300,21 @@ async def test_renewal_never_takes_the_data_phase_back(tmp_path: Path, monkeypat
         await asyncio.sleep(0.1)
     assert written[written_by_then - 1] == "data"
     assert set(written[written_by_then:]) == {"data"}
+
+
+async def test_server_that_hangs_holds_up_no_other_account(tmp_path: Path) -> None:
+    async with ScriptedSmtp(GREETING=[SILENCE] * 100) as hung, ScriptedSmtp() as good:
+        room = Room(tmp_path, account(smtp=at(hung, timeout_s=60)))
+        for number in range(20):
+            room.do(f"reply Hello {number}")
+        engine = room.engine("a")
+        other = account(smtp=at(good))
+        engine.stations.append(Station("other", "email", email.open("other", other), email.parse, 5))
+        room.write("bob@example.com", "Mine hangs")
+        async with running(outbox(engine)):
+            await until(lambda: len(hung._open) == module.AT_ONCE, "the hanging account to have its share")
+            room.do("reply Hello", 2)
+            room.store._execute("UPDATE delivery SET account = 'other' WHERE ticket = 2")  # type: ignore[attr-defined]
+            await until(lambda: good.messages, "the other account's reply to be sent")
+            assert len(hung._open) == module.AT_ONCE
+            hung.hang_up()
