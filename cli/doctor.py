@@ -40,7 +40,7 @@ def doctor_command(as_json: bool, offline: bool) -> int | None:
     """Check terminal, configuration, store, relay and accounts; exit code 1 when something is wrong."""
     here = session()
     wrong = 0
-    for look in (_terminal, _tmux, _configuration, _store, _agent, *(() if offline else (_accounts,))):
+    for look in (_terminal, _tmux, _configuration, _store, _agent, _macros, *(() if offline else (_accounts,))):
         for finding in _safely(look, here):
             wrong += not finding.well
             if as_json:
@@ -56,6 +56,24 @@ def _safely(look: Callable[[Session], Iterator[Finding]], here: Session) -> Iter
         yield from look(here)
     except DeskError as error:
         yield Finding(look.__name__.strip("_"), False, str(error))
+
+
+def _macros(here: Session) -> Iterator[Finding]:
+    """The files and programs of one's own, and the team's programs; the tables are the configuration's."""
+    from cli import personal, programs
+    from cli.shelf import Shelf
+    from desk import canned
+
+    if not any(folder.is_dir() for folder, _ in programs.folders()):
+        return
+    shelf = Shelf(here)
+    told_before = {str(error) for error in problems(here.config.desk)}
+    texts = canned.load(shelf.config)
+    wrong = [error for error in (*shelf.errors, *texts.errors) if str(error) not in told_before]
+    yield from (Finding("macros", False, str(error)) for error in wrong)
+    if not wrong:
+        counts = f"{len(shelf.tables)} macros, {len(shelf.programs)} programs, {len(texts.items)} snippets"
+        yield Finding("macros", True, f"{counts}; your own lie in {personal.folder()}")
 
 
 def _terminal(here: Session) -> Iterator[Finding]:

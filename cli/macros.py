@@ -240,7 +240,8 @@ def _run(here: Session, ready: Prepared, *, dry_run: bool) -> Outcome:
         return True
 
     outcome = macros.run(
-        here.desk(), ready, here.who(), at=now(), batch_id=new_batch(), dry_run=dry_run, read_file=read_file, progress=show
+        here.desk(), ready, here.who(), at=now(), batch_id=new_batch(), source=here.source, dry_run=dry_run,
+        read_file=read_file, progress=show,
     )  # fmt: skip
     if progress:
         progress.end(whole)

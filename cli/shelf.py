@@ -86,6 +86,12 @@ class Watched:
             self._known = (stamp, Shelf(self._here))
         return self._known[1]
 
+    def keys(self) -> dict[str, str]:
+        """The macros that have a key, by it."""
+        return {
+            macro.key: name for name, macro in self._shelf().offered().items() if isinstance(macro, Macro) and macro.key
+        }
+
     def offered(self, ticket: int) -> list[tuple[str, str, str]]:
         """Name, title and key of each macro that is offered on the ticket."""
         found = self._shelf().offered_on(ticket).items()

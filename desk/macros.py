@@ -255,16 +255,25 @@ def _rows(
 
 
 def run(
-    desk: Desk, prepared: Prepared, who: Who, *, at: Millis, batch_id: str, dry_run: bool = False, **more: Any
+    desk: Desk,
+    prepared: Prepared,
+    who: Who,
+    *,
+    at: Millis,
+    batch_id: str,
+    source: str = "",
+    dry_run: bool = False,
+    **more: Any,
 ) -> Outcome:
-    """Do what was prepared, as one batch; `more` goes to `perform`."""
+    """Do what was prepared, as one batch; `source` is said beside the macro in the log, `more` goes to `perform`."""
     line = f"macro {prepared.name}"
+    source = f"macro:{prepared.name}" + (f", {source}" if source else "")
     if not prepared.calls:
         return Outcome(batch_id, line, skipped=dict(prepared.skipped))
     try:
         outcome = perform(
             desk, prepared.calls, list(prepared.calls), who, at=at, batch_id=batch_id, line=line,
-            source=f"macro:{prepared.name}", dry_run=dry_run, expect=prepared.versions, **more,
+            source=source, dry_run=dry_run, expect=prepared.versions, **more,
         )  # fmt: skip
     except DeskError as error:
         if not prepared.skipped or len(prepared.calls) > 1:

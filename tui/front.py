@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class Macros(Protocol):
     """The macros there are for the agent, wherever they stand."""
 
+    def keys(self) -> Mapping[str, str]:
+        """The macros that have a key, by it."""
+
     def offered(self, ticket: int) -> Sequence[tuple[str, str, str]]:
         """Name, title and key of each macro that is offered on the ticket."""
 

@@ -36,7 +36,10 @@ class Hands:
         verbs = load().values()
         views = {f"g{view.key}": f"view {name}" for name, view in app.queue.views.items() if view.key}
         tables = (("queue", {**QUEUE, **views}), ("ticket", TICKET))
-        self._readers = {name: Keys(with_verbs(table, verbs)) for name, table in tables}
+        shelf = app.front.macros
+        # A macro gets its key where nothing else has it.
+        macros = {key: f"macro {name}" for key, name in shelf.keys().items()} if shelf else {}
+        self._readers = {name: Keys({**macros, **with_verbs(table, verbs)}) for name, table in tables}
         self._answers: Mapping[str, Answer] = {}
         self._held: deque[events.Key] = deque()
         self._works = 0

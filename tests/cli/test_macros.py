@@ -86,6 +86,38 @@ def test_a_list_for_a_ticket_has_only_what_is_offered_there(room: Room, folder: 
     assert deskhand("macro", "list", 99).code == 3
 
 
+def test_doctor_names_what_is_wrong_with_them(room: Room, folder: Path, deskhand: Deskhand) -> None:
+    own(folder)
+    assert "2 macros, 0 programs, 0 snippets" in deskhand("doctor", "--offline").out
+    own(folder, "[macros.x\n", "broken")
+    ran = deskhand("doctor", "--offline", "--json")
+    assert [f["text"][-60:] for f in ran.objects if f["area"] == "macros" and "broken.toml" in f["text"]]
+
+
+def test_what_somebody_says_to_be_stands_beside_the_macro(room: Room, folder: Path, deskhand: Deskhand) -> None:
+    own(folder)
+    deskhand("agent", "allow-as", "yes")
+    assert deskhand("--as", "sam", "macro", "run", "sort", 1).code == 0
+    record = room.store.log(ticket=1, newest=True, limit=1)[0]
+    assert (record.agent, record.source) == ("sam", "macro:sort, self-declared")
+
+
+def test_a_screen_sees_files_that_changed(room: Room, folder: Path, home: Path) -> None:
+    from cli.shelf import Watched
+    from cli.wiring import Session
+
+    watched = Watched(Session({}))
+    assert watched.offered(1) == []
+    own(folder, '[macros.a]\ntitle = "A"\nkey = "S"\ndo = ["solve"]\n')
+    assert watched.offered(1) == [("a", "A", "S")]
+    assert watched.keys() == {"S": "a"}
+    program(folder, "echo solve; echo thinking >&2")
+    assert [name for name, *_ in watched.offered(1)] == ["a", "tool"]
+    ready, said = watched.prepare("tool", [1], {})
+    assert ([call.verb for call in ready.calls[1]], said) == (["solve"], "tool: thinking")
+    assert watched.then("tool") == "stay"
+
+
 def test_one_file_is_checked_by_itself(room: Room, folder: Path, deskhand: Deskhand) -> None:
     own(folder)
     assert deskhand("macro", "check").out == "all is well, 2 macros, 0 programs, 0 snippets\n"

@@ -28,6 +28,9 @@ class Shelf:
     desk: Desk
     who: Who
 
+    def keys(self) -> Mapping[str, str]:
+        return {"S": "sort", "x": "greet"}
+
     def offered(self, ticket: int) -> Sequence[tuple[str, str, str]]:
         return [(name, macro.title, "") for name, macro in MACROS.items()]
 
@@ -55,6 +58,22 @@ def test_m_offers_the_macros_and_runs_the_one_chosen(tmp_path: Path) -> None:
             assert "macro sort · #1 · u takes it back" in screen.status
             await screen.press("u")
             assert store.ticket(1).tags == ()
+
+    run(body())
+
+
+def test_a_macro_has_its_key_where_nothing_else_has_it(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("S")
+            await screen.until(lambda: store.ticket(1).tags == ("sorted",))
+            await screen.settle()
+            await screen.press("x")
+            await screen.until(lambda: store.ticket(1).status is Status.SOLVED)
+            await screen.settle()
+            assert len(store.thread(1)) == 1
 
     run(body())
 
