@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ HAPPENINGS = ("created", "message-in", "message-out", "changed", "sla-warned", "
 """What a rule or a hook can wait for."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class News:
     """The lines of the log that one batch has about one ticket."""
 
@@ -37,7 +38,7 @@ class News:
         """When it happened."""
         return self.records[0].at
 
-    @property
+    @cached_property
     def on(self) -> frozenset[str]:
         """Which of HAPPENINGS it is."""
         return frozenset(name for record in self.records if (name := happening(record)))

@@ -152,13 +152,8 @@ class Rule:
 
     def waits_for(self, news: News, chain: Sequence[str]) -> bool:
         """Whether this is for the rule to look at; `chain` are the sources of the batches that led to it."""
-        return (
-            self.enabled
-            and not news.imported
-            and not news.undone
-            and self.source not in chain
-            and bool(news.on.intersection(self.on))
-        )
+        meant = not news.on.isdisjoint(self.on)
+        return meant and self.enabled and not news.imported and not news.undone and self.source not in chain
 
     def calls(
         self,

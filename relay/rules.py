@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -21,9 +21,9 @@ from desk.model import MINUTE, Millis, Ticket
 from desk.news import News, told
 from desk.perform import Desk, Who, new_batch_id, perform_in
 from desk.permissions import RULES
-from desk.query import All, Between
+from desk.query import All, Between, Case
 from desk.rules import DEEPEST, Rule, load, too_deep
-from desk.store import Batch, Tx
+from desk.store import Batch, Store, Tx
 from relay.engine import Engine
 from relay.log import log
 from relay.trouble import RULES as RULES_TROUBLE
@@ -84,6 +84,20 @@ class Place:
         return cls(int(seq), int(done or 0))
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """News on which a rule would act, the place behind it, and the rules to ask.
+
+    As the ticket was in `version`, the `first` of them was the first to act.
+    """
+
+    news: News
+    place: Place
+    asked: Sequence[Rule]
+    version: int = -1
+    first: int = 0
+
+
 class Lost(DeskError):
     """Somebody else acts on the same events."""
 
@@ -138,8 +152,9 @@ class Work:
         if len(page) == PAGE and len(batches) > 1:
             # The last one goes on behind the page, perhaps.
             batches.pop()
-        waiting: list[tuple[News, Place]] = []
-        for found in self._in_question(batches):
+        waiting: list[Waiting] = []
+        rules = self._enabled()
+        for found in self._in_question(batches, rules):
             waiting.append(found)
             if len(waiting) == CHUNK:
                 self._commit(waiting)
@@ -151,36 +166,43 @@ class Work:
         self._keep()
         return len(page) == PAGE
 
-    def _in_question(self, batches: Sequence[tuple[int, list[News]]]) -> Iterator[tuple[News, Place]]:
-        """The news on which some rule would act, each with the place behind it."""
-        rules, before = self._enabled(), self.place
+    def _in_question(self, batches: Sequence[tuple[int, list[News]]], rules: Sequence[Rule]) -> Iterator[Waiting]:
+        """The news on which some rule would act."""
+        before = self.place
         at = self.engine.now()
         touched: set[int] = set()
         for seq, news in batches:
             start = before.done
             for number, one in enumerate(news[start:], start + 1):
                 place = Place(seq) if number == len(news) else Place(before.seq, number)
-                asked = [rule for rule in rules if rule.waits_for(one, self._chain(one))]
+                asked = self._asked(rules, one)
                 # What the rules do to a ticket may be what the next one waits for.
-                if asked and (one.ticket in touched or self._concerns(asked, one, at)):
+                if not asked:
+                    continue
+                if one.ticket in touched:
+                    yield Waiting(one, place, asked)
+                elif found := self._concerned(asked, one, place, at):
                     touched.add(one.ticket)
-                    yield one, place
+                    yield found
             before = Place(seq)
 
-    def _concerns(self, asked: Sequence[Rule], news: News, at: Millis) -> bool:
+    def _concerned(self, asked: Sequence[Rule], news: News, place: Place, at: Millis) -> Waiting | None:
         store = self.engine.store
         try:
             ticket = store.ticket(news.ticket)
-            whole = case(
-                ticket, store.customer(ticket.requester), partial(store.thread, ticket.id),
-                {name for rule in asked for name in rule.condition.asks}, before=news.before(ticket), new=news.messages("in", "out"),
-            )  # fmt: skip
-            return any(rule.condition.holds(whole, at) for rule in asked)
+            whole = _case(store, ticket, asked, news.before(ticket), news)
+            first = next((n for n, rule in enumerate(asked) if rule.condition.holds(whole, at)), None)
+            return Waiting(news, place, asked, ticket.version, first) if first is not None else None
         except StoreError:
             raise
         except Exception:
             # Whoever acts on it meets the same, alone, and says so.
-            return True
+            return Waiting(news, place, asked)
+
+    def _asked(self, rules: Sequence[Rule], news: News) -> list[Rule]:
+        """Those of the rules that wait for this, and did not bring it about."""
+        chain = self._chain(news)
+        return [rule for rule in rules if rule.waits_for(news, chain)]
 
     def _chain(self, news: News) -> list[str]:
         """The sources of the batches that led to this, where rules had a part in it."""
@@ -190,7 +212,7 @@ class Work:
             self._chains[news.batch] = self.engine.store.causes(news.batch)
         return self._chains[news.batch]
 
-    def _commit(self, waiting: Sequence[tuple[News, Place]]) -> None:
+    def _commit(self, waiting: Sequence[Waiting]) -> None:
         """Act on these, and keep the place behind the last, in one transaction."""
         try:
             self._write(waiting)
@@ -201,19 +223,17 @@ class Work:
                 for one in waiting:
                     self._commit([one])
                 return
-            news, place = waiting[0]
-            self._fail("", news.ticket, f"{type(error).__name__}: {error}")
-            self._store_place(place)
+            self._fail("", waiting[0].news.ticket, f"{type(error).__name__}: {error}")
+            self._store_place(waiting[0].place)
 
-    def _write(self, waiting: Sequence[tuple[News, Place]]) -> None:
-        place = waiting[-1][1]
-        rules, at = self._enabled(), self.engine.now()
+    def _write(self, waiting: Sequence[Waiting]) -> None:
+        place, at = waiting[-1].place, self.engine.now()
 
         def body(tx: Tx) -> list[Done]:
             done: list[Done] = []
             self._demand_turn(tx)
-            for news, _ in waiting:
-                done += self._on(tx, news, rules, at)
+            for one in waiting:
+                done += self._on(tx, one, at)
             tx.set_cursor(CURSOR, str(place))
             return done
 
@@ -225,25 +245,30 @@ class Work:
         if (tx.cursor(CURSOR) or "0") != self.kept:
             raise Lost("another relay runs the rules")
 
-    def _on(self, tx: Tx, news: News, rules: Sequence[Rule], at: Millis) -> Iterator[Done]:
-        chain = self._chain(news)
+    def _on(self, tx: Tx, one: Waiting, at: Millis) -> Iterator[Done]:
+        news, left = one.news, list(one.asked)
         ticket = tx.tickets((news.ticket,)).get(news.ticket)
-        before = news.before(ticket) if ticket else None
-        new = news.messages("in", "out")
-        for rule in rules:
-            if not rule.waits_for(news, chain):
+        if ticket is None:
+            return
+        if ticket.version == one.version:
+            # Nobody changed it since it was looked at.
+            left = left[one.first :]
+        before = news.before(ticket)
+        whole: Case | None = None
+        for rule in left:
+            if whole is None:
+                whole = _case(tx, tx.tickets((news.ticket,))[news.ticket], left, before, news)
+            if not rule.condition.holds(whole, at):
                 continue
-            ticket = tx.tickets((news.ticket,)).get(news.ticket)
-            if ticket is None or not _holds(tx, rule, ticket, at, before, new):
-                continue
-            if too_deep(chain):
-                yield Done(
-                    rule.name, ticket.id, trouble=f"not acted: {DEEPEST} rules set each other off: {_shown(chain)}"
-                )
+            if too_deep(chain := self._chain(news)):
+                words = f"not acted: {DEEPEST} rules set each other off: {_shown(chain)}"
+                yield Done(rule.name, news.ticket, trouble=words)
                 return
-            yield self._act(tx, rule, ticket, at, news.batch)
+            yield self._act(tx, rule, whole.ticket, at, news.batch)
             if rule.stop:
                 return
+            # The next one looks at what this one left.
+            whole = None
 
     def _act(self, tx: Tx, rule: Rule, ticket: Ticket, at: Millis, cause: str | None) -> Done:
         engine = self.engine
@@ -351,11 +376,18 @@ class Done:
     left_out: tuple[str, ...] = ()
 
 
-def _holds(
-    tx: Tx, rule: Rule, ticket: Ticket, at: Millis, before: Ticket | None = None, new: Collection[int] = ()
-) -> bool:
-    person, thread = tx.customer(ticket.requester), partial(tx.thread, ticket.id)
-    return rule.condition.holds(case(ticket, person, thread, rule.condition.asks, before=before, new=new), at)
+def _case(
+    reads: Tx | Store, ticket: Ticket, asked: Sequence[Rule], before: Ticket | None = None, news: News | None = None
+) -> Case:
+    """The ticket as these rules ask about it."""
+    asks = {name for rule in asked for name in rule.condition.asks}
+    new = news.messages("in", "out") if news else ()
+    person, thread = reads.customer(ticket.requester), partial(reads.thread, ticket.id)
+    return case(ticket, person, thread, asks, before=before, new=new)
+
+
+def _holds(tx: Tx, rule: Rule, ticket: Ticket, at: Millis) -> bool:
+    return rule.condition.holds(_case(tx, ticket, [rule]), at)
 
 
 def _shown(chain: Sequence[str]) -> str:
