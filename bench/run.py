@@ -175,6 +175,18 @@ def a_macro(sizes: Sizes) -> Iterable[Line]:
     )  # fmt: skip
 
 
+def a_hundred_rules(sizes: Sizes) -> Iterable[Line]:
+    """A hundred rules over 200 messages a second, each of which some rule acts on."""
+    from bench import rules
+
+    found, behind = rules.measure(200, 10.0 if sizes.turns > 3 else 5.0)
+    worst = sorted(found)[int(len(found) * 0.99)] * 1000
+    yield Line(
+        "100 rules, 200 messages/s, p50", f"{statistics.median(found) * 1000:.0f} ms", "p99", f"{worst:.0f} ms", "", "500 ms"
+    )
+    yield Line("done after the last message", f"{behind * 1000:.0f} ms")
+
+
 PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "import": import_,
     "ls": ls,
@@ -184,6 +196,7 @@ PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "screen": on_screen,
     "queries": each_query,
     "macro": a_macro,
+    "rules": a_hundred_rules,
 }
 
 
