@@ -18,6 +18,7 @@ from cli.wiring import Session, now, session, station
 from desk import rules
 from desk.channel import ChannelError
 from desk.errors import DeskError
+from desk.hours import load as load_hours
 from desk.store import relay_runs
 from desk.tables import problems
 
@@ -170,6 +171,11 @@ def _agent(here: Session) -> Iterator[Finding]:
         )
     else:
         yield Finding("agent", True, f"you are {agent.name}, {agent.role}")
+    store = here.store()
+    for one in store.agents().values():
+        if one.hours and one.hours not in load_hours(store.config).items:
+            words = f"{one.name} works in the hours {one.hours}, which are not there; write [calendars.{one.hours}]"
+            yield Finding("agent", False, f"{words}, or: deskhand agent set {one.name} --hours none")
 
 
 def _accounts(here: Session) -> Iterator[Finding]:

@@ -97,3 +97,8 @@ def test_distribute_tells_who_gets_what(deskhand: Deskhand, room: Room) -> None:
     ]
     assert deskhand("distribute", "4,5", "--json").object["given"] == {"sam": [4], "kim": [5]}
     assert deskhand("assign", "1", "sam", "--json").object["given"] == {}
+
+
+def test_doctor_names_hours_that_are_not_there(deskhand: Deskhand, room: Room) -> None:
+    room.store.save_agent(replace(room.store.agents()["sam"], hours="office"), Batch("sam-works", room.clock))
+    assert "sam works in the hours office, which are not there" in deskhand("doctor", "--offline").out
