@@ -182,7 +182,12 @@ def a_hundred_rules(sizes: Sizes) -> Iterable[Line]:
     found, behind = rules.measure(200, 10.0 if sizes.turns > 3 else 5.0)
     worst = sorted(found)[int(len(found) * 0.99)] * 1000
     yield Line(
-        "100 rules, 200 messages/s, p50", f"{statistics.median(found) * 1000:.0f} ms", "p99", f"{worst:.0f} ms", "", "500 ms"
+        "100 rules, 200 messages/s, p50",
+        f"{statistics.median(found) * 1000:.0f} ms",
+        "p99",
+        f"{worst:.0f} ms",
+        "",
+        "500 ms",
     )
     yield Line("done after the last message", f"{behind * 1000:.0f} ms")
 
