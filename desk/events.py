@@ -465,6 +465,7 @@ def describe(record: Record) -> str:
         case "Delivered":
             return f"message {data['message']} {data['state']}" + (f": {data['detail']}" if data.get("detail") else "")
         case "Clock":
-            until = f" until {show('due_at', data['due'])}" if data["due"] is not None else ""
+            open_ended = data["due"] is None or data["what"] in ("fulfil", "cancel")
+            until = "" if open_ended else f" until {show('due_at', data['due'])}"
             return f"{data['clock'].replace('-', ' ')} {_TURNS[data['what']]}{until}"
     return record.kind

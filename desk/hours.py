@@ -54,9 +54,6 @@ class Calendar:
                 check(getattr(self, key))
             except Invalid as error:
                 raise KeyProblem(key, str(error)) from error
-        if self.ical:
-            # Where it could be read, its days are in `closed` by now.
-            raise KeyProblem("ical", f"the calendar file could not be taken in: {self.ical}")
 
 
 @tables.once
@@ -66,7 +63,11 @@ def load(config: DeskConfig) -> Checked[Hours]:
 
 
 def _calendar(entry: Entry) -> Calendar:
-    return tables.built(entry, Calendar)
+    calendar = tables.built(entry, Calendar)
+    if calendar.ical:
+        # Where it could be read, its days are in `closed` by now.
+        raise KeyProblem("ical", f"the calendar file could not be taken in: {calendar.ical}")
+    return calendar
 
 
 class Hours:
