@@ -195,11 +195,12 @@ def run_command(
         if dry_run and as_json:
             output.json_line(outcome_json(would, dry_run=True) | {"preview": preview.as_json(would)})
             return 1 if would.skipped else None
-        if dry_run or len(ready.calls) > 1 or would.posted:
+        asks = len(ready.calls) > 1 or bool(would.queued)
+        if dry_run or asks:
             preview.show(here.store(), would, would.skipped)
         if dry_run:
             return 1 if would.skipped else None
-        if (len(ready.calls) > 1 or would.posted) and not click.confirm(_question(name, would), err=True):
+        if asks and not click.confirm(_question(name, would), err=True):
             output.say("nothing is done")
             return None
     return tell(here, _run(here, ready, dry_run=False), as_json=as_json, dry_run=False)

@@ -97,9 +97,9 @@ class Watched:
         found = self._shelf().offered_on(ticket).items()
         return [(name, macro.title, macro.key if isinstance(macro, Macro) else "") for name, macro in found]
 
-    def missing(self, name: str, given: Mapping[str, str]) -> list[Input]:
-        """What it asks for and was not given."""
-        return macros.missing(self._shelf().find(name).inputs, given)
+    def inputs(self, name: str) -> Sequence[Input]:
+        """What it asks for."""
+        return self._shelf().find(name).inputs
 
     def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
         """What it is to do, and what a program said about it."""

@@ -24,8 +24,8 @@ class Macros(Protocol):
     def offered(self, ticket: int) -> Sequence[tuple[str, str, str]]:
         """Name, title and key of each macro that is offered on the ticket."""
 
-    def missing(self, name: str, given: Mapping[str, str]) -> Sequence[Input]:
-        """What it asks for and was not given."""
+    def inputs(self, name: str) -> Sequence[Input]:
+        """What it asks for."""
 
     def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
         """What it is to do to each ticket, and what a program said about it."""

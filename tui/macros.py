@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from desk import macros
 from desk.errors import DeskError, Invalid
 from desk.events import Posted
-from desk.macros import Prepared
+from desk.macros import Input, Prepared
 from desk.perform import Outcome
 from tui.commands import told
 from tui.completion import Choice
@@ -49,12 +49,10 @@ class Macros:
         """Run `NAME key=value ...` on the targets; what is missing is asked for, what is sent is asked about."""
         app, front, shelf, targets = self._app, self._app.front, self._shelf(), self._targets()
         name, given = _read(rest)
-        if left := await app.runner.read(lambda: shelf.missing(name, given)):
-            one = left[0]
-            choices = f" ({', '.join(one.choices)})" if one.choices else ""
-            app.prompting.command(
-                f"macro {rest} {one.name}=", f"{one.label}{choices}; what has spaces stands in quotes"
-            )
+        inputs = await app.runner.read(lambda: shelf.inputs(name))
+        if (not given and any("\n" not in one.default for one in inputs)) or macros.missing(inputs, given):
+            line, hint = _asking(name, inputs, given)
+            app.prompting.command(line, hint)
             return
 
         def prepare() -> tuple[Prepared, str, Outcome]:
@@ -66,7 +64,7 @@ class Macros:
             return ready, said, would
 
         ready, said, would = await app.runner.write(prepare)
-        if len(targets) > 1 or would.posted:
+        if len(targets) > 1 or would.queued:
             app.hands.ask(_question(name, would), {"y": ("do it", lambda: self._do(name, ready, said))})
         else:
             await self._do(name, ready, said)
@@ -117,6 +115,22 @@ def _read(rest: str) -> tuple[str, Mapping[str, str]]:
             raise Invalid(f'"{word}" sets nothing; write {word}=VALUE')
         given[key] = value
     return name, given
+
+
+def _choices(one: Input) -> str:
+    return f" ({', '.join(one.choices)})" if one.choices else ""
+
+
+def _asking(name: str, inputs: Sequence[Input], given: Mapping[str, str]) -> tuple[str, str]:
+    """The line that answers everything, what has no answer yet at its end; and what is asked there."""
+    known = {one.name: given.get(one.name, one.default) for one in inputs}
+    # A text of several lines cannot be typed here; its default holds.
+    shown = [one for one in inputs if "\n" not in known[one.name]]
+    shown.sort(key=lambda one: not known[one.name])
+    open_ = [one for one in shown if one.required and not known[one.name]] or shown
+    asks = [f"{one.label}{_choices(one)}" for one in open_]
+    words = [f"{one.name}={shlex.quote(known[one.name]) if known[one.name] else ''}" for one in shown]
+    return " ".join(["macro", name, *words]), f"{', '.join(asks)}; what has spaces stands in quotes"
 
 
 def _question(name: str, would: Outcome) -> str:

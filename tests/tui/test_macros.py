@@ -18,6 +18,10 @@ MACROS = {
     "greet": Macro(
         title="Say hello", do=("reply Hello {{ customer.first_name }}, {{ input.what }}", "solve"), inputs=(Input("what"),), then="close"
     ),
+    "later": Macro(
+        title="Later", do=("note On {{ input.day }}, {{ input.why }}",),
+        inputs=(Input("why", "Because of what?", "choice", ("rain", "snow")), Input("day", kind="date", default="2026-03-01")),
+    ),
 }  # fmt: skip
 
 
@@ -34,8 +38,8 @@ class Shelf:
     def offered(self, ticket: int) -> Sequence[tuple[str, str, str]]:
         return [(name, macro.title, "") for name, macro in MACROS.items()]
 
-    def missing(self, name: str, given: Mapping[str, str]) -> Sequence[Input]:
-        return macros.missing(MACROS[name].inputs, given)
+    def inputs(self, name: str) -> Sequence[Input]:
+        return MACROS[name].inputs
 
     def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
         return macros.prepare(self.desk, name, MACROS[name], ids, self.who, at=NOW, given=given), ""
@@ -102,6 +106,24 @@ def test_it_asks_for_what_is_missing_and_before_a_message_goes_out(tmp_path: Pat
             await screen.settle()
             assert store.thread(1)[-1].text == "Hello Customer, hi"
             assert not screen.app.reading
+
+    run(body())
+
+
+def test_what_has_a_default_is_shown_to_be_changed(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("m")
+            await screen.type("later")
+            await screen.press("enter")
+            await screen.see("macro later day=2026-03-01 why=", "Because of what? (rain, snow)")
+            await screen.type("snow")
+            await screen.press("enter")
+            await screen.until(lambda: len(store.thread(1)) == 2)
+            await screen.settle()
+            assert store.thread(1)[-1].text == "On 2026-03-01, snow"
 
     run(body())
 
