@@ -40,7 +40,8 @@ class Transaction(Taking, Dealing):
             return
         number = int(event.about)
         self._headers[number] = batch
-        if isinstance(event, ev.Posted) and event.silent:
+        if isinstance(event, ev.Posted) and event.silent and not event.deliveries:
+            # An archive is taken in; what goes out by itself is silent too, and is no archive.
             self._silent[number] = batch.at
         at = person_at(event, batch)
         if at is not None and number in self._now:

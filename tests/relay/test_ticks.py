@@ -120,3 +120,14 @@ def test_waking_up_is_no_jump_and_going_back_only_waits() -> None:
     assert trust.holds(8 * HOUR, 8 * HOUR), "asleep for a night"
     assert trust.holds(7 * HOUR, 8 * HOUR + SECOND), "set back by an hour"
     assert not trust.holds(9 * HOUR, 8 * HOUR + 2 * SECOND)
+
+
+def test_what_goes_out_by_itself_does_not_hush_the_clocks(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    config = replace(parse(FOUR_HOURS).desk, acknowledge="Thank you.", undo_s=0)
+    room = Room.open(tmp_path, tickets=1, config=config)
+    assert len(room.store.thread(1)) == 2
+    assert [r.data["what"] for r in room.store.log(ticket=1) if r.kind == "Clock"] == ["activate"]
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    assert told(room) == [(1, "breach")]
