@@ -35,6 +35,9 @@ STEADY_S = 60.0
 """A part that ran this long before it failed begins its back-off anew."""
 
 
+_HALVES = ("pump", "send")
+"""The parts that an account's health tells of; what is wrong with the first comes first."""
+
 THREADS = 3
 """Calls on the store at a time: writes queue anyway, and every thread has a connection and memory of its own."""
 
@@ -143,16 +146,18 @@ class Engine:
         await asyncio.sleep(pause)
 
     async def report(self, part: str, words: str) -> None:
-        """Say how a part fares: an account's health is seen by every front end."""
+        """Say how a part fares: an account's health, read or sent, is seen by every front end."""
         if self.health.get(part) == words:
             return
         self.health[part] = words
         prefix, _, account = part.partition(":")
         station = next((s for s in self.stations if s.name == account), None)
-        if prefix != "pump" or station is None:
+        if prefix not in _HALVES or station is None:
             return
+        said = [self.health.get(f"{half}:{account}", "ok") for half in _HALVES]
+        worst = next((one for one in said if not one.startswith("ok")), said[0])
         try:
-            await self.call(self.store.save_account, self.describe(station, storable(words)))
+            await self.call(self.store.save_account, self.describe(station, storable(worst)))
         except Exception as error:  # who supervises must outlive whatever is reported
             log.warning("health not written", extra={"part": part, "error": str(error)})
 

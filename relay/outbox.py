@@ -15,7 +15,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 
-from desk.channel import AuthRequired, ChannelError, Outgoing, Part, Permanent, Refusal, Retry, Sender, Sent, Unknown
+from desk.channel import (
+    AuthRequired,
+    ChannelError,
+    Outgoing,
+    Part,
+    Permanent,
+    RateLimited,
+    Refusal,
+    Retry,
+    Sender,
+    Sent,
+    Unknown,
+)
 from desk.errors import DeskError, Invalid, NotFound
 from desk.model import Identity, Kind, State
 from desk.store import Outbound
@@ -85,6 +97,8 @@ class _Result:
     remote_id: str | None = None
     again_in_s: float | None = None
     again: tuple[str, ...] = ()
+    account: str = ""
+    """How the account fares, where the attempt shows it."""
 
 
 class _ClaimLost(Exception):
@@ -110,6 +124,8 @@ async def _deliver(engine: Engine, station: Station | None, one: Outbound) -> No
             log.error("unexpected failure", exc_info=error, extra={"delivery": one.delivery.id})
             result = _failure(one, _unforeseen(error), before_data=True)
         settled = await _settle(engine, one, result)
+    if result.account:
+        await engine.report(f"send:{one.delivery.account}", result.account)
     if settled and result.state is State.SENT and part is not None and station is not None:
         await _archive(station, part, one.delivery.id)
 
@@ -207,7 +223,7 @@ def _accepted(one: Outbound, sent: Sent) -> _Result:
     later = {a: r for a, r in sent.refused.items() if not r.permanent}
     words = "; ".join(final + [_told(a, r) for a, r in later.items()])
     again = tuple(_ours(a, one) for a in later)
-    return _Result(State.SENT, words, sent.remote_id, _pause(one, LATER_S) if later else None, again)
+    return _Result(State.SENT, words, sent.remote_id, _pause(one, LATER_S) if later else None, again, "ok")
 
 
 def _told(address: str, refusal: Refusal) -> str:
@@ -228,7 +244,11 @@ def _failure(one: Outbound, error: Exception, *, before_data: bool) -> _Result:
         case Permanent():
             return _Result(State.FAILED, str(error))
         case AuthRequired():
-            return _Result(State.DEFERRED, str(error), again_in_s=15.0)
+            return _Result(State.DEFERRED, str(error), again_in_s=15.0, account=f"paused: {error}")
+        case RateLimited(after_s=after_s):
+            return _Result(
+                State.DEFERRED, str(error), again_in_s=_pause(one, after_s or 0.0), account=f"waiting: {error}"
+            )
         case Retry(after_s=after_s):
             return _Result(State.DEFERRED, str(error), again_in_s=_pause(one, after_s or 0.0))
         case _ if before_data:

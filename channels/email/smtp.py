@@ -2,6 +2,10 @@
 
 Up to DATA a failure means that nothing went out; after the server's answer to the whole
 message it is known what became of it; in between a loss is Unknown, and stays that.
+
+What a server says before it has heard of the message (in its greeting, to EHLO, STARTTLS
+or AUTH) says nothing about the message, also where its code is 5xx (RFC 5321, 3.1 and
+4.3.2): then the account waits, and no reply has failed.
 """
 
 from __future__ import annotations
@@ -17,12 +21,14 @@ from typing import TYPE_CHECKING
 from channels.email.replies import words
 from channels.email.settings import Settings
 from channels.kit.secrets import Secret
-from desk.channel import AuthRequired, ChannelError, Part, Permanent, Phase, Refusal, Retry, Sent, Unknown
+from desk.channel import AuthRequired, ChannelError, Part, Permanent, Phase, RateLimited, Refusal, Retry, Sent, Unknown
 
 if TYPE_CHECKING:
     import aiosmtplib
 
 AUTH_CODES = frozenset({530, 534, 535, 538})
+NOT_NOW = frozenset({500, 502, 503, 504})
+"""Answers to AUTH that refuse the command, and not the password."""
 NOTIFY = "NOTIFY=FAILURE,DELAY"
 LATER_S = 60.0
 """A server that says "later" is asked again no earlier: most greylists let in who comes back after a minute or five."""
@@ -88,7 +94,7 @@ class Submission:
             local_hostname=server.hello or _own_name(),
         )
         try:
-            with self._until_data():
+            with self._knocking():
                 await smtp.connect()
                 await smtp.ehlo()
             if secret:
@@ -111,7 +117,7 @@ class Submission:
             else:
                 problem = AuthRequired(f"{self._host} offers no way to log in with a password: see tls and auth")
         except Exception as exc:
-            problem = self._told(exc, logging_in=True)
+            problem = self._turned_away(exc, logging_in=True)
         # Raised out here so that it does not drag along frames in which the password is a variable.
         if problem is not None:
             raise problem
@@ -177,6 +183,14 @@ class Submission:
         return _words(response.message)
 
     @contextmanager
+    def _knocking(self) -> Iterator[None]:
+        """Before the server lets us in, every failure is about the account."""
+        try:
+            yield
+        except Exception as exc:  # the library's errors and the system's
+            raise self._turned_away(exc) from exc
+
+    @contextmanager
     def _until_data(self) -> Iterator[None]:
         """Before DATA every failure has a plain meaning: nothing went out."""
         try:
@@ -186,10 +200,19 @@ class Submission:
         except Exception as exc:  # the library's errors, the system's, and those of odd addresses
             raise self._told(exc) from exc
 
-    def _told(self, exc: Exception, *, logging_in: bool = False) -> ChannelError:
+    def _turned_away(self, exc: Exception, *, logging_in: bool = False) -> ChannelError:
+        """What a failure means before the server has heard of the message."""
+        code, text = _said(exc)
+        if code in AUTH_CODES or (logging_in and 500 <= code < 600 and code not in NOT_NOW):
+            return AuthRequired(f"{self._host} wants a valid login: {code} {text}")
+        if code >= 400:
+            return RateLimited(f"{self._host} turns us away: {code} {text}", LATER_S)
+        return Retry(f"{self._host}: {f'{code} ' if code else ''}{text}")
+
+    def _told(self, exc: Exception) -> ChannelError:
         """What a failure before the message was handed over means."""
-        code, text = getattr(exc, "code", 0), _words(getattr(exc, "message", str(exc)))
-        if code in AUTH_CODES or (logging_in and 500 <= code < 600):
+        code, text = _said(exc)
+        if code in AUTH_CODES:
             return AuthRequired(f"{self._host} wants a valid login: {code} {text}")
         if 500 <= code < 600:
             return Permanent(f"{self._host} refuses: {code} {text}")
@@ -203,6 +226,11 @@ def _limit_bytes(smtp: aiosmtplib.SMTP) -> int:
     said = smtp.esmtp_extensions.get("size", "")
     # More digits than any size has are a mistake, and too many of them no number to Python.
     return int(said) if said.isdecimal() and len(said) < 20 else 0
+
+
+def _said(exc: Exception) -> tuple[int, str]:
+    """The server's code, 0 where it was not the server who failed, and its words."""
+    return getattr(exc, "code", 0), _words(getattr(exc, "message", str(exc)))
 
 
 def _words(text: str) -> str:

@@ -99,6 +99,39 @@ async def test_server_says_no_and_the_agent_reads_why(tmp_path: Path, verb: str,
     assert room.store.thread(1)[1].state is state
 
 
+@pytest.mark.parametrize(
+    ("verb", "said", "health"),
+    [
+        ("GREETING", "554 no SMTP service here", "waiting: 127.0.0.1 turns us away: 554 no SMTP service here"),
+        ("EHLO", "550 who are you", "waiting: 127.0.0.1 turns us away: 550 who are you"),
+        ("AUTH", "535 5.7.8 wrong", "paused: 127.0.0.1 wants a valid login: 535 5.7.8 wrong"),
+    ],
+)
+async def test_account_that_is_turned_away_says_so_and_its_replies_wait(
+    tmp_path: Path, verb: str, said: str, health: str
+) -> None:
+    async with ScriptedSmtp(**{verb: said}) as server:
+        room = Room(tmp_path, account(smtp=at(server)))
+        room.do("reply Hello")
+        async with running(outbox(room.engine("a"))):
+            await until(lambda: room.store.accounts()["support"].health == health, "the health to be told")
+            assert room.states()[0][0] is State.DEFERRED
+            assert room.store.accounts()["support"].paused is (verb == "AUTH")
+            room.hurry()
+            await until(lambda: room.states()[0][0] is State.SENT, "the next attempt")
+            await until(lambda: room.store.accounts()["support"].health == "ok", "the health to be well again")
+
+
+async def test_health_of_one_half_does_not_hide_the_other(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    here = room.engine("a")
+    told = []
+    for part, words in (("send", "paused: no"), ("pump", "ok, but slow"), ("pump", "retrying: gone"), ("send", "ok")):
+        await here.report(f"{part}:support", words)
+        told.append(room.store.accounts()["support"].health)
+    assert told == ["paused: no", "paused: no", "retrying: gone", "retrying: gone"]
+
+
 async def test_words_of_acceptance_in_any_encoding_are_an_acceptance(tmp_path: Path) -> None:
     async with ScriptedSmtp(DOT="250 angenommen f\udcfcr sp\udce4ter") as server:
         room = Room(tmp_path, account(smtp=at(server)))

@@ -12,7 +12,7 @@ import pytest
 
 import channels.email as email
 from channels.email.smtp import Submission, _wired
-from desk.channel import AuthRequired, ChannelError, Part, Permanent, Retry, Sent, Unknown
+from desk.channel import AuthRequired, ChannelError, Part, Permanent, RateLimited, Retry, Sent, Unknown
 from tests.channels.email.accounts import account, clear, part
 from tests.servers import eventually
 from tests.servers.dovecot import User
@@ -202,11 +202,32 @@ async def test_cancelled_sending_leaves_nothing_open() -> None:
 # -- scripted server: answers -----------------------------------------------
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "DOT"])
 @pytest.mark.parametrize(("code", "meaning"), [(450, Retry), (421, Retry), (550, Permanent)])
 async def test_answers_mean_the_same_at_every_verb(step: str, code: int, meaning: type[ChannelError]) -> None:
-    if step == "AUTH" and code == 550:
-        meaning = AuthRequired
+    async with ScriptedSmtp(**{step: f"{code} the reason"}) as server:
+        with pytest.raises(ChannelError, match=f"{code} the reason") as caught:
+            await scripted(server)
+        assert type(caught.value) is meaning
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "meaning"),
+    [
+        ("GREETING", 421, RateLimited),
+        ("GREETING", 554, RateLimited),
+        ("EHLO", 450, RateLimited),
+        ("EHLO", 550, RateLimited),
+        ("AUTH", 454, RateLimited),
+        ("AUTH", 502, RateLimited),
+        ("AUTH", 504, RateLimited),
+        ("AUTH", 535, AuthRequired),
+        ("AUTH", 550, AuthRequired),
+    ],
+)
+async def test_answers_before_the_message_are_about_the_account(
+    step: str, code: int, meaning: type[ChannelError]
+) -> None:
     async with ScriptedSmtp(**{step: f"{code} the reason"}) as server:
         with pytest.raises(ChannelError, match=f"{code} the reason") as caught:
             await scripted(server)
@@ -255,6 +276,13 @@ async def test_server_without_starttls_gets_neither_password_nor_mail() -> None:
         with pytest.raises(Retry, match="STARTTLS"):
             await scripted(server, tls="starttls")
         assert [said.split()[0] for said in server.commands] == ["EHLO"]
+
+
+async def test_refused_starttls_is_about_the_account() -> None:
+    ehlo = "250-hi\r\n250 STARTTLS"
+    async with ScriptedSmtp(EHLO=ehlo, STARTTLS="554 5.7.3 no TLS today") as server:
+        with pytest.raises(RateLimited, match="554"):
+            await scripted(server, tls="starttls")
 
 
 async def test_password_is_tried_once() -> None:
