@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
+import channels.email as email
 from cli import output
 from desk.channel import Permanent, Retry
+from desk.model import State
 from desk.store import Outbound
 from relay import hooks, trouble
-from relay.engine import Engine
+from relay.engine import Engine, Station
+from relay.outbox import outbox
 from relay.rules import begin
+from tests.channels.email.accounts import account
+from tests.relays import running, until
 from tests.ruled import Ruled
 
 Write = Callable[[str, str], Path]
@@ -65,6 +70,10 @@ class Hooked(Ruled):
         work.kept_at = -10.0
         await work.keep()
         return work
+
+    def state(self) -> State:
+        """How far the newest message got."""
+        return max(self.store.outbox(tuple(State)), key=lambda pair: pair[0].id)[0].state
 
     def claimed(self) -> Outbound:
         """The next message that is to go out."""
@@ -185,3 +194,22 @@ async def test_a_mistake_in_a_hook_before_sending_lets_nothing_pass(tmp_path: Pa
     here.room.do("reply Hello.", 1)
     with pytest.raises(Retry, match=r"\[hooks.dlp\] has a mistake"):
         await hooks.ask(here.engine, here.claimed())
+
+
+async def test_the_outbox_fails_what_a_hook_holds_back_and_keeps_what_none_could_look_at(tmp_path: Path) -> None:
+    here = Hooked(tmp_path, BEFORE, tickets=2)
+    here.write("dlp", CARDS)
+    here.engine.stations = [Station("support", "email", email.open("support", account()))]
+    here.room.do("reply Your card is 4111 1111.", 1)
+    async with running(outbox(here.engine)):
+        await until(lambda: here.state() is State.FAILED, "the message to be held back")
+    ((delivery, _),) = here.store.outbox((State.FAILED,))
+    assert delivery.error == "held back by hook dlp: a card number"
+    (here.folder / "dlp").unlink()
+    here.room.do("reply Hello.", 2)
+    async with running(outbox(here.engine)):
+        await until(lambda: here.state() is State.DEFERRED, "the message to wait")
+    ((delivery, again_at),) = here.store.outbox((State.DEFERRED,))
+    assert "hook dlp could not be asked" in (delivery.error or "")
+    assert again_at is not None
+    assert again_at - here.room.clock >= 60_000

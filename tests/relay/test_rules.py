@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from desk.config import publishable
 from desk.model import DAY, HOUR, MINUTE, State, Status
 from desk.store import Batch
-from relay.rules import CURSOR, Lost, Work
+from relay import run
+from relay.rules import CURSOR, Lost, Work, rules
 from relay.trouble import RULES as TROUBLE
-from tests.ruled import Ruled
+from tests.relays import running, until
+from tests.ruled import Ruled, configured
 
 VIP = """
 [rules.vip]
@@ -149,11 +154,11 @@ def test_a_rule_never_acts_on_what_followed_from_itself(tmp_path: Path) -> None:
 
 
 def test_a_chain_of_rules_ends_after_five_and_says_so(tmp_path: Path) -> None:
-    rules = [
+    chain = [
         f'[rules.r{n}]\non = "changed"\nwhen = "tag:t{n} -tag:t{n + 1}"\norder = {-n}\ndo = "tag t{n + 1}"\n'
         for n in range(8)
     ]
-    here = Ruled(tmp_path, "".join(rules))
+    here = Ruled(tmp_path, "".join(chain))
     here.room.do("tag t0", 1)
     assert here.settle() == 5
     assert here.store.ticket(1).tags == tuple(f"t{n}" for n in range(6))
@@ -297,3 +302,28 @@ def test_other_rules_hold_as_soon_as_they_are_published(tmp_path: Path) -> None:
     here.room.receive(here.room.mail(7))
     here.settle()
     assert here.store.ticket(2).tags == ("other",)
+
+
+async def test_a_relay_takes_up_what_is_published_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "SETTINGS_S", 0.01)
+    here = Ruled(tmp_path, VIP)
+    here.engine.config = here.store.config
+    other = json.dumps(publishable(configured('[rules.other]\non = "created"\ndo = "tag other"')))
+    async with running(run._settings(here.engine)):
+        await asyncio.sleep(0.05)
+        here.store.publish(other, 7, {"rules": (None, None)}, Batch("published", here.room.clock))
+        await until(lambda: here.engine.config.version == 7, "the configuration to be taken up")
+    here.room.receive(here.room.mail(7))
+    here.settle()
+    assert here.store.ticket(2).tags == ("other",)
+
+
+async def test_the_part_runs_under_its_lease_and_acts_soon_after_the_commit(tmp_path: Path) -> None:
+    here = Ruled(tmp_path, VIP)
+    async with running(here.engine.supervise("rules", partial(rules, here.engine))):
+        await until(lambda: any(lease.name == "rules" for lease in here.store.leases()), "the lease")
+        here.room.receive(here.room.mail(7))
+        await until(lambda: here.store.ticket(2).tags == ("vip",), "the rule to act", 5)
+    assert here.engine.health["rules"] == "ok"
