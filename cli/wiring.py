@@ -129,12 +129,19 @@ class Session:
         if store.shared or named or self.config_path is None:
             return own
         from cli import publishing
+        from desk.tables import problems
 
-        changes = publishing.differs(store, own)
-        agent = store.agent_of(os.getuid()) if changes else None
-        if agent is not None and agent.role is Role.ADMIN:
-            store.config = own
-            publishing.publish(self, store, changes, agent.name)
+        if changes := publishing.differs(store, own):
+            text, version = store.setting("config"), int(store.setting("config_version") or 0)
+            if text is not None and (wrong := problems(own)):
+                # Half a policy is none: nothing that was promised changes by a slip of the hand.
+                more = f" (and {len(wrong) - 1} more: deskhand config check)" if len(wrong) > 1 else ""
+                click.echo(f"{wrong[0]}{more}; what held before still does", err=True)
+                return published(json.loads(text), version)
+            agent = store.agent_of(os.getuid())
+            if agent is not None and agent.role is Role.ADMIN:
+                store.config = own
+                publishing.publish(self, store, changes, agent.name)
         return dataclasses.replace(own, version=int(store.setting("config_version") or 0))
 
     def desk(self, *, create: bool = False) -> Desk:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.model import HOUR
 from storage import open_store
 from tests.cli.conftest import Deskhand
 from tests.desks import Room
@@ -128,3 +129,23 @@ def test_the_relay_needs_an_account(deskhand: Deskhand, room: Room) -> None:
         6,
         True,
     )
+
+
+def test_whoever_has_the_store_alone_need_not_publish(deskhand: Deskhand, home: Path, room: Room) -> None:
+    folder = home / "config" / "deskhand"
+    (folder / "team").mkdir(parents=True)
+    (folder / "config.toml").write_text("")
+    policies = folder / "team" / "sla.toml"
+    policies.write_text('[policies.all]\nfirst_reply = "1h"\n')
+    begun = room.store.ticket(1).created_at
+    deskhand("ls")
+    assert room.store.ticket(1).due_at == begun + HOUR
+    policies.write_text('[policies.all]\nfirst_reply = "2h"\n')
+    deskhand("ls")
+    assert room.store.ticket(1).due_at == begun + 2 * HOUR
+    policies.write_text('[policies.all]\nfirst_reply = "3 hours"\n')
+    ran = deskhand("ls")
+    assert ran.code == 0
+    assert 'line 2: "3 hours" is no span; write 30m, 4h or 1h30m; what held before still does' in ran.err
+    deskhand("tag", 1, "x")
+    assert room.store.ticket(1).due_at == begun + 2 * HOUR
