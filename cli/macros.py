@@ -190,6 +190,8 @@ def run_command(
     ready = shelf.prepare(name, ids, given, progress=progress.show if progress else None)
     if progress:
         progress.end(len(ids))
+    if not ready.calls and not ready.skipped:
+        output.say(f"{name} asks for nothing to be done")
     if dry_run or (on_terminal and not yes):
         would = _run(here, ready, dry_run=True)
         if dry_run and as_json:

@@ -61,7 +61,7 @@ def read(path: Path) -> Tables:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from error
     found = take(whole, source)
     for name in [*whole, *(kind for kind in found if kind not in KINDS)]:

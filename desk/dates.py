@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from desk.errors import Invalid
 from desk.model import Millis
@@ -63,6 +62,8 @@ def written(moment: str, style: str = "medium", language: str = "en", zone: str 
             f'"{str(moment)[:40]}" is not a date; date is for now, today and the times of a ticket'
         ) from error
     if zone:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
         try:
             exact = (exact if exact.tzinfo else exact.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone))
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ class Hands:
         tables = (("queue", {**QUEUE, **views}), ("ticket", TICKET))
         shelf = app.front.macros
         # A macro gets its key where nothing else has it.
-        macros = {key: f"macro {name}" for key, name in shelf.keys().items()} if shelf else {}
+        macros = {key: f"macro {shlex.quote(name)}" for key, name in shelf.keys().items()} if shelf else {}
         self._readers = {name: Keys({**macros, **with_verbs(table, verbs)}) for name, table in tables}
         self._answers: Mapping[str, Answer] = {}
         self._held: deque[events.Key] = deque()

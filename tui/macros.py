@@ -43,7 +43,9 @@ class Macros:
         found = await self._app.runner.read(lambda: shelf.offered(targets[0]))
         if not found:
             raise Invalid(f"no macro is offered on #{targets[0]}; deskhand macro list shows all there are")
-        self._app.prompting.choose("macro", [Choice(f"macro {name}", name, title, key) for name, title, key in found])
+        self._app.prompting.choose(
+            "macro", [Choice(f"macro {shlex.quote(name)}", name, title, key) for name, title, key in found]
+        )
 
     async def run(self, rest: str) -> None:
         """Run `NAME key=value ...` on the targets; what is missing is asked for, what is sent is asked about."""
@@ -130,7 +132,7 @@ def _asking(name: str, inputs: Sequence[Input], given: Mapping[str, str]) -> tup
     open_ = [one for one in shown if one.required and not known[one.name]] or shown
     asks = [f"{one.label}{_choices(one)}" for one in open_]
     words = [f"{one.name}={shlex.quote(known[one.name]) if known[one.name] else ''}" for one in shown]
-    return " ".join(["macro", name, *words]), f"{', '.join(asks)}; what has spaces stands in quotes"
+    return " ".join(["macro", shlex.quote(name), *words]), f"{', '.join(asks)}; what has spaces stands in quotes"
 
 
 def _question(name: str, would: Outcome) -> str:

@@ -60,12 +60,14 @@ def test_ones_own_files_are_listed_and_a_broken_one_hides_no_other(
 ) -> None:
     own(folder)
     own(folder, "[macros.x\n", "broken")
+    own(folder, f"x = {'[' * 5000}", "deep")
     own(folder, '[policies.x]\nquery = ""\n', "wrong")
     own(folder, '[macros.bad]\ndo = ["asign me"]\n', "bad")
     ran = deskhand("macro", "list", "--json")
     assert [(m["name"], m["origin"]) for m in ran.objects] == [("greet", "own"), ("sort", "own")]
     assert ran.objects[0]["inputs"][0]["name"] == "what"
     assert "broken.toml: Expected ']'" in ran.err
+    assert "deep.toml: " in ran.err
     assert 'wrong.toml, line 1: a file of macros has no table "policies"' in ran.err
     assert 'bad.toml, [macros.bad] line 2: "asign me": there is no verb' in ran.err
     checked = deskhand("macro", "check")
@@ -260,6 +262,12 @@ def test_a_program_that_goes_wrong_changes_nothing_and_its_words_are_shown(
     assert error in ran.err
     assert "\x1b" not in ran.err
     assert room.store.last_seq() == before
+
+
+def test_a_program_may_ask_for_nothing(room: Room, folder: Path, deskhand: Deskhand) -> None:
+    program(folder, "true")
+    ran = deskhand("macro", "run", "tool", 1)
+    assert (ran.code, ran.err) == (0, "tool asks for nothing to be done\n")
 
 
 def test_of_several_tickets_only_those_are_left_alone_where_it_fails(
