@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,10 @@ from pathlib import Path
 from bench.corpus import SUPPORT_ADDRESS, generate
 from bench.mailfiles import write_maildir
 from bench.process import DESKHAND, environment, timed
-from bench.stores import OUT
+from bench.stores import OUT, store_of
+from desk.model import Agent, Role
+from desk.store import Batch
+from storage import open_store
 
 
 @dataclass
@@ -55,6 +59,25 @@ def measure(messages: int, turns: int) -> Found:
                 found.store_bytes = sum(file.stat().st_size for file in place.glob("*.db"))
     found.mail_bytes = sum(file.stat().st_size for file in mail.rglob("*") if file.is_file())
     return found
+
+
+def growth(messages: int, tickets: tuple[int, ...], turns: int) -> dict[int, list[float]]:
+    """Messages a second into an empty store (0) and into stores that hold so many tickets already, in turns."""
+    mail = maildir(messages)
+    rates: dict[int, list[float]] = {}
+    for _ in range(turns):
+        for size in (0, *tickets):
+            place = OUT / "import"
+            shutil.rmtree(place, ignore_errors=True)
+            if size:
+                shutil.copytree(store_of(size).parent, place)
+                store = open_store(f"sqlite:///{place}/desk.db")
+                store.save_agent(Agent("bench", role=Role.ADMIN, uid=os.getuid()), Batch("bench", 0))
+                store.close()
+            else:
+                place.mkdir(mode=0o700)
+            rates.setdefault(size, []).append(messages / _deskhand(mail, place))
+    return rates
 
 
 def _deskhand(mail: Path, place: Path) -> float:

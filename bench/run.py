@@ -58,6 +58,12 @@ def import_(sizes: Sizes) -> Iterable[Line]:
             yield Line(f"import {count}", f"{ours:,.0f}/s", name, f"{theirs:,.0f}/s", f"{ours / theirs:.1f} x")
     for name in found.absent:
         yield Line(f"import {count}", f"{ours:,.0f}/s", name, "not installed")
+    grown = intake.growth(sizes.messages, sizes.tickets[-1:], max(1, sizes.turns // 3))
+    empty, full = (statistics.median(grown[size]) for size in (0, sizes.tickets[-1]))
+    yield Line(
+        f"import beside {sizes.tickets[-1]:,} tickets", f"{full:,.0f}/s", "into an empty store", f"{empty:,.0f}/s",
+        f"{full / empty:.2f} x", "0.90 x",
+    )  # fmt: skip
     kilobytes, raw = found.store_bytes / sizes.messages / 1024, found.mail_bytes / sizes.messages / 1024
     yield Line(
         "store, per message", f"{kilobytes:.1f} KiB", "the mail itself", f"{raw:.1f} KiB", f"{kilobytes / raw:.2f} x"
@@ -192,6 +198,24 @@ def a_hundred_rules(sizes: Sizes) -> Iterable[Line]:
     yield Line("done after the last message", f"{behind * 1000:.0f} ms")
 
 
+def clocks_(sizes: Sizes) -> Iterable[Line]:
+    """What promises cost: a look at a ticket, an import, new policies for a whole store."""
+    from bench import clocks
+
+    yield Line("a look at a ticket's clocks", f"{clocks.look_us():.0f} us", goal="50 us")
+    found = clocks.apply(sizes.tickets[-1])
+    yield Line(
+        f"new policies, {found.changed:,} tickets", f"{found.seconds:.1f} s", "the longest others waited",
+        f"{found.others_ms:.0f} ms", "", "30 s / 250 ms",
+    )  # fmt: skip
+    yield Line("deskhand why", f"{clocks.why_ms(sizes.tickets[0], sizes.turns):.0f} ms", goal="100 ms")
+    with_, without = clocks.import_rates(intake.maildir(sizes.messages), sizes.messages, max(1, sizes.turns // 3))
+    yield Line(
+        "import with the shipped policies", f"{with_:,.0f}/s", "without any", f"{without:,.0f}/s",
+        f"{with_ / without:.2f} x", "0.90 x",
+    )  # fmt: skip
+
+
 PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "import": import_,
     "ls": ls,
@@ -202,6 +226,7 @@ PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "queries": each_query,
     "macro": a_macro,
     "rules": a_hundred_rules,
+    "clocks": clocks_,
 }
 
 
