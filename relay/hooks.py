@@ -12,6 +12,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,7 @@ LONGEST = 10_000
 
 WAIT_S = 1.0
 KEEP_S = 1.0
+"""How often it is kept how far the hooks have read; what is behind is called again after a crash."""
 LATER_S = 60.0
 """When a message is tried again that no hook could be asked about."""
 
@@ -100,13 +102,11 @@ class Work:
         return more
 
     def _page(self) -> tuple[int, list[Call]]:
-        page = self.engine.store.log(after=self.read, limit=PAGE)
         wanted = [hook for hook in load(self.engine.config).items.values() if hook.enabled]
-        calls: list[Call] = []
-        if wanted:
-            for _, news in told(page):
-                for one in news:
-                    calls += self._calls(wanted, one)
+        if not wanted:
+            return self.engine.store.last_seq(), []
+        page = self.engine.store.log(after=self.read, limit=PAGE)
+        calls = [call for _, news in told(page) for one in news for call in self._calls(wanted, one)]
         return page[-1].seq if page else self.read, calls
 
     def _calls(self, wanted: list[Hook], news: News) -> list[Call]:
@@ -155,17 +155,19 @@ class Work:
         """Return when there may be something to do."""
         if self.waiting or self.under_way:
             await asyncio.wait(self.under_way, timeout=WAIT_S / 10, return_when=asyncio.FIRST_COMPLETED)
-        else:
+        elif load(self.engine.config).items:
             await asyncio.to_thread(self.engine.store.wait, self.read, WAIT_S)
+        else:
+            await asyncio.sleep(WAIT_S)
         for task in [task for task in self.under_way if task.done()]:
             del self.under_way[task]
             task.result()
 
-    async def keep(self) -> None:
-        """Write down how far everything has been called for, once a second at most."""
+    async def keep(self, after_s: float = KEEP_S) -> None:
+        """Write down how far everything has been called for, now and then."""
         place = min((call.seq for call in (*self.under_way.values(), *self.waiting)), default=self.read + 1) - 1
         now = asyncio.get_running_loop().time()
-        if place == self.kept or now - self.kept_at < KEEP_S:
+        if place == self.kept or now - self.kept_at < after_s:
             return
         self.kept, self.kept_at = place, now
 
@@ -180,6 +182,8 @@ class Work:
         for task in self.under_way:
             task.cancel()
         await asyncio.gather(*self.under_way, return_exceptions=True)
+        with suppress(DeskError):
+            await asyncio.shield(self.keep(0.0))
 
 
 # -- before a message goes out ------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -37,7 +38,7 @@ CHUNK = 32
 """Tickets in one transaction: a few milliseconds, so that nobody waits for the rules."""
 
 WAIT_S = 1.0
-KEEP_MS = 5_000
+KEEP_MS = 1_000
 """How often it is kept how far the rules have read while there is nothing for them to do."""
 
 LOOK_MS = MINUTE
@@ -59,12 +60,18 @@ async def rules(engine: Engine) -> None:
     """Act on what happens and on the time, for ever."""
     await engine.call(begin, engine)
     work = await engine.call(Work, engine)
-    while True:
-        more = await engine.call(work.step)
-        await engine.report("rules", "ok")
-        if not more:
-            # Not one of the engine's threads: they are for who has something to do.
-            await asyncio.to_thread(engine.store.wait, work.read, WAIT_S)
+    try:
+        while True:
+            more = await engine.call(work.step)
+            await engine.report("rules", "ok")
+            if not load(engine.config).items:
+                await asyncio.sleep(WAIT_S)
+            elif not more:
+                # Not one of the engine's threads: they are for who has something to do.
+                await asyncio.to_thread(engine.store.wait, work.read, WAIT_S)
+    finally:
+        with suppress(DeskError):
+            await asyncio.shield(engine.call(work.keep, 0))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,13 +154,18 @@ class Work:
     # -- what happened ------------------------------------------------------------
 
     def _events(self) -> bool:
+        rules = self._enabled()
+        if not rules:
+            # Nobody asks; a rule that comes begins with what comes then.
+            self.place = Place(self.engine.store.last_seq())
+            self.keep()
+            return False
         page = self.engine.store.log(after=self.place.seq, limit=PAGE)
         batches = told(page)
         if len(page) == PAGE and len(batches) > 1:
             # The last one goes on behind the page, perhaps.
             batches.pop()
         waiting: list[Waiting] = []
-        rules = self._enabled()
         for found in self._in_question(batches, rules):
             waiting.append(found)
             if len(waiting) == CHUNK:
@@ -163,7 +175,7 @@ class Work:
             self._commit(waiting)
         if batches:
             self.place = Place(batches[-1][0])
-        self._keep()
+        self.keep()
         return len(page) == PAGE
 
     def _in_question(self, batches: Sequence[tuple[int, list[News]]], rules: Sequence[Rule]) -> Iterator[Waiting]:
@@ -337,9 +349,9 @@ class Work:
 
     # -- keeping and telling ----------------------------------------------------------
 
-    def _keep(self) -> None:
-        """Write down how far we are, now and then: what is read again asks the same and does nothing."""
-        if str(self.place) != self.kept and self.engine.now() - self.kept_at >= KEEP_MS:
+    def keep(self, after_ms: Millis = KEEP_MS) -> None:
+        """Write down how far we are, now and then: what was nothing to act on may be read again."""
+        if str(self.place) != self.kept and self.engine.now() - self.kept_at >= after_ms:
             self._store_place(self.place)
 
     def _store_place(self, place: Place) -> None:

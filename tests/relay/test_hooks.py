@@ -67,8 +67,7 @@ class Hooked(Ruled):
         while await work.read_on() or work.waiting or work.under_way:
             work.start()
             await work.rest()
-        work.kept_at = -10.0
-        await work.keep()
+        await work.keep(0.0)
         return work
 
     def state(self) -> State:
