@@ -16,7 +16,7 @@ from cli.wiring import Session, now, session
 from desk.assign import learnt
 from desk.errors import Invalid, NotFound
 from desk.model import Agent, Millis, Role, Team
-from desk.permissions import demand, role_to_change
+from desk.permissions import RULES, demand, role_to_change
 from desk.query import suggest
 from desk.when import iso, moment
 
@@ -128,8 +128,10 @@ def add(name: str, **given: Any) -> None:
     here = session()
     store = here.store(create=True)
     admin = demand(here.agent(), "agent add", Role.ADMIN)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._@+-]{0,31}", name) or name in ("me", "none"):
-        raise Invalid(f'"{name}" is no name for an agent: small letters, digits and . _ - (32 at most), not me or none')
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._@+-]{0,31}", name) or name in ("me", "none", RULES.name):
+        raise Invalid(
+            f'"{name}" is no name for an agent: small letters, digits and . _ - (32 at most), not me, none or {RULES.name}'
+        )
     if name in store.agents():
         raise Invalid(f"there is an agent {name} already; change them with: deskhand agent set {name}")
     agent = _changed(here, Agent(name), given)

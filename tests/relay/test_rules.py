@@ -241,6 +241,15 @@ def test_machines_get_nothing_and_people_twice_with_one_subject(tmp_path: Path) 
     )
 
 
+def test_a_rule_gives_tickets_to_who_can_take_them(tmp_path: Path) -> None:
+    here = Ruled(tmp_path, '[rules.give]\non = "created"\ndo = "distribute --by least-loaded"')
+    here.room.receive(here.room.mail(7), here.room.mail(8))
+    assert here.settle() == 2
+    given = [here.store.ticket(number).assignee for number in (2, 3)]
+    assert None not in given
+    assert "rules" not in given
+
+
 # -- time ------------------------------------------------------------------------------
 
 IDLE = """
