@@ -114,6 +114,7 @@ def record_json(record: Record) -> dict[str, Any]:
         "line": record.line or None,
         "source": record.source or None,
         "undoes": record.undoes,
+        "caused_by": record.caused_by,
         "text": describe(record),
     }
 
