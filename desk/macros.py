@@ -231,6 +231,7 @@ def prepare_each(
         if progress:
             progress(done)
     if len(wanted) == 1 and skipped:
+        store.ticket(wanted[0])
         raise Invalid(skipped[wanted[0]])
     return Prepared(name, {n: c for n, c in of_each.items() if c}, versions, skipped)
 

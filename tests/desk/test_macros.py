@@ -261,6 +261,8 @@ def test_it_runs_only_where_its_condition_holds(room: Room) -> None:
     macro = Macro(when="tag:vpn", do=("solve",))
     with pytest.raises(Invalid, match="offered only where this holds: tag:vpn"):
         run(room, macro, 1)
+    with pytest.raises(NotFound):
+        run(room, macro, 99)
     outcome = run(room, macro, 1, 2, 99)
     assert outcome.done == [2]
     assert outcome.skipped == {1: "it is offered only where this holds: tag:vpn", 99: "there is no ticket #99"}
