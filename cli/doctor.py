@@ -149,8 +149,10 @@ def _store(here: Session) -> Iterator[Finding]:
     for account in store.accounts().values():
         if account.health.startswith(("paused", "retrying")):
             yield Finding("account", False, f"{account.name} {account.health}")
-    for problem in problems(store.config):
-        yield Finding("config", False, str(problem))
+    # While a file is wrong, what was published before may hold: both are looked at.
+    found = (str(problem) for config in (here.config.desk, store.config) for problem in problems(config))
+    for words in dict.fromkeys(found):
+        yield Finding("config", False, words)
     if rules.load(store.config).items and relay_runs(store, at) and not runs(store, at):
         yield Finding("rules", False, "no relay runs them; start the relay again, in the newest version")
     for part, words in told(store, at):

@@ -14,6 +14,7 @@ from cli import output
 from cli.ids import numbers
 from cli.wiring import Session, now, session
 from desk import hooks, rules
+from desk.config import DeskConfig
 from desk.errors import ConfigError, DeskError, Invalid
 from desk.events import Posted, Record, describe, payload
 from desk.model import DAY, Millis
@@ -74,34 +75,38 @@ def _line(name: str, enabled: bool, words: str) -> None:
     click.echo(text if enabled else click.style(text, dim=True))
 
 
-def _wrong(config: Any) -> list[ConfigError]:
+def _wrong(config: DeskConfig) -> list[ConfigError]:
     return [*rules.load(config).errors, *hooks.load(config).errors]
 
 
 @rules_command.command("check")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mistake")
 def check(as_json: bool) -> int | None:
-    """Say what is wrong with rules and hooks, by file and line; exit code 1 when something is."""
+    """Say what is wrong with rules and hooks, by file and line; exit code 1 when something is.
+
+    It reads your own files where they have any, and else what was published.
+    """
     here = session()
-    store = here.store()
-    found = [str(error) for error in _wrong(store.config)]
-    found += _unknown(store)
+    store, files = here.store(), here.config.desk
+    config = files if files.tables.get("rules") or files.tables.get("hooks") else store.config
+    found = [str(error) for error in _wrong(config)]
+    found += _unknown(store, config)
     for words in found:
         if as_json:
             output.json_line({"problem": words})
         else:
             click.echo(words)
     if not found and not as_json:
-        many = len(rules.load(store.config).items), len(hooks.load(store.config).items)
+        many = len(rules.load(config).items), len(hooks.load(config).items)
         click.echo(f"{many[0]} rules and {many[1]} hooks, all is well")
     return 1 if found else None
 
 
-def _unknown(store: Store) -> Iterator[str]:
+def _unknown(store: Store, config: DeskConfig) -> Iterator[str]:
     """Agents and teams that rules name and nobody is."""
     known = {"agent": {a.name for a in store.agents().values() if a.active}, "team": set(store.teams())}
-    for rule in rules.load(store.config).items.values():
-        entry = store.config.tables["rules"][rule.name]
+    for rule in rules.load(config).items.values():
+        entry = config.tables["rules"][rule.name]
         for draft in rule.drafts:
             for name, kind in rule.names(draft):
                 if kind in known and name not in known[kind]:

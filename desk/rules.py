@@ -180,11 +180,11 @@ def _demand_fit(one: Draft) -> None:
         text = one.args.get(argument.name)
         if not isinstance(text, str):
             continue
+        if argument.param.word == "files":
+            raise Invalid("a rule attaches no files; it runs where nobody's files are")
         demand_known(text)
         if "{{" not in text and "{%" not in text:
             argument.param.parse(text)
-        elif argument.param.word == "files":
-            argument.param.fill(text, str)
 
 
 @once

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 
 from desk.automatic import Automatic
 from desk.conditions import case
@@ -119,6 +119,7 @@ class Work:
     kept_at: Millis = 0
     looked_at: Millis = 0
     acted: int = 0
+    _chains: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.trouble = Trouble(self.engine.store, RULES_TROUBLE)
@@ -129,10 +130,6 @@ class Work:
     def read(self) -> int:
         """The last line of the log that is done with."""
         return self.place.seq
-
-    @cached_property
-    def _chains(self) -> dict[str, list[str]]:
-        return {}
 
     def step(self) -> bool:
         """Do what there is to do, up to a page of the log; whether there is more."""

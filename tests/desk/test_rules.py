@@ -48,6 +48,7 @@ def test_rules_come_by_order_and_then_as_in_the_file() -> None:
         ('on = "created"\ndo = "watch"', 'a rule is nobody that "me" could be'),
         ('on = "created"\ndo = "reply Dear {{ customer.nmae }}"', "nothing is called customer.nmae"),
         ('on = "created"\ndo = "reply {{ customer.name"', "template"),
+        ('on = "created"\ndo = "reply --attach a.pdf Here"', "a rule attaches no files"),
         ('on = "idle"\ndo = "solve"', 'on = "idle" and the key idle = "3d" belong together'),
         ('on = "idle"\nidle = "soon"\ndo = "solve"', '"soon" is no length of time'),
         ('on = "at"\nat = "0 9"\ndo = "solve"', "five fields"),
