@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BUSY_S = 60
+
+_LINE_S = 1.0
+"""How long one stands in line before asking SQLite all the same."""
 
 
 class _Job(Generic[T]):
@@ -48,6 +54,7 @@ class Engine:
         self._writer: sqlite3.Connection | None = None
         self._blobs: Blobs | None = None
         self._full = True
+        self._folder = -1
         self._version: int | None = None
 
     # -- connections ----------------------------------------------------------
@@ -149,8 +156,31 @@ class Engine:
             conn.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._open_blobs().durable(full)
             self._full = full
-        conn.execute("BEGIN IMMEDIATE")
+        with self._turn():
+            conn.execute("BEGIN IMMEDIATE")
         return conn
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Stand in line to begin.
+
+        SQLite lets whoever asks at the right moment begin, and one that waits asks ever more
+        rarely: a run in chunks would keep everybody else out for a second. So one waits at a time,
+        and who has just committed goes behind. The line is a lock on the folder: it needs no file,
+        and ends with whoever holds it. After a while we go on without it.
+        """
+        if self._folder < 0:
+            with suppress(OSError):  # a folder one may not list has no line
+                self._folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        end, pause = time.monotonic() + _LINE_S, 0.0005
+        while not (mine := _locked(self._folder)) and self._folder >= 0 and time.monotonic() < end:
+            time.sleep(pause)
+            pause = min(pause * 2, 0.004)
+        try:
+            yield
+        finally:
+            if mine:
+                fcntl.flock(self._folder, fcntl.LOCK_UN)
 
     def _run(self, conn: sqlite3.Connection, job: _Job[Any]) -> None:
         conn.execute("SAVEPOINT job")
@@ -195,7 +225,18 @@ class Engine:
                 self._blobs.close()
             self._readers.clear()
             self._writer = self._blobs = None
+            if self._folder >= 0:
+                os.close(self._folder)
+                self._folder = -1
             self._local = threading.local()
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def blob_path(path: Path) -> Path:
