@@ -83,8 +83,8 @@ def test_w_tells_why_a_message_is_here(tmp_path: Path) -> None:
         async with shown(front(desk, who)) as screen:
             await screen.press("enter", "w")
             await screen.see(
-                "nothing in it names a ticket, so it began this one",
-                "it names a message of this ticket in its references",
+                "here because it began the ticket",
+                "here because it answers a message on this ticket",
             )
 
     run(body())
