@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +76,12 @@ def _line(name: str, enabled: bool, words: str) -> None:
     click.echo(text if enabled else click.style(text, dim=True))
 
 
+def _written(here: Session) -> DeskConfig:
+    """What somebody is at work on: their own files, if they have rules or hooks; else what holds."""
+    files = here.config.desk
+    return files if files.tables.get("rules") or files.tables.get("hooks") else here.store().config
+
+
 def _wrong(config: DeskConfig) -> list[ConfigError]:
     return [*rules.load(config).errors, *hooks.load(config).errors]
 
@@ -87,8 +94,7 @@ def check(as_json: bool) -> int | None:
     It reads your own files where they have any, and else what was published.
     """
     here = session()
-    store, files = here.store(), here.config.desk
-    config = files if files.tables.get("rules") or files.tables.get("hooks") else store.config
+    store, config = here.store(), _written(here)
     found = [str(error) for error in _wrong(config)]
     found += _unknown(store, config)
     for words in found:
@@ -123,13 +129,15 @@ def _unknown(store: Store, config: DeskConfig) -> Iterator[str]:
 def test(ticket: str, on: str | None, as_json: bool) -> None:
     """Say of every rule whether it would act on a ticket now, what it would do, or why not.
 
-    Nothing is changed. Each rule is tried alone, on the ticket as it is.
+    Nothing is changed. Each rule is tried alone, on the ticket as it is. The rules are those of
+    your own files where they have any, also before they are published.
     """
     from desk.trials import trials
 
     here = session()
     (number,) = numbers(ticket)[:1]
-    tried = list(trials(here.desk(), number, now(), on))
+    desk = replace(here.desk(), config=_written(here))
+    tried = list(trials(desk, number, now(), on))
     for trial in tried:
         acts = not trial.in_the_way
         changes = list(_changes(trial.outcome)) if trial.outcome and acts else []
@@ -182,7 +190,7 @@ def replay(since: str, dry_run: bool, as_json: bool) -> None:
     if length is None:
         raise Invalid(f'--since "{since}" is no length of time; write 2h, 3d or 1w')
     counts: Counter[str] = Counter()
-    for acted in trials.replay(here.desk(), now() - length):
+    for acted in trials.replay(replace(here.desk(), config=_written(here)), now() - length):
         counts[acted.rule.name] += 1
         if as_json:
             output.json_line(
