@@ -34,6 +34,7 @@ RECORD = {
     "line",
     "source",
     "undoes",
+    "caused_by",
     "text",
 }
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -186,7 +187,8 @@ def test_health_says_what_needs_a_person(deskhand: Deskhand, room: Room) -> None
     ran = deskhand("health", "--json")
     assert ran.code == 1
     assert set(ran.object) == {
-        "well", "relay", "accounts", "queued", "unknown", "failed", "tickets", "open", "messages", "seq", "leases"
+        "well", "relay", "accounts", "queued", "unknown", "failed", "tickets", "open", "messages", "seq", "leases",
+        "rules",
     }  # fmt: skip
     assert (ran.object["well"], ran.object["relay"], ran.object["tickets"]) == (False, False, 5)
     from cli.wiring import now
