@@ -73,7 +73,7 @@ class Fetcher:
             async with self._work(folder, place) as imap:
                 bodies = await self._together(imap, group)
                 for head in group:
-                    name = cursors.name(folder, place.uidvalidity, head.uid)
+                    name = cursors.name(folder, place.version, head.uid)
                     data = bodies[head.uid] if head.uid in bodies else await self._single(imap, folder, name, head)
                     if data is not None:
                         items.append(Raw(name, data, _arrival(head.at)))

@@ -54,8 +54,7 @@ class Imap:
                 )
             count = replies.exists(got)
             if after is None:
-                last = await self._run("FETCH", "*", "(UID)", prefix="UID") if count else []
-                after = 1 + max((found.uid for found in map(replies.fetched, last) if found), default=0)
+                after = 1 + (await self.last() if count else 0)
         box = Selected(validity, after, count)
         self.selected = folder, box
         return box
@@ -64,6 +63,24 @@ class Imap:
         """How `folder` stands, without opening it; None where the server does not say all of it."""
         with self._mended():
             return replies.stands(await self._run("STATUS", self._spell(folder), "(UIDVALIDITY UIDNEXT MESSAGES)"))
+
+    async def last(self) -> int:
+        """The UID of the last message in the folder, 0 where there is none."""
+        with self._mended():
+            found = map(replies.fetched, await self._run("FETCH", "*", "(UID)", prefix="UID"))
+            return max((one.uid for one in found if one), default=0)
+
+    async def uid_of(self, number: int) -> int | None:
+        """The UID of the message with this number in the folder; None where it is gone."""
+        command = self._wire.exchange("FETCH", str(number), "(UID)")
+        with self._mended():
+            try:
+                await self._wire.run(command)
+            except Refused as refused:
+                if refused.busy:
+                    raise
+            about = (one for one in command.responses if one[0].startswith(b"%d " % number))
+            return next((one.uid for one in map(replies.fetched, about) if one), None)
 
     async def search(self, *criteria: str) -> list[int]:
         """The UIDs that meet all `criteria`, ascending."""

@@ -14,6 +14,7 @@ that is not open is asked for them by STATUS, which costs a huge folder as littl
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ from desk.channel import Batch, Permanent, Raw, Retry
 if TYPE_CHECKING:
     from channels.email.imap import Imap
 
+log = logging.getLogger(__name__)
+
 
 class Mailbox:
     """The folders of one account."""
@@ -43,6 +46,7 @@ class Mailbox:
         self._watch = Watch(settings, self._connect)
         self._fetcher = Fetcher(settings, self._work)
         self._owed = Owed()
+        self._places: dict[str, Place] = {}
         # How folders stood when they were read to their end, and the places that meant; a
         # cursor with another place was stored before that.
         self._read: dict[str, tuple[Selected, Place]] = {}
@@ -52,6 +56,7 @@ class Mailbox:
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`, folder by folder."""
         kept = Cursor.parse(cursor)
+        self._places = kept.places
         self._owed.resume(kept.tail)
         await self._settle()
         trouble: Permanent | None = None
@@ -67,13 +72,16 @@ class Mailbox:
 
     async def _folder(self, folder: str, kept: Cursor) -> AsyncIterator[Batch]:
         """What is new in `folder`; `kept` goes along."""
-        box = await self._news(folder, kept.places.get(folder))
-        if box is None:
+        news = await self._news(folder, kept.places.get(folder))
+        if news is None:
             return
-        place = cursors.resume(kept.places.get(folder), box, self._settings.first, datetime.now(UTC).date())
+        box, anew = news
+        place = cursors.resume(kept.places.get(folder), box, self._settings.first, datetime.now(UTC).date(), anew=anew)
+        handed_out = 0
         for low, high, only in place.windows(box):
-            async for items in self._window(folder, box, place, low, high, only):
-                place = place.at(_uid(items[-1]))
+            async for items, arrived in self._window(folder, box, place, low, high, only):
+                handed_out += len(items)
+                place = place.at(_uid(items[-1]), arrived).counted(len(items), box.exists + handed_out)
                 kept.places[folder] = place
                 kept.tail = self._handed_out(items)
                 yield Batch(items, kept.text())
@@ -87,8 +95,8 @@ class Mailbox:
             kept.places[folder] = place
             yield Batch((), kept.text())
 
-    async def _news(self, folder: str, place: Place | None) -> Selected | None:
-        """How `folder` stands, None when it stands as it did when it was read to its end."""
+    async def _news(self, folder: str, place: Place | None) -> tuple[Selected, bool] | None:
+        """How `folder` stands, and whether its UIDs are given anew; None when it stands as it did when it was read to its end."""
         async with self._work() as imap:
             known, read = self._read.get(folder, (None, None))
             if read != place:
@@ -99,12 +107,17 @@ class Mailbox:
                     if await imap.status(folder) == known:
                         return None
             box = await _select(imap, folder)
-            return None if box == known else box
+            if box == known:
+                return None
+            anew = place is not None and await _counts_anew(imap, box, place)
+        if anew:
+            log.warning('the server counts the messages of "%s" anew: they are read again, and recognised', folder)
+        return box, anew
 
     async def _window(
         self, folder: str, box: Selected, place: Place, low: int, high: int | None, only: str
-    ) -> AsyncIterator[tuple[Raw, ...]]:
-        """The messages with these UIDs, in pieces; whatever breaks off, first what came before it."""
+    ) -> AsyncIterator[tuple[tuple[Raw, ...], int]]:
+        """The messages with these UIDs, in pieces, with when the last arrived; whatever breaks off, first what came before it."""
         async with self._work(folder, place) as imap:
             found = await imap.search(f"UID {low}:{high or '*'} {only}".rstrip())
             # `*` is the last message, also one below `low`.
@@ -117,7 +130,8 @@ class Mailbox:
             for group in self._fetcher.groups(await self._fetcher.heads(folder, place, uids[at : at + HEADS])):
                 items, failure = await self._fetcher.fetch(folder, place, group)
                 if items:
-                    yield items
+                    last = next(head for head in group if head.uid == _uid(items[-1]))
+                    yield items, int(last.at.timestamp()) if last.at else 0
                 if failure:
                     raise failure
                 del items
@@ -132,20 +146,18 @@ class Mailbox:
             await self._settle()
 
     async def _settle(self) -> None:
-        for folder, uidvalidity, uids in self._owed.due():
+        for folder, version, uids in self._owed.due():
             try:
                 async with self._work() as imap:
-                    await self._mark(imap, folder, uidvalidity, uids)
+                    await self._mark(imap, folder, version, uids)
             except Permanent:
-                self._owed.done(folder, uidvalidity, uids)
+                self._owed.done(folder, version, uids)
                 raise
-            self._owed.done(folder, uidvalidity, uids)
+            self._owed.done(folder, version, uids)
 
-    async def _mark(self, imap: Imap, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
-        known, box = imap.selected or ("", None)
-        if known != folder or box is None:
-            box = await _select(imap, folder)
-        if box.uidvalidity != uidvalidity:
+    async def _mark(self, imap: Imap, folder: str, version: str, uids: Sequence[int]) -> None:
+        place = self._places.get(folder)
+        if place is None or place.version != version or not await _open(imap, folder, place):
             return  # the numbers mean other messages by now: better none than the wrong ones
         after = self._settings.after
         try:
@@ -211,14 +223,12 @@ class Mailbox:
         async with self._lock:
             if self._imap is None or self._imap.closed:
                 self._imap = await self._connect()
+                # While nobody looked, messages may have been exchanged for as many others.
+                self._read.clear()
             imap = self._imap
             try:
-                if place is not None:
-                    known, box = imap.selected or ("", None)
-                    if known != folder or box is None:
-                        box = await _select(imap, folder)
-                    if box.uidvalidity != place.uidvalidity:
-                        raise Retry(f'the folder "{folder}" was exchanged while it was read')
+                if place is not None and not await _open(imap, folder, place):
+                    raise Retry(f'the folder "{folder}" was exchanged while it was read')
                 yield imap
             except Refused as refused:
                 raise replies.trouble(f"{imap.host} refused {refused}", refused.code) from refused
@@ -245,6 +255,32 @@ async def _select(imap: Imap, folder: str) -> Selected:
             raise
         names = ", ".join(f'"{name}"' for name in (await imap.folders())[:30])
         raise Permanent(f'{imap.host} cannot open the folder "{folder}": {refused.words}; it has {names}') from refused
+
+
+async def _open(imap: Imap, folder: str, place: Place) -> bool:
+    """Have `folder` open; whether its UIDs are those of `place`."""
+    known, box = imap.selected or ("", None)
+    if known == folder and box is not None:
+        return box.uidvalidity == place.uidvalidity
+    box = await _select(imap, folder)
+    return box.uidvalidity == place.uidvalidity and not await _counts_anew(imap, box, place)
+
+
+async def _counts_anew(imap: Imap, box: Selected, place: Place) -> bool:
+    """Whether the UIDs up to `place` mean other messages by now, under the UIDVALIDITY of before."""
+    if place.uidvalidity != box.uidvalidity or not place.uid:
+        return False
+    if box.uidnext <= place.uid:
+        # Some servers are behind with UIDNEXT: there is a message then where it promises none.
+        return not box.exists or await imap.last() < place.uid
+    if place.arrived and box.exists:
+        found = (await imap.fetch([place.uid], "INTERNALDATE")).get(place.uid)
+        if found is not None and found.at is not None:
+            return int(found.at.timestamp()) != place.arrived
+    if not 0 < place.following <= box.exists:
+        return False
+    uid = await imap.uid_of(place.following)
+    return uid is not None and uid <= place.uid
 
 
 def _uid(item: Raw) -> int:

@@ -37,16 +37,16 @@ class Owed:
         """The desk has `names`."""
         self._safe.update(dict.fromkeys(names, True))
 
-    def due(self) -> list[tuple[str, int, list[int]]]:
-        """What can be confirmed now: folder, UIDVALIDITY and UIDs, in pieces of one command."""
+    def due(self) -> list[tuple[str, str, list[int]]]:
+        """What can be confirmed now: folder, what its UIDs belong to, and UIDs, in pieces of one command."""
         found = cursors.by_folder(name for name, safe in self._safe.items() if safe)
         return [
-            (folder, validity, uids[at : at + AT_ONCE])
-            for folder, validity, uids in found
+            (folder, version, uids[at : at + AT_ONCE])
+            for folder, version, uids in found
             for at in range(0, len(uids), AT_ONCE)
         ]
 
-    def done(self, folder: str, validity: int, uids: Iterable[int]) -> None:
+    def done(self, folder: str, version: str, uids: Iterable[int]) -> None:
         """These were confirmed, or will never be."""
         for uid in uids:
-            self._safe.pop(cursors.name(folder, validity, uid), None)
+            self._safe.pop(cursors.name(folder, version, uid), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import pytest
 
 from desk.channel import Batch, Capabilities, Inbound, Permanent, Raw, Retry
 from desk.errors import StoreError
+from desk.intake import Intake
 from desk.model import Account, Identity
 from relay import engine as engine_module
 from relay import pump as module
 from relay.engine import Engine, Station
 from relay.workers import Workers
+from tests.channels.email.accounts import account, clear, mail
 from tests.relays import CONFIG, SIGNER, Room, now, running, until
+from tests.servers.scripted_imap import ScriptedImap
 
 
 class Scripted:
@@ -149,6 +153,28 @@ async def test_what_came_before_a_break_is_kept_and_the_rest_comes_later(tmp_pat
     async with running(module.pump(here, station)):
         await until(lambda: "confirm 10" in channel.log, "the rest")
     assert kept(room) == expected(10)
+
+
+async def test_uids_given_anew_lose_and_double_nothing_in_the_desk(tmp_path: Path) -> None:
+    async with ScriptedImap([mail(n, n * 100) for n in range(1, 6)]) as server:
+        room = Room(tmp_path, account(clear(server.port), after="keep"))
+        here = room.engine("a")
+
+        def subjects() -> list[str]:
+            return [room.store.ticket(n).subject for n in range(2, room.store.numbers().tickets + 1)]
+
+        how = Intake("support", "email", CONFIG, SIGNER)
+        await module._read(here, here.stations[0], how)
+        assert len(subjects()) == 5
+        # The third is gone, those behind it move up, and the next comes with the UID of the fifth.
+        left = [data for uid, data in server.messages.items() if uid != 3]
+        server.messages = dict(enumerate([*left, mail(6, 600)], 1))
+        server.hang_up()
+        with suppress(Retry):  # the end of the connection may show only now
+            await module._read(here, here.stations[0], how)
+        await module._read(here, here.stations[0], how)
+        assert subjects() == [f"mail {n}" for n in range(1, 7)]
+        await here.stations[0].channel.close()
 
 
 async def test_commit_that_fails_confirms_nothing_and_leaves_nothing_running(

@@ -138,14 +138,25 @@ class User:
             shutil.copyfile(file, place)
             shutil.chown(place, OWNER, "nogroup")
 
-    def renumber(self) -> None:
-        """Give the inbox a new UIDVALIDITY, as a restored or moved mailbox gets one."""
+    def renumber(self, by: int = 1) -> None:
+        """Give the inbox's messages new UIDs and another UIDVALIDITY, as a restored or moved mailbox gets one; `by` 0 is a server that forgets."""
         uidlist = self._maildir / "dovecot-uidlist"
         header = uidlist.read_text().split("\n", 1)[0].split()
-        fresh = [f"V{int(word[1:]) + 1}" if word[0] == "V" else "N1" if word[0] == "N" else word for word in header]
+        fresh = [f"V{int(word[1:]) + by}" if word[0] == "V" else "N1" if word[0] == "N" else word for word in header]
         uidlist.write_text(" ".join(fresh) + "\n")
         for index in self._maildir.glob("dovecot.index*"):
             index.unlink()
+
+    def backup(self) -> Path:
+        """A copy of the mailbox as it stands, for `restore`."""
+        copy = self._maildir.with_name(f"backup{next(self._counter)}")
+        subprocess.run(["cp", "-a", self._maildir, copy], check=True)
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """Put the mailbox back to what it was."""
+        shutil.rmtree(self._maildir)
+        copy.rename(self._maildir)
 
     def look(self, folder: str = "INBOX") -> IMAP4:
         """A second, independent client with `folder` open."""

@@ -119,8 +119,10 @@ class ScriptedImap:
             )
         if match := re.match(r"UID SEARCH UID (\S+)", name):
             return f"* SEARCH {' '.join(map(str, self._members(match[1])))}\r\n".encode()
-        if match := re.match(r"UID FETCH (\S+) \(UID (.*)\)", name):
+        if match := re.match(r"UID FETCH (\S+) \(UID ?(.*)\)", name):
             return b"".join(self._fetch(uid, match[2]) for uid in self._members(match[1]))
+        if match := re.match(r"FETCH (\d+) \(UID\)", name):
+            return b"".join(b"* %d FETCH (UID %d)\r\n" % (int(match[1]), u) for u in self._number(int(match[1])))
         if match := re.match(r"UID STORE (\S+)", name):
             self.seen.update(self._members(match[1]))
         if match := re.match(r"UID MOVE (\S+)", name):
@@ -130,13 +132,20 @@ class ScriptedImap:
 
     def _fetch(self, uid: int, items: str) -> bytes:
         data = self.messages[uid]
-        if "SIZE" in items:
-            return f'* {uid} FETCH (UID {uid} RFC822.SIZE {len(data)} INTERNALDATE " 1-Feb-2026 10:00:00 +0000")\r\n'.encode()
+        if not items:
+            return b"* %d FETCH (UID %d)\r\n" % (uid, uid)
+        if "INTERNALDATE" in items:
+            # One day for a letter, whatever UID it has.
+            arrived = f"{1 + len(data) % 28:2}-Feb-2026 10:00:00 +0000"
+            return f'* {uid} FETCH (UID {uid} RFC822.SIZE {len(data)} INTERNALDATE "{arrived}")\r\n'.encode()
         if "HEADER" in items:
             data, part = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", b"HEADER"
         else:
             part = b""
         return b"* %d FETCH (UID %d BODY[%s] {%d}\r\n%s)\r\n" % (uid, uid, part, len(data), data)
+
+    def _number(self, number: int) -> list[int]:
+        return sorted(self.messages)[number - 1 : number]
 
     def _members(self, uids: str) -> list[int]:
         found: list[int] = []

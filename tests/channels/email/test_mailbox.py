@@ -7,6 +7,7 @@ import imaplib
 import json
 import random
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -134,6 +135,53 @@ async def test_new_uidvalidity_reads_the_folder_again(user: User) -> None:
     user.deliver(mail(3))
     assert sorted(await reader.read()) == [1, 2, 3]
     assert len({raw.external_id for raw in reader.kept}) == 5
+    assert await reader.read() == []
+    await mailbox.close()
+
+
+@pytest.mark.parametrize("after", ["flag", "keep", "move"])
+async def test_uids_given_anew_are_noticed(user: User, after: str) -> None:
+    """The server forgets its UIDs and not its UIDVALIDITY; mail comes with UIDs that others had."""
+    user.create("Done")
+    user.deliver(*map(mail, range(1, 6)))
+    mailbox = Mailbox(account(user.imap(), after=after, move_to="Done" if after == "move" else ""))
+    reader = Reader(mailbox)
+    await reader.read()
+    await mailbox.close()
+    if after != "move":
+        client = user.look()
+        client.store("1,2", "+FLAGS", r"(\Deleted)")
+        client.expunge()
+        client.logout()
+    user.renumber(by=0)
+    user.deliver(mail(6))
+    again = [] if after == "move" else [3, 4, 5]
+    assert sorted(await reader.read()) == [*again, 6]
+    assert len({raw.external_id for raw in reader.kept}) == len(reader.kept), "another message has another name"
+    assert await reader.read() == []
+    user.deliver(mail(7))
+    assert await reader.read() == [7]
+    assert user.count(criteria="UNSEEN") == (5 if after == "keep" else 0)
+    await mailbox.close()
+
+
+@pytest.mark.parametrize("more", [1, 3, 6])
+async def test_restored_backup_hides_no_mail(user: User, more: int) -> None:
+    """Less, as much, and more came after the backup was put back than was lost with it."""
+    user.deliver(mail(1), mail(2))
+    mailbox = Mailbox(account(user.imap(), after="keep"))
+    reader = Reader(mailbox)
+    await reader.read()
+    await mailbox.close()
+    copy = user.backup()
+    user.deliver(mail(3), mail(4), mail(5))
+    assert await reader.read() == [3, 4, 5]
+    await mailbox.close()
+    user.restore(copy)
+    time.sleep(1.1)  # a server knows arrivals to the second
+    user.deliver(*map(mail, range(6, 6 + more)))
+    assert await reader.read() == [1, 2, *range(6, 6 + more)]
+    assert len({raw.external_id for raw in reader.kept}) == len(reader.kept)
     assert await reader.read() == []
     await mailbox.close()
 
@@ -443,6 +491,58 @@ async def test_folder_exchanged_between_two_batches_is_read_again(how: str) -> N
             await reader.read()
         assert server.seen == set()
         assert await reader.read() == list(range(1, 81))
+        await reader.mailbox.close()
+
+
+def restart(server: ScriptedImap, messages: list[bytes]) -> None:
+    """Let the server give its UIDs anew, with these messages, under the UIDVALIDITY of before."""
+    server.messages = dict(enumerate(messages, 1))
+    server.uidnext = len(messages) + 1
+    server.hang_up()
+
+
+@pytest.mark.parametrize("after", ["keep", "move"])
+@pytest.mark.parametrize("count", range(1, 9))
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_uids_given_anew_hide_no_mail(after: str, count: int, restarted: bool) -> None:
+    """However many messages are there when we look again, and whether we were running meanwhile."""
+    other = {"after": after, "move_to": "Done" if after == "move" else ""}
+    async with ScriptedImap([mail(n, n * 100) for n in range(1, 6)]) as server:
+        reader = Reader(Mailbox(account(clear(server.port), **other)))
+        await reader.read()
+        if restarted:
+            await reader.mailbox.close()
+            reader.mailbox = Mailbox(account(clear(server.port), **other))
+        restart(server, [mail(10 + n) for n in range(count)])
+        with suppress(Retry):
+            await reader.read()
+        await reader.read()
+        assert [number(raw) for raw in reader.kept] == [1, 2, 3, 4, 5, *range(10, 10 + count)]
+        assert await reader.read() == []
+        await reader.mailbox.close()
+
+
+async def test_confirmation_owed_before_uids_are_given_anew_touches_nothing() -> None:
+    async with ScriptedImap([mail(n, n * 100) for n in range(1, 4)]) as server:
+        first = Mailbox(account(clear(server.port), after="move", move_to="Done"))
+        reader = Reader(first)
+        await reader.read(confirm=False)
+        await first.close()
+        restart(server, [mail(n) for n in range(11, 15)])
+        reader.mailbox = Mailbox(account(clear(server.port), after="move", move_to="Done"))
+        assert await reader.read(confirm=False) == [11, 12, 13, 14]
+        assert not server.moved, "what has not been read is not put away"
+        await reader.mailbox.close()
+
+
+async def test_message_removed_by_others_is_no_new_count() -> None:
+    async with ScriptedImap([mail(n) for n in range(1, 6)]) as server:
+        reader = Reader(Mailbox(account(clear(server.port), after="keep")))
+        await reader.read()
+        for gone, come in ((5, 6), (1, 7), (7, 8)):
+            del server.messages[gone]
+            server.messages[come], server.uidnext = mail(come), come + 1
+            assert await reader.read() == [come]
         await reader.mailbox.close()
 
 
