@@ -49,7 +49,7 @@ def tell(store: Store, at: Millis, batch_id: str) -> list[Clock]:
         if said:
             tx.append(batch, said)
         # A clock that is not what the ticket says (a policy was changed by hand) is set right instead.
-        tx.resettle(batch, ids)
+        tx.resettle(batch, set(ids) - {e.about for e in events})
         return events
 
     return store.write(body)

@@ -100,6 +100,10 @@ class Restored(Struct, frozen=True):
     not_before: Millis
 
 
+MERGED = "merged:"
+"""The flag of a message that came by a merge, before the number of the ticket whose clocks it leaves alone."""
+
+
 class Moved(Struct, frozen=True):
     """Messages went over to another ticket; one that was merged into (`keeps`) keeps its own clocks."""
 
@@ -279,8 +283,10 @@ def _staged(ticket: Ticket, removed: Status, added: Status, at: Millis, back: bo
     if back and stages and stages[-1].status is removed:
         before = stages[-2].status if len(stages) > 1 else None
         if before in (added, None):
-            return stages[:-1]
-    return (*stages, Stage(at, added))[-STAGES:]
+            return () if stages[:-1] == (Stage(ticket.created_at, added),) else stages[:-1]
+    # Most tickets begin as new; one that did not (an archive, one that an agent opened) says so.
+    begun = () if stages or removed is Status.NEW else (Stage(ticket.created_at, removed),)
+    return (*begun, *stages, Stage(at, added))[-STAGES:]
 
 
 def _order(value: Any) -> Any:
@@ -292,7 +298,8 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
         "message_count": ticket.message_count + 1,
         "updated_at": max(message.at, ticket.updated_at),
     }
-    if message.kind in (Kind.PUBLIC, Kind.CALL) and message.automatic not in BY_MACHINE:
+    counts = message.kind in (Kind.PUBLIC, Kind.CALL) and message.automatic not in BY_MACHINE
+    if counts and f"{MERGED}{ticket.id}" not in message.flags:
         if message.direction is Direction.IN:
             if ticket.waiting_since is None or _was_solved(ticket, ticket.waiting_since, message.at):
                 changes["waiting_since"] = message.at

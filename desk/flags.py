@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from desk.events import MERGED
+
 WORDS = {
     "new-participant": "not on this ticket before",
     "claims-ticket": "names a ticket it has no part in",
@@ -35,7 +37,10 @@ THREADED = {
 
 def told(flags: Iterable[str]) -> list[str]:
     """The flags of a message in words; verdicts of the mail server come as they are."""
-    return [
-        flag.removeprefix("auth:").replace(",", " ") if flag.startswith("auth:") else WORDS.get(flag, flag)
-        for flag in flags
-    ]
+    return [_words(flag) for flag in flags]
+
+
+def _words(flag: str) -> str:
+    if flag.startswith(MERGED):
+        return "came by a merge, no clock here counts it"
+    return flag.removeprefix("auth:").replace(",", " ") if flag.startswith("auth:") else WORDS.get(flag, flag)

@@ -7,7 +7,7 @@ it can be worked out again at any time: a ticket keeps the stages it went throug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from typing import Any as Anything
@@ -33,6 +33,9 @@ _PAUSES: dict[str, tuple[str, ...]] = {"first-reply": (), "next-reply": (), "res
 _SOLVED = frozenset({Status.SOLVED, Status.CLOSED})
 _CAN_PAUSE = ("new", "open", "pending", "on-hold")
 _PRIORITIES = tuple(str(priority) for priority in Priority)
+
+_MEMORY = 12
+"""How many of the warnings and breaches that are past a ticket remembers: twice all that it can have."""
 
 SHIPPED: dict[str, dict[str, Anything]] = {
     "chat": {
@@ -315,10 +318,10 @@ def settle(ticket: Ticket, owed: tuple[Promise, ...], *, quiet_until: Millis | N
 
     With `quiet_until`, what ran out before then counts as told: an archive that is taken in alarms nobody.
     """
-    # A clock that stands still or was kept remembers what was told of it, should it go on.
-    alarms = {alarm for promise in owed for _, alarm, _ in _alarms(promise)} & set(ticket.alarms)
+    alarms = set(ticket.alarms)
     if quiet_until is not None:
         alarms.update(_alarm(event) for event in _ripe(ticket, owed, quiet_until))
+    alarms = _remembered(alarms, owed)
     open_ = [promise for promise in owed if promise.state != "kept"]
     dues = [(p.due, p.clock) for p in open_ if p.due is not None]
     due_at, due_kind = min(dues) if dues else (None, None)
@@ -341,6 +344,16 @@ def _alarms(promise: Promise) -> Iterator[tuple[str, str, Millis]]:
         yield "warn", _id("warn", promise.clock, promise.warn_at), promise.warn_at
     if promise.due is not None:
         yield "breach", _id("breach", promise.clock, promise.due), promise.due
+
+
+def _remembered(told: set[str], owed: tuple[Promise, ...]) -> set[str]:
+    """What is kept of all that was told: what holds now, and the newest of the rest.
+
+    A clock that stopped may go on (a reply bounces, a solved ticket is opened again, a policy is taken
+    back), and is then not told a second time.
+    """
+    now = told & {alarm for promise in owed for _, alarm, _ in _alarms(promise)}
+    return now | set(sorted(told - now, key=lambda alarm: int(alarm.rpartition(" ")[2]))[-_MEMORY:])
 
 
 def _id(what: str, clock: str, at: Millis | None) -> str:
@@ -388,23 +401,45 @@ def turns(ticket: int, before: tuple[Promise, ...], after: tuple[Promise, ...]) 
         if now is None:
             if was is not None and was.state != "kept":
                 events.append(Clock(ticket, clock, "cancel", None, was.policy))
-        elif (what := _turn(was, now)) is not None:
+            continue
+        for what in _turn(was, now):
             moment = now.kept_at if what == "fulfil" else now.since if what == "activate" else None
             events.append(Clock(ticket, clock, what, now.due, now.policy, moment))
     return events
 
 
-def _turn(was: Promise | None, now: Promise) -> str | None:
-    before = was.state if was is not None else None
+def _turn(was: Promise | None, now: Promise) -> Iterator[str]:
     if now.state == "kept":
-        return "fulfil" if before in ("running", "paused") else None
-    if was is None:
-        return "activate"
-    if before == "kept":
-        # Opened again, or the reply came back: it goes on where it was. A new question is a new clock.
-        return "resume" if now.clock != "next-reply" and was.since == now.since else "activate"
-    if before != now.state:
-        return "pause" if now.state == "paused" else "resume"
-    if was.since != now.since:
-        return "activate"
-    return "move" if was.due != now.due else None
+        if was is not None and was.state != "kept":
+            yield "fulfil"
+        return
+    if was is None or was.since != now.since or (was.state == "kept" and now.clock == "next-reply"):
+        # A new question is a new clock.
+        yield "activate"
+    elif was.state == "kept" or (was.state == "paused" and now.state == "running"):
+        # Opened again, or the reply came back: it goes on where it was.
+        yield "resume"
+    elif was.state == now.state:
+        if was.due != now.due:
+            yield "move"
+        return
+    if now.state == "paused":
+        yield "pause"
+
+
+_AFTER = {"activate": "running", "resume": "running", "pause": "paused", "fulfil": "kept"}
+
+
+def logged(turns: Iterable[Clock]) -> tuple[Promise, ...]:
+    """The clocks of a ticket as its log has them: what was promised to it, were the policies others by now."""
+    found: dict[str, Promise] = {}
+    for turn in turns:
+        was = found.get(turn.clock)
+        if turn.what == "cancel":
+            found.pop(turn.clock, None)
+        elif turn.what == "activate":
+            found[turn.clock] = Promise(turn.clock, turn.policy, "running", turn.at or 0, turn.due)
+        elif was is not None and turn.what not in ("warn", "breach"):
+            state = _AFTER.get(turn.what, was.state)
+            found[turn.clock] = replace(was, policy=turn.policy, state=state, due=turn.due)
+    return tuple(found.values())

@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec import convert
+from msgspec.json import decode
 from msgspec.structs import replace
 
 from desk import events as ev
@@ -18,7 +20,7 @@ from desk.blobs import Blob
 from desk.config import DeskConfig
 from desk.errors import NotFound
 from desk.model import Account, Agent, Customer, Delivery, Message, Millis, Team, Ticket
-from desk.sla import Promise, policy_of, promises, settle, turns
+from desk.sla import Promise, logged, policy_of, promises, settle, turns
 from desk.store import Batch, Held
 from storage import reads, rows
 from storage.blobs import Blobs
@@ -32,6 +34,7 @@ _INSERT_MESSAGE = (
 _INSERT_DELIVERY = (
     f"INSERT INTO delivery ({', '.join(rows.DELIVERY)}, next_at) VALUES ({', '.join('?' * (len(rows.DELIVERY) + 1))})"
 )
+_CLOCKS = "SELECT payload FROM event WHERE entity = 'ticket' AND about = ? AND kind = 'Clock' ORDER BY seq"
 _COLUMNS = (*rows.TICKET, "live")
 
 
@@ -42,7 +45,7 @@ class Pending:
         self.conn, self._blobs, self._config = conn, blobs, config
         self._before: dict[int, Ticket | None] = {}
         self._now: dict[int, Ticket] = {}
-        self._recount: dict[int, bool] = {}
+        self._recount: set[int] = set()
         self._unsettled: set[int] = set()
         self._headers: dict[int, Batch] = {}
         self._silent: dict[int, Millis] = {}
@@ -154,11 +157,8 @@ class Pending:
             self._deliveries.clear()
 
     def _flush_tickets(self) -> None:
-        for number, keeps_clocks in self._recount.items():
-            now = self._at_hand(number)
-            counted = ev.recounted(now, self.thread(number))
-            kept = ("waiting_since", "first_reply_at", "replied_at") if keeps_clocks else ()
-            self._now[number] = replace(counted, **{name: getattr(now, name) for name in kept})
+        for number in self._recount:
+            self._now[number] = ev.recounted(self._at_hand(number), self.thread(number))
         self._recount.clear()
         fresh: list[list[Any]] = []
         for number, ticket in self._now.items():
@@ -166,6 +166,7 @@ class Pending:
             if ticket == before and number not in self._unsettled:
                 continue
             ticket = self._settled(before, ticket)
+            self._unsettled.discard(number)
             if ticket == before:
                 continue
             ticket = replace(ticket, version=ticket.version + 1)
@@ -185,12 +186,18 @@ class Pending:
         quiet = self._silent.get(ticket.id)
         settled = settle(ticket, owed, quiet_until=quiet)
         if header is not None and quiet is None:
-            told = turns(ticket.id, self.promises(before) if before is not None else (), owed)
-            if not told and (settled.due_at, settled.due_kind) != (ticket.due_at, ticket.due_kind):
-                # The ticket is as it was; the policies are not.
-                told = [ev.Clock(ticket.id, p.clock, "move", p.due, p.policy) for p in owed if p.state != "kept"]
-            self._log(header, told)
+            self._log(header, turns(ticket.id, self._owed_before(before), owed))
         return settled
+
+    def _owed_before(self, ticket: Ticket | None) -> tuple[Promise, ...]:
+        if ticket is None:
+            return ()
+        owed = self.promises(ticket)
+        if ticket.id not in self._unsettled and settle(ticket, owed) is ticket:
+            return owed
+        # The policies were others then.
+        found = self.conn.execute(_CLOCKS, (str(ticket.id),))
+        return logged(convert(decode(payload) | {"about": ticket.id}, ev.Clock) for (payload,) in found)
 
     def promises(self, ticket: Ticket) -> tuple[Promise, ...]:
         return promises(ticket, policy_of(ticket, self._config, lambda: self.customer(ticket.requester)))

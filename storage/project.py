@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from desk import events as ev
 from desk.errors import Conflict
-from desk.model import BY_MACHINE, Message, Millis, State
+from desk.model import BY_MACHINE, Direction, Message, Millis, State
 from desk.sla import rung
 from desk.store import Batch, Held
 from desk.text import words
@@ -92,7 +92,7 @@ class Transaction(Taking, Dealing):
                 )
                 self._derive_state(message)
                 if state not in (State.SENDING, State.DEFERRED):
-                    self._recount[about] = False
+                    self._recount.add(about)
 
     def _evolve(self, event: ev.Event, at: Millis, back: bool = False) -> None:
         number = int(event.about)
@@ -103,7 +103,12 @@ class Transaction(Taking, Dealing):
         self._messages[message.id] = message
         self._threads.setdefault(message.ticket, []).append(message)
         self._deliveries += event.deliveries
+        before = self._at_hand(message.ticket)
         self._evolve(event, at)
+        ours = message.direction is Direction.OUT and message.state is not State.QUEUED
+        if message.at < (before.updated_at if ours else max(before.waiting_since or 0, before.replied_at or 0)):
+            # It came late: it answers, or asks, something else than the newest message would.
+            self._recount.add(message.ticket)
         if not event.silent:
             ticket = self._now[message.ticket]
             self._now[message.ticket] = replace(ticket, heard=max(ticket.heard, message.id))
@@ -130,7 +135,7 @@ class Transaction(Taking, Dealing):
             self._now[ticket.id] = replace(ticket, heard=max(ticket.heard, message.id))
         self.conn.execute("UPDATE message SET withdrawn = ? WHERE id = ?", (int(away), message.id))
         self._derive_state(message.id)
-        self._recount[message.ticket] = False
+        self._recount.add(message.ticket)
         key, line = message.ticket << SHIFT | message.id, message_words(message)
         if away:
             self._unindex(key, line)
@@ -151,7 +156,8 @@ class Transaction(Taking, Dealing):
             message = self.message(number)
             if message.ticket != event.about:
                 raise Conflict(f"message {number} is on #{message.ticket} by now")
-            self.conn.execute("UPDATE message SET ticket = ? WHERE id = ?", (event.to, number))
+            flags = rows.dump(_flags(message, event)) if _flags(message, event) else None
+            self.conn.execute("UPDATE message SET ticket = ?, flags = ? WHERE id = ?", (event.to, flags, number))
             self.conn.execute("UPDATE delivery SET ticket = ? WHERE message = ?", (event.to, number))
             if not message.withdrawn:
                 line = message_words(message)
@@ -159,7 +165,7 @@ class Transaction(Taking, Dealing):
                 self._words.append((event.to << SHIFT | number, line))
         for ticket in (event.about, event.to):
             self._at_hand(ticket)
-            self._recount[ticket] = ticket == event.keeps
+            self._recount.add(ticket)
         target = self._now[event.to]
         self._now[event.to] = replace(target, heard=max(target.heard, self._now[event.about].heard))
 
@@ -178,6 +184,13 @@ class Transaction(Taking, Dealing):
 def message_words(message: Message) -> str:
     """The search words of a message: subject, text and the names of its files."""
     return words(message.subject, message.text, *(a.name for a in message.attachments))
+
+
+def _flags(message: Message, event: ev.Moved) -> tuple[str, ...]:
+    """The flags of a message that goes over: a merge leaves the clocks of its target alone, also later on."""
+    mark = f"{ev.MERGED}{event.keeps}"
+    kept = tuple(flag for flag in message.flags if flag != mark)
+    return (*kept, mark) if event.keeps == event.to else kept
 
 
 def person_at(event: ev.Event, batch: Batch) -> Millis | None:

@@ -466,3 +466,34 @@ def test_a_merge_keeps_the_clocks_of_the_ticket_that_stays(room: Room) -> None:
     after = room.store.ticket(2)
     assert (after.waiting_since, after.first_reply_at, after.due_at) == (None, before.first_reply_at, None)
     assert after.message_count == 3
+
+
+def test_what_came_by_a_merge_never_moves_the_clocks_of_the_ticket_that_stays(room: Room) -> None:
+    room.do("reply Well.", 1)
+    room.send()
+    room.do("merge 2", 1)
+    begun = room.store.ticket(2).waiting_since
+    room.do('reply "On it."', 2)
+    room.send(state=State.FAILED)
+    after = room.store.ticket(2)
+    assert (after.waiting_since, after.first_reply_at) == (begun, None), "the answer on the other ticket is none to it"
+    room.do('reply "Here it is."', 2)
+    written = room.clock
+    room.send()
+    assert room.store.ticket(2).first_reply_at == written
+
+
+def test_a_merge_that_is_taken_back_gives_both_their_own_clocks_again(room: Room) -> None:
+    room.do("reply Well.", 1)
+    room.send()
+    one, two = room.store.ticket(1), room.store.ticket(2)
+    room.do("merge 3", 2)
+    room.do("merge 3", 1)
+    room.undo()
+    room.do("note x", 3)
+    again = room.store.ticket(1)
+    assert (again.first_reply_at, again.waiting_since, again.due_at) == (one.first_reply_at, None, one.due_at)
+    assert not any(m.flags for m in room.store.thread(1))
+    room.undo()
+    room.undo()
+    assert (room.store.ticket(2).waiting_since, room.store.ticket(2).due_at) == (two.waiting_since, two.due_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from msgspec.structs import replace
 
 from desk.config import DeskConfig, parse
 from desk.events import Changed, Clock, evolve
-from desk.model import DAY, HOUR, MINUTE, Bin, Customer, Millis, Priority, Stage, Status, Ticket
+from desk.model import DAY, HOUR, MINUTE, Bin, Customer, Identity, Millis, Priority, Stage, Status, Ticket
 from desk.sla import Promise, load, policy_of, promises, ring, rung, settle, turns
+from tests.desks import ADDRESS, Room, mail
 
 SINCE = 1_770_000_000_000  # Monday, 2026-02-02 02:40 UTC
 WAITING = Ticket(1, "VPN drops", 1, SINCE, SINCE, status=Status.OPEN, waiting_since=SINCE, channel="email")
@@ -226,11 +228,49 @@ def test_every_turn_of_a_clock_is_an_event(
 
 def test_a_status_that_is_taken_back_never_was() -> None:
     solved = evolve(WAITING, Changed(1, "status", Status.OPEN, Status.SOLVED), SINCE + HOUR)
-    assert solved.stages == (Stage(SINCE + HOUR, Status.SOLVED),)
+    assert solved.stages[-1] == Stage(SINCE + HOUR, Status.SOLVED)
     back = evolve(solved, Changed(1, "status", Status.SOLVED, Status.OPEN), SINCE + 2 * HOUR, back=True)
     assert back.stages == ()
     opened = evolve(solved, Changed(1, "status", Status.SOLVED, Status.OPEN), SINCE + 2 * HOUR)
-    assert [stage.status for stage in opened.stages] == [Status.SOLVED, Status.OPEN]
+    assert [stage.status for stage in opened.stages] == [Status.OPEN, Status.SOLVED, Status.OPEN]
+
+
+def test_an_archive_that_is_opened_again_was_nobodys_to_solve_meanwhile(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=0, config=desk('[policies.a]\nresolution = "10h"\n'))
+    room.receive(mail(1, at=room.clock - 900 * DAY), silent=True, status=Status.SOLVED)
+    room.answer(1)
+    again = room.store.ticket(1)
+    assert (again.status, again.due_at) == (Status.OPEN, room.clock + 10 * HOUR)
+
+
+def test_the_status_in_which_a_ticket_was_opened_counts_too() -> None:
+    config = desk('[policies.a]\nresolution = { normal = "10h", pause = ["open"] }\n')
+    opened = evolve(WAITING, Changed(1, "status", Status.OPEN, Status.PENDING), SINCE + 3 * HOUR)
+    assert owed(opened, config)[0].due == SINCE + 13 * HOUR
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1), (3, 1, 2)])
+def test_mail_that_comes_in_another_order_sets_the_same_clocks(tmp_path: Path, order: tuple[int, ...]) -> None:
+    room = Room.open(tmp_path, tickets=1)
+    first = room.store.thread(1)[0]
+    begun = room.clock
+    # The customer asks again, we answer from elsewhere (it is read from the folder of what was sent), they ask on.
+    written = {
+        number: mail(
+            10 + number,
+            at=begun + number * HOUR,
+            sender=Identity("email", ADDRESS) if number == 2 else first.sender,
+            to=(first.sender,) if number == 2 else (),
+            in_reply_to=(first.message_id or "",),
+        )
+        for number in order
+    }
+    room.clock = begun + 5 * HOUR
+    for number in order:
+        room.receive(written[number], silent=True)
+    ticket = room.store.ticket(1)
+    assert (ticket.first_reply_at, ticket.replied_at) == (begun + 2 * HOUR, begun + 2 * HOUR)
+    assert ticket.waiting_since == begun + 3 * HOUR
 
 
 # -- against a slow reference ---------------------------------------------------

@@ -131,3 +131,84 @@ def test_what_goes_out_by_itself_does_not_hush_the_clocks(tmp_path: Path) -> Non
     assert [r.data["what"] for r in room.store.log(ticket=1) if r.kind == "Clock"] == ["activate"]
     asyncio.run(tick(at_work(room, room.clock + DAY)))
     assert told(room) == [(1, "breach")]
+
+
+def turns(room: Room, ticket: int = 1) -> list[tuple[str, str]]:
+    return [(r.data["clock"], r.data["what"]) for r in room.store.log(ticket=ticket) if r.kind == "Clock"]
+
+
+def publish(room: Room, version: int, text: str) -> None:
+    import json
+
+    from desk.config import publishable
+
+    header = Batch(room.turn(), room.clock, "kim")
+    room.store.publish(json.dumps(publishable(parse(text).desk)), version, {"policies.all": (None, {})}, header)
+    clocks.resettle(room.store, Batch(room.turn(), room.clock, "kim"))
+
+
+@pytest.mark.parametrize("there_and_back", [("trash", "untrash"), ("solve", "reopen"), ("merge 2", "undo")])
+def test_a_clock_that_stopped_and_goes_on_is_not_told_again(tmp_path: Path, there_and_back: tuple[str, str]) -> None:
+    room = Room.open(tmp_path, tickets=2, config=parse(FOUR_HOURS).desk)
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    for line in there_and_back:
+        if line == "undo":
+            room.undo()
+        else:
+            room.do(line, 1)
+    assert room.store.ticket(1).breached
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    assert told(room) == [(1, "breach"), (2, "breach")]
+
+
+def test_a_promise_that_is_broken_is_told_once_although_the_reply_comes_back(tmp_path: Path) -> None:
+    from desk.events import Delivered
+    from desk.model import State
+
+    room = Room.open(tmp_path, tickets=1, config=parse('[policies.all]\nnext_reply = "4h"\n').desk)
+    room.do("reply Hello.", 1)
+    room.send()
+    room.answer(1)
+    since = room.store.ticket(1).waiting_since
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    room.clock += DAY
+    room.do("reply Sorry.", 1)
+    room.send()
+    sent = room.store.outbox([State.SENT])[0][0]
+    report = Batch(room.turn(), room.clock, source="support")
+    room.store.write(lambda tx: tx.append(report, [Delivered(1, sent.message, sent.id, State.BOUNCED)]))
+    assert (room.store.ticket(1).waiting_since, room.store.ticket(1).breached) == (since, True)
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    assert told(room) == [(1, "breach")]
+
+
+def test_a_policy_that_is_taken_back_tells_nothing_again(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=parse(FOUR_HOURS).desk)
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    publish(room, 1, '[policies.all]\nfirst_reply = "90h"\n')
+    assert not room.store.ticket(1).breached
+    publish(room, 2, FOUR_HOURS)
+    assert room.store.ticket(1).breached
+    asyncio.run(tick(at_work(room, room.clock + DAY)))
+    assert told(room) == [(1, "breach")]
+
+
+def test_the_log_tells_of_every_clock_that_a_new_policy_sets_going_and_stops(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=parse(FOUR_HOURS).desk)
+    publish(room, 1, FOUR_HOURS + 'resolution = "90h"\n')
+    publish(room, 2, '[policies.all]\nresolution = "90h"\n')
+    room.do("solve", 1)
+    assert turns(room) == [
+        ("first-reply", "activate"),
+        ("resolution", "activate"),
+        ("first-reply", "cancel"),
+        ("resolution", "fulfil"),
+    ]
+
+
+def test_a_clock_that_begins_while_it_stands_still_is_said_to_stand_still(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=parse('[policies.all]\nresolution = "9h"\n').desk)
+    for line in ("status pending", "solve", "status pending", "status open"):
+        room.do(line, 1)
+    whats = [what for _, what in turns(room)]
+    assert whats == ["activate", "pause", "fulfil", "resume", "pause", "resume"]
