@@ -106,12 +106,17 @@ class Macros:
 
 
 def _read(rest: str) -> tuple[str, Mapping[str, str]]:
+    # Who is asked for a value types words, apostrophes among them, and no quotes around them.
     try:
         name, *words = shlex.split(rest)
-    except ValueError as error:
-        raise Invalid(f'{rest}: {str(error).lower()}; write macro NAME key="some words"') from error
-    given = {}
+    except ValueError:
+        name, *words = rest.split()
+    given: dict[str, str] = {}
+    key = ""
     for word in words:
+        if key and "=" not in word:
+            given[key] = f"{given[key]} {word}".strip()
+            continue
         key, equals, value = word.partition("=")
         if not equals:
             raise Invalid(f'"{word}" sets nothing; write {word}=VALUE')

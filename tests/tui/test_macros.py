@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from desk import macros
 from desk.macros import Input, Macro, Prepared
 from desk.model import Status
@@ -156,3 +158,18 @@ def test_a_line_that_cannot_be_understood_says_so(tmp_path: Path) -> None:
             await screen.see('"tag" sets nothing; write tag=VALUE')
 
     run(body())
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("refund amount=12 EUR", {"amount": "12 EUR"}),
+        ("refund amount=12 EUR why=it's broken", {"amount": "12 EUR", "why": "it's broken"}),
+        ('refund amount="12  EUR" why=x', {"amount": "12  EUR", "why": "x"}),
+        ("refund", {}),
+    ],
+)
+def test_a_value_goes_on_to_the_next_one(line: str, given: dict[str, str]) -> None:
+    from tui.macros import _read
+
+    assert _read(line) == ("refund", given)
