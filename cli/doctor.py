@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import click
 
 from cli import output
+from cli.publishing import behind
 from cli.rules import runs, told
 from cli.wiring import Session, now, session, station
 from desk import rules
@@ -150,6 +151,9 @@ def _store(here: Session) -> Iterator[Finding]:
         if account.health.startswith(("paused", "retrying")):
             yield Finding("account", False, f"{account.name} {account.health}")
     # While a file is wrong, what was published before may hold: both are looked at.
+    if behind(store):
+        words = "the clocks of some tickets go by older policies yet; set them with: deskhand config apply"
+        yield Finding("clocks", False, words)
     found = (str(problem) for config in (here.config.desk, store.config) for problem in problems(config))
     for words in dict.fromkeys(found):
         yield Finding("config", False, words)

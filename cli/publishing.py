@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from desk.config import DeskConfig, publishable
@@ -17,13 +18,16 @@ Changes = dict[str, tuple[Any, Any]]
 CLOCKS = ("policies", "calendars")
 """The tables on which due times depend."""
 
+_SETTLED = "clocks_version"
+"""The setting that names the configuration by which all clocks were set last."""
+
 
 def differs(store: Store, config: DeskConfig) -> Changes:
     """What publishing `config` would change, by key or by KIND.NAME, with the values before and after."""
     before = store.setting("config")
     old = json.loads(before) if before else publishable(DeskConfig())
     new = json.loads(json.dumps(publishable(config)))
-    return {} if old == new and _order(old) == _order(new) else _changes(old, new)
+    return _changes(old, new)
 
 
 def publish(
@@ -31,15 +35,32 @@ def publish(
 ) -> tuple[int, int]:
     """Publish the configuration of `here`; returns its number, and how many tickets are due at another time now."""
     from cli.wiring import now
-    from desk.clocks import resettle
 
+    clocks = behind(store) or any(name.partition(".")[0] in (*CLOCKS, "order") for name in changes)
     number = int(store.setting("config_version") or 0) + 1
     text = json.dumps(publishable(here.config.desk))
     store.publish(text, number, changes, here.batch(now(), agent, f"config apply {number}"))
-    store.config = here.desk_config(store)
-    if not any(name.partition(".")[0] in (*CLOCKS, "order") for name in changes):
-        return number, 0
-    return number, resettle(store, here.batch(now(), agent, f"config apply {number}: due times"), progress)
+    store.config = replace(here.config.desk, version=number)
+    if clocks:
+        return number, catch_up(here, store, agent, progress)
+    store.set_setting(_SETTLED, str(number))
+    return number, 0
+
+
+def behind(store: Store) -> bool:
+    """Whether clocks go by older policies yet: whoever published the newest was stopped before all were set."""
+    return store.setting(_SETTLED) != store.setting("config_version")
+
+
+def catch_up(here: Session, store: Store, agent: str, progress: Callable[[int], object] | None = None) -> int:
+    """Set all clocks by what was published last; returns how many tickets are due at another time now."""
+    from cli.wiring import now
+    from desk.clocks import resettle
+
+    number = store.setting("config_version") or "0"
+    moved = resettle(store, here.batch(now(), agent, f"config apply {number}: due times"), progress)
+    store.set_setting(_SETTLED, number)
+    return moved
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
@@ -49,7 +70,8 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
         for whole in (old, new)
     )
     found = {k: (before.get(k), after.get(k)) for k in (*after, *before) if before.get(k) != after.get(k)}
-    return found or {"order": (_order(old), _order(new))}
+    stayed = [[name for name in _order(whole) if name in before and name in after] for whole in (old, new)]
+    return found | ({"order": (stayed[0], stayed[1])} if stayed[0] != stayed[1] else {})
 
 
 def _order(whole: dict[str, Any]) -> list[str]:

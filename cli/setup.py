@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli import output
-from cli.publishing import differs, publish
+from cli.publishing import behind, catch_up, differs, publish
 from cli.wiring import Session, session, station, user_config
 from desk.acknowledge import check as check_template
 from desk.channel import ChannelError
@@ -216,10 +216,11 @@ def apply() -> None:
     if wrong := problems(here.config.desk):
         raise ConfigError("\n".join(str(error) for error in wrong))
     changes = differs(store, here.config.desk)
-    if not changes:
-        click.echo("nothing has changed")
-        return
     progress = output.Progress("tickets", None)
+    if not changes:
+        moved = catch_up(here, store, admin.name, progress.show) if behind(store) else 0
+        click.echo("nothing has changed" + (f"; {moved:,} tickets are due at another time" if moved else ""))
+        return
     number, moved = publish(here, store, changes, admin.name, progress.show)
     told = ", ".join(_told(key, *pair) for key, pair in changes.items())
     click.echo(f"version {number}: {told}" + (f"; {moved:,} tickets are due at another time" if moved else ""))

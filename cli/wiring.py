@@ -140,8 +140,9 @@ class Session:
                 return published(json.loads(text), version)
             agent = store.agent_of(os.getuid())
             if agent is not None and agent.role is Role.ADMIN:
-                store.config = own
                 publishing.publish(self, store, changes, agent.name)
+        elif publishing.behind(store) and (agent := store.agent_of(os.getuid())) and agent.role is Role.ADMIN:
+            publishing.catch_up(self, store, agent.name)
         return dataclasses.replace(own, version=int(store.setting("config_version") or 0))
 
     def desk(self, *, create: bool = False) -> Desk:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from desk.errors import DeskError
 from desk.model import HOUR
+from desk.store import Batch, Tx
 from storage import open_store
 from tests.cli.conftest import Deskhand
 from tests.desks import Room
@@ -149,3 +152,51 @@ def test_whoever_has_the_store_alone_need_not_publish(deskhand: Deskhand, home: 
     assert 'line 2: "3 hours" is no span; write 30m, 4h or 1h30m; what held before still does' in ran.err
     deskhand("tag", 1, "x")
     assert room.store.ticket(1).due_at == begun + 2 * HOUR
+
+
+@pytest.mark.parametrize("way", ["config apply", "ls"])
+def test_who_was_stopped_while_setting_the_clocks_goes_on(
+    deskhand: Deskhand, home: Path, room: Room, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    from desk import clocks
+
+    (home / "config" / "deskhand").mkdir(parents=True)
+    config = home / "config" / "deskhand" / "config.toml"
+    config.write_text('[policies.all]\nfirst_reply = "1h"\n')
+    named = ("--config", str(config)) if way == "config apply" else ()
+    monkeypatch.setattr(clocks, "CHUNK", 2)
+    once = clocks._resettle
+
+    def stopped(batch: Batch, ids: Sequence[int], tx: Tx) -> int:
+        if 3 in ids:
+            raise DeskError("killed")
+        return once(batch, ids, tx)
+
+    monkeypatch.setattr(clocks, "_resettle", stopped)
+    assert deskhand(*named, *way.split()).code != 0
+    tickets = [room.store.ticket(number) for number in (1, 5)]
+    assert [t.due_at == t.created_at + HOUR for t in tickets] == [True, False]
+    doctor = deskhand("--config", config, "doctor", "--offline").out
+    assert "the clocks of some tickets go by older policies yet; set them with: deskhand config apply" in doctor
+    monkeypatch.setattr(clocks, "_resettle", once)
+    ran = deskhand(*named, *way.split())
+    assert ran.code == 0
+    if named:
+        assert ran.out == "nothing has changed; 3 tickets are due at another time\n"
+    assert [room.store.ticket(n).due_at for n in (1, 5)] == [t.created_at + HOUR for t in tickets]
+    assert "clocks" not in deskhand("--config", config, "doctor", "--offline").out
+    assert deskhand(*named, "config", "apply").out == "nothing has changed\n"
+
+
+def test_another_order_of_the_policies_sets_the_clocks_whatever_else_changes(
+    deskhand: Deskhand, home: Path, room: Room
+) -> None:
+    config = home / "my.toml"
+    one, two = '[policies.one]\nfirst_reply = "1h"\n', '[policies.two]\nfirst_reply = "2h"\n'
+    config.write_text(one + two)
+    assert deskhand("--config", config, "config", "apply").code == 0
+    config.write_text(f"[desk]\nundo_s = 3\n{two}{one}")
+    told = "version 2: undo_s 10 → 3, tables stand in another order; 5 tickets are due at another time\n"
+    assert deskhand("--config", config, "config", "apply").out == told
+    config.write_text(f'[desk]\nundo_s = 3\n[policies.zero]\nwhen = "tag:x"\n{two}{one}')
+    assert deskhand("--config", config, "config", "apply").out == "version 3: policies.zero is new\n"
