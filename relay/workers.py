@@ -12,14 +12,17 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 from desk.blobs import Blob
 from desk.channel import Inbound, Raw
 from desk.errors import DeskError
 from desk.intake import prepare
 from relay.limits import ITEM_BYTES, ITEM_S, Limits, TimeLimit
+from relay.scratch import Place, Scratch, large
 
 Parse = Callable[[Raw], Inbound]
+T = TypeVar("T")
 
 SHARE = 25
 """Items a worker is given at once."""
@@ -45,6 +48,15 @@ def _prepare_all(parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[In
         return [_bounded(_limits, parse, item) for item in items]
     finally:
         _limits.rest()
+
+
+def _prepare_by_file(
+    parse: Parse, scratch: Scratch, items: Sequence[tuple[Raw, Place]]
+) -> list[tuple[Inbound, list[Place]]]:
+    try:
+        return scratch.parsed(_prepare_all(parse, scratch.whole(items)))
+    finally:
+        scratch.close()
 
 
 def _bounded(limits: Limits, parse: Parse | None, item: Raw | Inbound) -> Inbound:
@@ -92,12 +104,15 @@ class Workers:
 
     def submit(self, parse: Parse | None, items: Sequence[Raw | Inbound]) -> Future[list[Inbound]]:
         """Begin to parse `items`; the future fails only when the pool is broken."""
+        return self._started(parse).submit(_prepare_all, parse, items)
+
+    def _started(self, parse: Parse | None) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             # What the first share needs is loaded once, and shared by all workers.
             context.set_forkserver_preload([__name__, *([parse.__module__] if parse else [])])
             self._pool = ProcessPoolExecutor(self._count, context, _begin)
-        return self._pool.submit(_prepare_all, parse, items)
+        return self._pool
 
     async def prepare(self, parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[Inbound]:
         """All of `items` parsed, in order; what breaks a worker comes back as `unparsed`."""
@@ -137,9 +152,22 @@ class Workers:
             ) from error
 
     async def _attempt(self, parse: Parse, items: Sequence[Raw | Inbound]) -> list[Inbound]:
-        future = self.submit(parse, items)
+        raws = [item for item in items if isinstance(item, Raw)]
+        if len(raws) < len(items) or not large(raws):
+            return await self._done(self.submit(parse, items), len(items))
+        between = Scratch()
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), ITEM_S * len(items) + START_S)
+            hollow = await asyncio.to_thread(between.raws, raws)
+            future = self._started(parse).submit(_prepare_by_file, parse, between, hollow)
+            found = await self._done(future, len(items))
+            return await asyncio.to_thread(between.complete, found)
+        finally:
+            between.close()
+
+    async def _done(self, future: Future[T], count: int) -> T:
+        """What a worker makes of `count` items; a worker that hangs is ended, with all others."""
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), ITEM_S * count + START_S)
         except (BrokenProcessPool, TimeoutError):
             self.close()
             raise

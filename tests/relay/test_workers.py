@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +15,7 @@ from channels.email.parser import parse as read
 from desk.blobs import unpack
 from desk.channel import Inbound, Raw
 from desk.errors import DeskError
+from relay.scratch import Scratch, large
 from relay.workers import Workers
 from tests.channels.email.test_parse_hostile import BOMBS
 from tests.relay import hostile
@@ -90,3 +94,35 @@ async def test_no_mail_is_blamed_where_no_worker_starts(monkeypatch: pytest.Monk
     with pytest.raises(DeskError, match="no parser process can be started"):
         await crew.prepare(read, [Raw("1", b"Subject: fine\n\nfine", 1)])
     crew.close()
+
+
+LARGE = [b"word " * 20_000, b"x" * 3_000_000, b"y"]
+
+
+def test_large_mail_comes_back_as_a_small_one_does(workers: Workers) -> None:
+    items = raws(*LARGE)
+    assert prepared(workers, items, read) == prepared(Workers(0), items, read)
+
+
+def test_large_mail_is_not_in_the_pipe() -> None:
+    """Neither on its way to a worker nor back; there it was in memory four times."""
+    items = raws(*LARGE, random.Random(1).randbytes(2_000_000))
+    assert large(items)
+    between = Scratch()
+    sent = pickle.dumps((between, between.raws(items)))
+    there, hollow = pickle.loads(sent)
+    assert there.whole(hollow) == items
+    found = [read(item) for item in items]
+    back = pickle.dumps(there.parsed(found))
+    assert between.complete(pickle.loads(back)) == found
+    assert len(sent) < 10_000
+    assert len(back) < len(pickle.dumps([replace(item, blobs=()) for item in found])) + 10_000
+
+
+@pytest.mark.parametrize("body", [b"death", b"memory"])
+def test_a_large_item_that_wants_too_much_costs_only_itself(workers: Workers, body: bytes) -> None:
+    good = b"good" + b" " * 2_000_000
+    items = raws(good, body, good)
+    found = prepared(workers, items)
+    assert [item.unreadable for item in found] == [False, True, False]
+    assert unpack(found[1].blobs[0].packed) == items[1].data
