@@ -104,7 +104,8 @@ class Source:
         for number, line in enumerate(self.text.splitlines(), 1):
             header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$", line)
             if header:
-                table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+                # A name in quotes may have dots in it.
+                table = tuple(part.strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.\s]+", header[1]))
                 if table[: len(path)] == path:
                     return number
                 if path[: len(table)] == table:

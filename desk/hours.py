@@ -23,6 +23,7 @@ from desk.query import suggest
 from desk.tables import Checked, Entry
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LINE = re.compile(r"([a-z][a-z,\s-]*?)\s+(\d.*)")
 _INTERVAL = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 _YEARLY = re.compile(r"(\d\d)-(\d\d)")
@@ -242,7 +243,8 @@ def _week(lines: tuple[str, ...]) -> tuple[tuple[tuple[int, int], ...], ...]:
     """The intervals of each weekday in minutes, in order."""
     week: list[list[tuple[int, int]]] = [[] for _ in _DAYS]
     for line in lines:
-        found = _LINE.fullmatch(line.strip().lower())
+        # With single spaces: a search through many would take forever.
+        found = _LINE.fullmatch(" ".join(line.lower().split()))
         if not found:
             raise Invalid(f'"{line}" are no hours; write "mon-fri 09:00-12:30 13:00-18:00"')
         intervals = [_interval(text, line) for text in re.split(r"[,\s]+(?=\d{1,2}:\d{2}\s*-)", found[2].strip())]
@@ -278,7 +280,7 @@ def _weekdays(text: str, line: str) -> Iterator[int]:
     for part in re.split(r"[,\s]+", text.strip()):
         first, dash, last = part.partition("-")
         for name in (first, last) if dash else (first,):
-            if name[:3] not in _DAYS:
+            if len(name) < 3 or not any(full.startswith(name) for full in _FULL):
                 raise Invalid(f'"{name}" in "{line}" is no day of the week{suggest(name, _DAYS)}')
         begin = _DAYS.index(first[:3])
         count = (_DAYS.index(last[:3]) - begin) % 7 if dash else 0
@@ -370,12 +372,20 @@ def ical_days(text: str) -> list[str]:
             raise Invalid(
                 f'the calendar file repeats a day by "{rule[1]}"; only FREQ=YEARLY is understood, write it as closed'
             )
-        first = date(*(int(group) for group in start.groups()))
-        if rule:
-            found.append(f"{first:%m-%d}")
-            continue
+        first = _day(start)
         end = re.search(r"^DTEND[^:\r\n]*:(\d{4})(\d\d)(\d\d)\s*$", event, re.MULTILINE | re.IGNORECASE)
         # The end of a whole-day event is the day after its last.
-        last = date(*(int(group) for group in end.groups())) - timedelta(1) if end else first
-        found.append(f"{first}..{last}" if last > first else str(first))
+        last = max(first, _day(end) - timedelta(1)) if end else first
+        if rule:
+            days = min((last - first).days, 365)
+            found += [f"{first + timedelta(step):%m-%d}" for step in range(days + 1)]
+        else:
+            found.append(f"{first}..{last}" if last > first else str(first))
     return found
+
+
+def _day(found: re.Match[str]) -> date:
+    try:
+        return date(*(int(group) for group in found.groups()))
+    except ValueError:
+        raise Invalid(f'the calendar file names a day that there is not: "{found[0].strip()}"') from None

@@ -198,7 +198,7 @@ def _target(clock: str, key: str, value: Anything, table: PolicyTable, config: D
         raise KeyProblem(key, f"{key} promises no time at all")
     warn = told.get("warn", table.warn)
     pause = told.get("pause", _PAUSES[clock])
-    if not isinstance(pause, (list, tuple)) or not set(pause) <= set(_CAN_PAUSE):
+    if not isinstance(pause, (list, tuple)) or any(name not in _CAN_PAUSE for name in pause):
         raise KeyProblem(key, f"pause is a list of statuses: {', '.join(_CAN_PAUSE)}")
     hours, calendar = _hours(table.calendar if in_hours else "", config)
     warning = _span(key, warn, in_hours) if warn else None
@@ -222,6 +222,8 @@ def _hours(name: str, config: DeskConfig) -> tuple[Hours | Always, str]:
     if not name:
         return hours.ROUND_THE_CLOCK, ""
     known = hours.load(config).items
+    if name not in known and name in config.tables.get("calendars", {}):
+        raise KeyProblem("calendar", f'the calendar "{name}" has a mistake of its own; mend [calendars.{name}] first')
     if name not in known:
         raise KeyProblem("calendar", f'there is no calendar "{name}"{query.suggest(name, tuple(known))}')
     return known[name], name

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from desk.config import load as read_file
 from desk.config import parse
-from desk.errors import KeyProblem
+from desk.errors import Invalid, KeyProblem
 from desk.hours import ROUND_THE_CLOCK, Calendar, Hours, ical_days, load
 from desk.model import DAY, HOUR, MINUTE, Millis
 from desk.when import millis
@@ -150,6 +150,12 @@ def test_round_the_clock_counts_everything() -> None:
         ("hours", {"hours": ("monday to friday",)}, '"monday to friday" are no hours'),
         ("hours", {"hours": ("mon-fri 9-17",)}, '"9-17" in "mon-fri 9-17" is no interval'),
         ("hours", {"hours": ("fun 09:00-17:00",)}, '"fun" in .* is no day of the week \\(did you mean "sun"\\?\\)'),
+        (
+            "hours",
+            {"hours": ("monkey 09:00-17:00",)},
+            '"monkey" in .* is no day of the week \\(did you mean "mon"\\?\\)',
+        ),
+        ("hours", {"hours": (f"mon 09:00{' ' * 100_000}x",)}, "is no interval"),
         ("hours", {"hours": ("mon 09:00-12:00", "mon 11:00-13:00")}, "overlap at 11:00"),
         ("hours", {"hours": ("mon 09:00-09:00",)}, "is no interval of a day"),
         ("hours", {"hours": ()}, "there are no hours at all"),
@@ -189,6 +195,13 @@ def test_whole_days_of_a_calendar_file_are_closed_days() -> None:
     )  # fmt: skip
     assert ical_days(text) == ["2026-07-03", "2026-12-24..2027-01-01", "05-01"]
     assert Calendar("UTC", closed=tuple(ical_days(text)))
+
+
+def test_days_of_a_calendar_file_that_repeat_or_are_none() -> None:
+    event = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20201224\nDTEND;VALUE=DATE:20201227\nRRULE:FREQ=YEARLY\nEND:VEVENT\n"
+    assert ical_days(event) == ["12-24", "12-25", "12-26"]
+    with pytest.raises(Invalid, match='names a day that there is not: "DTSTART;VALUE=DATE:20201324"'):
+        ical_days(event.replace("1224", "1324"))
 
 
 def test_a_calendar_file_is_read_with_the_configuration(tmp_path: Path) -> None:

@@ -340,6 +340,10 @@ def reference(ticket: Ticket, minutes: int, business: bool, pause: tuple[str, ..
             'resolution = { normal = "1h", pause = ["solved"] }',
             "pause is a list of statuses: new, open, pending, on-hold",
         ),
+        (
+            'resolution = { normal = "1h", pause = [["pending"]] }',
+            "line 2: pause is a list of statuses: new, open, pending, on-hold",
+        ),
         ('calendar = "offise"\nfirst_reply = "4h"', 'line 2: there is no calendar "offise" (did you mean "office"?)'),
         ('calendar = "office"\nfirst_reply = "2d"', 'line 3: "2d" is not clear in working time; write hours'),
         ('when = "created:>2h"', "line 2: a policy can ask for what a ticket and its customer are"),
@@ -353,6 +357,18 @@ def test_a_mistake_names_its_line_and_the_other_policies_hold(table: str, words:
     assert list(found.items) == ["good"]
     assert len(found.errors) == 1
     assert words in str(found.errors[0])
+
+
+def test_a_policy_whose_calendar_is_wrong_says_where_the_mistake_is() -> None:
+    found = load(desk('[calendars.moon]\nzone = "Luna"\n[policies.a]\ncalendar = "moon"\nfirst_reply = "4h"\n'))
+    assert [str(error) for error in found.errors] == [
+        'config.toml, [policies.a] line 4: the calendar "moon" has a mistake of its own; mend [calendars.moon] first'
+    ]
+
+
+def test_a_name_in_quotes_has_its_line_too() -> None:
+    (error,) = load(desk('[policies."acme.example"]\nfirst_reply = "soon"\n')).errors
+    assert str(error).startswith('config.toml, [policies.acme.example] line 2: "soon" is no span')
 
 
 def test_clock_events_are_told_in_words() -> None:
