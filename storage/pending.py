@@ -182,8 +182,10 @@ class Pending:
 
     def _settled(self, before: Ticket | None, ticket: Ticket) -> Ticket:
         """`ticket` with its clocks set, and what became of them in the log."""
-        owed, header = self.promises(ticket), self._headers.get(ticket.id)
         quiet = self._silent.get(ticket.id)
+        if quiet is not None and not ticket.status.live:
+            return settle(ticket, ())  # an archive: nothing is promised of what is over
+        owed, header = self.promises(ticket), self._headers.get(ticket.id)
         settled = settle(ticket, owed, quiet_until=quiet)
         if header is not None and quiet is None:
             self._log(header, turns(ticket.id, self._owed_before(before), owed))
