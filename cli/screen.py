@@ -16,21 +16,21 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
     desk = here.desk()
-    from cli.shelf import Watched
-    from themes import ThemeError, load
+    from cli.shelf import Watched as Macros
+    from themes import ThemeError, Watched
     from tui.app import run
     from tui.front import Front
 
     folders = (here.config_path.parent / "themes",) if here.config_path else ()
-    name = "mono" if os.environ.get("NO_COLOR") or here.options.get("color") is False else here.config.screen.theme
+    color = not os.environ.get("NO_COLOR") and here.options.get("color") is not False
     try:
-        theme = load(name, folders)
+        watched = Watched(here.config.screen.theme, folders, color=color)
     except ThemeError as error:
         raise ConfigError(str(error)) from error
     editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
     run(
         Front(
-            desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme, zone=here.zone, query=query, read_file=read_file,
-            demo=demo, editor=editor, macros=Watched(here),
+            desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=watched.theme, zone=here.zone, query=query, read_file=read_file,
+            demo=demo, editor=editor, macros=Macros(here), watched=watched,
         )
     )  # fmt: skip

@@ -139,6 +139,16 @@ def test_models_are_structs() -> None:
     assert set(structs.asdict(Agent("kim"))) <= coded(CLI)
 
 
+def test_every_theme_and_style_is_in_its_page() -> None:
+    from themes import STYLES, names
+
+    page = read("themes.md")
+    for name in names():
+        assert f"| `{name}` |" in page
+    for style, meaning in STYLES.items():
+        assert f"| `{style}` | {meaning} |" in page
+
+
 def test_every_key_of_the_screen_is_in_its_page() -> None:
     """By its sign; `enter`, `pagedown` and their like are named in words."""
     from tui import keymap

@@ -1,6 +1,6 @@
 """Themes: named styles in TOML files, and the loader that reads them.
 
-A file has `[colors]` (names of its own) and `[styles]` (the fields of `Theme`). A style
+A file has `about` (a sentence for lists), `[colors]` (names of its own) and `[styles]` (`STYLES`). A style
 is written as words: attributes, a colour, and perhaps `on` and a second colour:
 `bold red`, `#d0d0d0 on umber`. `extends = "dark"` takes over what the file itself does
 not say. A theme of the user's is one file `NAME.toml` in their own themes folder.
@@ -33,54 +33,65 @@ class ThemeError(Exception):
     """A theme that cannot be used; the message names file, key and what was probably meant."""
 
 
+def _drawn(default: str, meaning: str) -> Any:
+    return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What everything looks like: a style for each thing that the screen draws."""
+    """What everything looks like: a style for each thing that the screen draws.
+
+    `files` are those it was read from: its own, and those of the themes it extends.
+    """
 
     name: str = "plain"
+    about: str = ""
     dark: bool = True
-    text: str = "default"
-    quiet: str = "default"
-    faint: str = "default"
-    strong: str = "bold"
-    rule: str = "default"
-    bar: str = "default"
-    heading: str = "default"
-    key: str = "bold"
-    prompt: str = "bold"
-    cursor: str = "bold"
-    chosen: str = "reverse"
-    mark: str = "bold"
-    unread: str = "bold"
-    gone: str = "dim"
-    overdue: str = "bold"
-    soon: str = "default"
-    urgent: str = "bold"
-    high: str = "default"
-    trouble: str = "bold"
-    error: str = "bold"
-    notice: str = "default"
-    good: str = "default"
-    customer: str = "bold"
-    agent: str = "default"
-    system: str = "dim"
-    note: str = "reverse"
-    note_word: str = "bold reverse"
-    reply_word: str = "bold"
-    quoted: str = "dim"
+    files: tuple[Path, ...] = dataclasses.field(default=(), compare=False)
+    ground: str = _drawn("default", "what all is drawn on, ink and ground; default: as the terminal is set")
+    text: str = _drawn("default", "most of what there is to read")
+    quiet: str = _drawn("default", "what matters less: snippets, channels, ages, words beside keys")
+    faint: str = _drawn("default", "what matters least: no assignee, low priority")
+    strong: str = _drawn("bold", "the ticket's subject, the view's name, what is yours")
+    rule: str = _drawn("default", "the thin line between two parts")
+    bar: str = _drawn("default", "the top line")
+    heading: str = _drawn("default", "the titles of columns")
+    key: str = _drawn("bold", "keys in the bottom line and in lists")
+    prompt: str = _drawn("bold", "the sign before what you type")
+    cursor: str = _drawn("bold", "the bar beside the current ticket")
+    chosen: str = _drawn("reverse", "the current line of a list to choose from")
+    mark: str = _drawn("bold", "the sign of a marked ticket")
+    unread: str = _drawn("bold", "the subject of what you have not read")
+    gone: str = _drawn("dim", "tickets that left the list since it was read")
+    overdue: str = _drawn("bold", "the clock of an answer that is late")
+    soon: str = _drawn("default", "the clock of an answer that is due within the hour")
+    urgent: str = _drawn("bold", "the priority urgent")
+    high: str = _drawn("default", "the priority high")
+    trouble: str = _drawn("bold", "what failed: deliveries, accounts")
+    error: str = _drawn("bold", "why something was not done")
+    notice: str = _drawn("default", "what you should know, questions among it")
+    good: str = _drawn("default", "what was done")
+    customer: str = _drawn("bold", "the name of a customer who wrote")
+    agent: str = _drawn("default", "the name of an agent who wrote")
+    system: str = _drawn("dim", "what the desk says by itself")
+    note: str = _drawn("reverse", "internal notes")
+    note_word: str = _drawn("bold reverse", "the word NOTE, and the line it stands in")
+    reply_word: str = _drawn("bold", "the word REPLY")
+    quoted: str = _drawn("dim", "what a message quotes")
 
 
-STYLES = tuple(f.name for f in dataclasses.fields(Theme) if f.name not in ("name", "dark"))
+STYLES: dict[str, str] = {f.name: f.metadata["meaning"] for f in dataclasses.fields(Theme) if "meaning" in f.metadata}
+"""Every style, and what is drawn in it."""
+
+
+_PLAIN = Theme()
 
 
 def load(name: str, folders: Sequence[Path] = ()) -> Theme:
     """The theme called `name`, looked for in `folders` and then among the shipped ones."""
-    return _finished(name, _gathered(name, folders, ()))
-
-
-def choose(name: str, folders: Sequence[Path], environ: Mapping[str, str]) -> Theme:
-    """The theme to use: `name`, unless NO_COLOR is set, which asks for `mono` (https://no-color.org)."""
-    return load("mono" if environ.get("NO_COLOR") else name, folders)
+    written = _gathered(name, folders, ())
+    styles = {key: _style(key, style) for key, style in written.styles.items()}
+    return Theme(name, written.about, written.dark is not False, written.files, **styles)
 
 
 def names(folders: Sequence[Path] = ()) -> list[str]:
@@ -88,44 +99,127 @@ def names(folders: Sequence[Path] = ()) -> list[str]:
     return sorted({path.stem for folder in (*folders, SHIPPED) if folder.is_dir() for path in folder.glob("*.toml")})
 
 
+class Watched:
+    """A theme that is read again when a file of it becomes another. NO_COLOR asks for `mono` (https://no-color.org)."""
+
+    def __init__(self, name: str, folders: Sequence[Path] = (), *, color: bool = True) -> None:
+        # Without colours the shipped theme: one of the user's of this name might have some.
+        self._name, self._folders = (name, folders) if color else ("mono", ())
+        self.theme = load(self._name, self._folders)
+        self._files = self.theme.files
+        self._stamp = self._look()
+
+    def again(self) -> Theme | None:
+        """The theme, if it is another since; ThemeError, once, when there is a mistake in it now."""
+        if (stamp := self._look()) == self._stamp:
+            return None
+        self._stamp = stamp
+        self.theme = load(self._name, self._folders)
+        self._files, before = self.theme.files, self._files
+        if self._files != before:
+            self._stamp = self._look()
+        return self.theme
+
+    def _look(self) -> list[tuple[int, int]]:
+        found = []
+        for path in self._files:
+            try:
+                told = path.stat()
+                found.append((told.st_mtime_ns, told.st_size))
+            except OSError:
+                # An editor may be about to put the new file in the old one's place.
+                found.append((0, 0))
+        return found
+
+
+def sketch(name: str, extends: str, folders: Sequence[Path] = ()) -> str:
+    """The text of a new theme: every colour and style of the one it extends, each commented out."""
+    base = _gathered(extends, folders, ())
+    lines = [
+        f"# The theme {name}. Take away the # of what is to be another; the rest stays as in {extends}.",
+        "# It is drawn anew as soon as you save this file.",
+        "",
+        f'about = "{extends}, changed"',
+        f'extends = "{extends}"',
+        "",
+        "# Names for colours. One that you change changes wherever a style names it.",
+        "[colors]",
+        *(f'#{key} = "{value}"' for key, value in base.colors.items()),
+        "",
+        f"# A style is attributes ({', '.join(ATTRIBUTES)}), a colour, and perhaps",
+        '# "on" and a second one for the ground: "bold red on #202020". Colours are "#rrggbb", names from',
+        "# above, or the terminal's own: default, black, red, ..., white, bright_black, ..., bright_white.",
+        "[styles]",
+    ]
+    for key, meaning in STYLES.items():
+        text = base.styles[key].text if key in base.styles else getattr(_PLAIN, key)
+        lines += [f"# {meaning[0].upper()}{meaning[1:]}.", f'#{key} = "{text}"']
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as written, to name the line of what is wrong in it."""
+
+    path: Path
+    text: str = ""
+
+    def error(self, message: str, key: str, table: str = "") -> ThemeError:
+        place = f"{self.path.name}, " + (f"[{table}] " if table else "")
+        return ThemeError(f"{place}line {self._line(key, table)}: {message}")
+
+    def _line(self, key: str, table: str) -> int:
+        here = ""
+        found = 1
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+                here = header[1].strip("\"'")
+                if here in (table or key, key):
+                    found = number
+            elif here == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return number
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Style:
     """A style as written, with the file it stands in and the colours known there."""
 
-    file: str
+    file: _File
     text: str
     colors: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
+    about: str
     dark: bool | None
     colors: dict[str, str]
     styles: dict[str, _Style]
+    files: tuple[Path, ...]
 
 
 def _gathered(name: str, folders: Sequence[Path], below: tuple[str, ...]) -> _Written:
     path = _find(name, folders)
+    file, tables = _read(path)
     if name in below or len(below) >= _DEEPEST:
-        raise ThemeError(
-            f"{path.name}, extends: the themes extend each other in a circle ({' -> '.join((*below, name))}); end it somewhere"
-        )
-    tables = _read(path)
-    parent = tables.get("extends")
+        circle = " -> ".join((*below, name))
+        raise file.error(f"the themes extend each other in a circle ({circle}); end it somewhere", "extends")
+    parent, about, dark = tables.get("extends"), tables.get("about", ""), tables.get("dark")
     if parent is not None and not isinstance(parent, str):
-        raise ThemeError(f'{path.name}, extends: must be the name of a theme in quotes, like "dark"')
-    base = _gathered(parent, folders, (*below, name)) if parent else _Written(None, {}, {})
-    colors = base.colors | _colors(path.name, tables.get("colors", {}))
+        raise file.error('extends must be the name of a theme in quotes, like "dark"', "extends")
+    if not isinstance(about, str):
+        raise file.error("about must be a sentence in quotes", "about")
+    if dark is not None and not isinstance(dark, bool):
+        raise file.error("dark must be true or false", "dark")
+    if parent and parent not in names(folders):
+        raise file.error(f'there is no theme "{parent}"{_nearest(parent, names(folders))}', "extends")
+    base = _gathered(parent, folders, (*below, name)) if parent else _Written("", None, {}, {}, ())
+    colors = base.colors | _colors(file, tables.get("colors", {}))
     # A child that gives a colour another value means it in the inherited styles as well.
     inherited = {key: _Style(style.file, style.text, colors) for key, style in base.styles.items()}
-    own = {
-        key: _Style(path.name, text, colors)
-        for key, text in _texts(path.name, "styles", tables.get("styles", {})).items()
-    }
-    dark = tables.get("dark", base.dark)
-    if dark is not None and not isinstance(dark, bool):
-        raise ThemeError(f"{path.name}, dark: must be true or false")
-    return _Written(dark, colors, inherited | own)
+    own = {key: _Style(file, text, colors) for key, text in _texts(file, "styles", tables.get("styles", {})).items()}
+    return _Written(about, base.dark if dark is None else dark, colors, inherited | own, (path, *base.files))
 
 
 def _find(name: str, folders: Sequence[Path]) -> Path:
@@ -137,42 +231,37 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
     raise ThemeError(f'there is no theme "{name}"{_nearest(name, names(folders))}')
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[_File, dict[str, Any]]:
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        file = _File(path, path.read_text("utf-8"))
+        tables = tomllib.loads(file.text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ThemeError(f"{path.name}: {error}") from error
-    known = ("extends", "dark", "colors", "styles")
+    known = ("about", "extends", "dark", "colors", "styles")
     for key in tables:
         if key not in known:
-            raise ThemeError(f'{path.name}: unknown key "{key}"{_nearest(key, known)}')
-    return tables
+            raise file.error(f'unknown key "{key}"{_nearest(key, known)}', key)
+    return file, tables
 
 
-def _texts(file: str, table: str, found: Any) -> dict[str, str]:
+def _texts(file: _File, table: str, found: Any) -> dict[str, str]:
     if not isinstance(found, dict):
-        raise ThemeError(f"{file}, {table}: is a table: [{table}]")
+        raise file.error(f"{table} is a table: [{table}]", table)
     for key, text in found.items():
         if not isinstance(text, str):
-            raise ThemeError(f"{file}, [{table}] {key}: must be text in quotes, not {text!r}")
+            raise file.error(f"{key} must be text in quotes, not {text!r}", key, table)
         if table == "styles" and key not in STYLES:
-            raise ThemeError(f'{file}, [styles]: unknown key "{key}"{_nearest(key, STYLES)}')
+            raise file.error(f'unknown key "{key}"{_nearest(key, tuple(STYLES))}', key, table)
     return dict(found)
 
 
-def _colors(file: str, found: Any) -> dict[str, str]:
+def _colors(file: _File, found: Any) -> dict[str, str]:
     colors = _texts(file, "colors", found)
     for key, text in colors.items():
         if not _HEX.fullmatch(text) and text not in TERMINAL:
-            raise ThemeError(
-                f'{file}, [colors] {key}: "{text}" is not a colour; write "#rrggbb"{_nearest(text, TERMINAL, "or a name")}'
-            )
+            near = _nearest(text, TERMINAL, "or a name")
+            raise file.error(f'{key} = "{text}" is not a colour; write "#rrggbb"{near}', key, "colors")
     return colors
-
-
-def _finished(name: str, written: _Written) -> Theme:
-    styles = {key: _style(key, style) for key, style in written.styles.items()}
-    return Theme(name=name, dark=written.dark is not False, **styles)
 
 
 def _style(key: str, style: _Style) -> str:
@@ -183,10 +272,8 @@ def _style(key: str, style: _Style) -> str:
         elif word in ATTRIBUTES or word == "on" or word in TERMINAL or _HEX.fullmatch(word):
             words.append(word)
         else:
-            valid = (*style.colors, *ATTRIBUTES, *TERMINAL)
-            raise ThemeError(
-                f'{style.file}, [styles] {key}: "{word}" is neither a colour nor an attribute{_nearest(word, valid)}'
-            )
+            near = _nearest(word, (*style.colors, *ATTRIBUTES, *TERMINAL))
+            raise style.file.error(f'{key}: "{word}" is neither a colour nor an attribute{near}', key, "styles")
     grounds = words.count("on")
     hues = [word for word in words if word not in ATTRIBUTES and word != "on"]
     if (
@@ -194,8 +281,8 @@ def _style(key: str, style: _Style) -> str:
         or (grounds and (words[-1] == "on" or words[words.index("on") + 1] in ATTRIBUTES))
         or len(hues) > 1 + grounds
     ):
-        raise ThemeError(
-            f'{style.file}, [styles] {key}: "{style.text}" reads as no style; write it like "bold red on #202020"'
+        raise style.file.error(
+            f'{key}: "{style.text}" reads as no style; write it like "bold red on #202020"', key, "styles"
         )
     return " ".join(words) or "default"
 
@@ -205,4 +292,4 @@ def _nearest(name: str, valid: Sequence[str], otherwise: str = "there are") -> s
     return f' (did you mean "{near[0]}"?)' if near else f"; {otherwise} {', '.join(valid)}"
 
 
-__all__ = ["SHIPPED", "STYLES", "Theme", "ThemeError", "choose", "load", "names"]
+__all__ = ["SHIPPED", "STYLES", "Theme", "ThemeError", "Watched", "load", "names", "sketch"]

@@ -31,7 +31,7 @@ from tui.prompting import Prompting
 from tui.runner import Runner
 from tui.screens.queue import Loaded, QueuePane
 from tui.screens.ticket import TicketPane
-from tui.terminal import Backstop, QuietDriver
+from tui.terminal import Backstop, Ground, QuietDriver
 from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
@@ -71,7 +71,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
         self.hands = Hands(self)
-        self._backstop = Backstop()
+        self._filters_last = (Ground(self.look), Backstop())
         self._retrying = False
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
@@ -83,7 +83,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line passes on its way out."""
-        return (*super().get_line_filters(), self._backstop)
+        return (*super().get_line_filters(), *self._filters_last)
 
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
@@ -267,7 +267,21 @@ class DeskApp(App[None], inherit_bindings=False):
         if self.edges.away and not self._retrying:
             self._retrying = True
             self.run_worker(self._retry())
+        self._restyle()
         self.edges.refresh()
+
+    def _restyle(self) -> None:
+        """Draw everything anew when the theme's file is another."""
+        try:
+            theme = self.front.watched.again() if self.front.watched else None
+        except themes.ThemeError as error:
+            self.say(f"the theme stays as it was: {error}")
+            return
+        if theme is not None:
+            self.look.update(look(theme))
+            self.ticket.restyle()
+            for widget in self.screen.walk_children():
+                widget.refresh()
 
     async def _retry(self) -> None:
         try:
@@ -327,7 +341,9 @@ class DeskApp(App[None], inherit_bindings=False):
 def _colourless(front: Front) -> tuple[Front, str | None]:
     """`front` in the theme without colours when NO_COLOR asks for it; the variable is hidden from Textual, which would take the shades too."""
     wish = os.environ.pop("NO_COLOR", None)
-    return (replace(front, theme=themes.load("mono")) if wish and front.theme.name != "mono" else front), wish
+    return (
+        replace(front, theme=themes.load("mono"), watched=None) if wish and front.theme.name != "mono" else front
+    ), wish
 
 
 def _settle_memory() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from desk.model import Millis
 from desk.perform import Desk, Who
-from themes import Theme
+from themes import Theme, Watched
 
 if TYPE_CHECKING:
     from desk.macros import Input, Prepared
@@ -39,7 +39,8 @@ class Front:
     """The desk, who sits at it, and the outside world as functions.
 
     `now` is the clock, `new_batch` makes the id of a change, `read_file` gives (name,
-    content type, bytes) of a path to attach. `query` is the list to begin with.
+    content type, bytes) of a path to attach. `query` is the list to begin with. `watched` tells
+    when the theme is another.
     """
 
     desk: Desk
@@ -53,6 +54,7 @@ class Front:
     demo: bool = False
     editor: tuple[str, ...] = ("vi",)
     macros: Macros | None = None
+    watched: Watched | None = None
 
     @property
     def me(self) -> str | None:

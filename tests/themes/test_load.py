@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from themes import STYLES, ThemeError, choose, load, names
+from themes import STYLES, ThemeError, Watched, load, names, sketch
 from tui.draw import look
 
 
-@pytest.mark.parametrize("name", ["dark", "light", "mono"])
+@pytest.mark.parametrize("name", names())
 def test_shipped_themes_load_and_can_be_drawn(name: str) -> None:
     theme = load(name)
     assert theme.name == name
@@ -30,8 +30,13 @@ def test_notes_have_a_ground_of_their_own(name: str) -> None:
 
 
 def test_no_color_chooses_mono() -> None:
-    assert choose("dark", (), {"NO_COLOR": "1"}).name == "mono"
-    assert choose("dark", (), {"NO_COLOR": ""}).name == "dark"
+    assert Watched("dark", color=False).theme.name == "mono"
+    assert Watched("dark").theme.name == "dark"
+
+
+def test_no_color_means_the_shipped_theme_whatever_the_user_calls_mono(tmp_path: Path) -> None:
+    (tmp_path / "mono.toml").write_text('[styles]\ntext = "red"\n')
+    assert Watched("mono", [tmp_path], color=False).theme.text == "default"
 
 
 def test_own_theme_extends_and_recolours(tmp_path: Path) -> None:
@@ -53,25 +58,25 @@ def test_own_theme_may_replace_a_shipped_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[styles]\noverdew = "red"', 'mine.toml, [styles]: unknown key "overdew" (did you mean "overdue"?)'),
+        ('[styles]\noverdew = "red"', 'mine.toml, [styles] line 2: unknown key "overdew" (did you mean "overdue"?)'),
         (
             '[styles]\nsoon = "blod red"',
-            'mine.toml, [styles] soon: "blod" is neither a colour nor an attribute (did you mean "bold"?)',
+            'mine.toml, [styles] line 2: soon: "blod" is neither a colour nor an attribute (did you mean "bold"?)',
         ),
-        ("[styles]\nsoon = 3", "mine.toml, [styles] soon: must be text in quotes, not 3"),
+        ("[styles]\nsoon = 3", "mine.toml, [styles] line 2: soon must be text in quotes, not 3"),
         (
             '[styles]\nsoon = "red blue"',
-            'mine.toml, [styles] soon: "red blue" reads as no style; write it like "bold red on #202020"',
+            'mine.toml, [styles] line 2: soon: "red blue" reads as no style; write it like "bold red on #202020"',
         ),
         (
             '[styles]\nsoon = "red on"',
-            'mine.toml, [styles] soon: "red on" reads as no style; write it like "bold red on #202020"',
+            'mine.toml, [styles] line 2: soon: "red on" reads as no style; write it like "bold red on #202020"',
         ),
-        ('[colors]\nred = "#12"', 'mine.toml, [colors] red: "#12" is not a colour'),
-        ('[colour]\nred = "#123456"', 'mine.toml: unknown key "colour" (did you mean "colors"?)'),
-        ('extends = "drak"', 'there is no theme "drak" (did you mean "dark"?)'),
-        ('extends = "mine"', "mine.toml, extends: the themes extend each other in a circle (mine -> mine)"),
-        ("dark = 1", "mine.toml, dark: must be true or false"),
+        ('[colors]\nred = "#12"', 'mine.toml, [colors] line 2: red = "#12" is not a colour'),
+        ('[colour]\nred = "#123456"', 'mine.toml, line 1: unknown key "colour" (did you mean "colors"?)'),
+        ('extends = "drak"', 'mine.toml, line 1: there is no theme "drak" (did you mean "dark"?)'),
+        ('extends = "mine"', "mine.toml, line 1: the themes extend each other in a circle (mine -> mine)"),
+        ("dark = 1", "mine.toml, line 1: dark must be true or false"),
         ("[styles", "mine.toml: Expected"),
     ],
 )
@@ -86,3 +91,46 @@ def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("dark = true")
     with pytest.raises(ThemeError):
         load("../x", [tmp_path / "sub"])
+
+
+def test_a_theme_is_read_again_when_a_file_of_it_is_another(tmp_path: Path) -> None:
+    base, mine = tmp_path / "base.toml", tmp_path / "mine.toml"
+    base.write_text('[styles]\nsoon = "red"\n')
+    mine.write_text('extends = "base"\n')
+    watched = Watched("mine", [tmp_path])
+    assert watched.again() is None
+    base.write_text('[styles]\nsoon = "magenta"\n')
+    theme = watched.again()
+    assert theme is not None
+    assert theme.soon == "magenta"
+    assert watched.again() is None
+
+
+def test_a_mistake_is_told_once_and_the_theme_stays(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('extends = "dark"\n')
+    watched = Watched("mine", [tmp_path])
+    mine.write_text("[styles]\nsoon = 3\n")
+    with pytest.raises(ThemeError):
+        watched.again()
+    assert watched.again() is None
+    assert watched.theme == load("mine", [_with(tmp_path / "good", 'extends = "dark"\n')])
+    mine.write_text('extends = "light"\n')
+    theme = watched.again()
+    assert theme is not None
+    assert not theme.dark
+
+
+def _with(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    (folder / "mine.toml").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_sketch_loads_and_with_all_of_it_in_force_changes_nothing(name: str, tmp_path: Path) -> None:
+    text = sketch("mine", name)
+    (tmp_path / "mine.toml").write_text(text)
+    assert load("mine", [tmp_path]).overdue == load(name).overdue
+    (tmp_path / "mine.toml").write_text(text.replace("\n#", "\n").replace("\n ", "\n# "))
+    assert look(load("mine", [tmp_path])) == look(load(name))

@@ -27,7 +27,7 @@ def main(folder: str) -> None:
             who,
             now=lambda: NOW,
             new_batch=lambda: f"pty-{next(numbers)}",
-            theme=themes.choose("dark", (), os.environ),
+            theme=themes.Watched("dark", color=not os.environ.get("NO_COLOR")).theme,
             editor=(sys.executable, "-m", "tests.tui.typist"),
         )
     )

@@ -153,6 +153,11 @@ class TicketPane(Vertical):
         self.tell()
         self.call_after_refresh(self.conversation.end)
 
+    def restyle(self) -> None:
+        """The look is another: what was told the editor of it is told again."""
+        if self._composer:
+            self._composer.colour(self.kind)
+
     async def _written(self) -> Composer:
         if self._composer is None:
             # Not before somebody writes: an editor widget is a large import.

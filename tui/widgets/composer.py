@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.color import Color, ColorType
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import TextArea
@@ -46,7 +47,7 @@ class Composer(Vertical):
         line.ground = "note" if kind == NOTE else "text"
         line.say(heading)
         line.refresh()
-        self._colour(kind)
+        self.colour(kind)
         self.display = True
         self.text = text
         self.take_keys()
@@ -55,11 +56,12 @@ class Composer(Vertical):
         """Let keys go to the text, at once: what is typed ahead must find it."""
         self.screen.set_focus(self.area, scroll_visible=False)
 
-    def _colour(self, kind: str) -> None:
+    def colour(self, kind: str) -> None:
+        """Ink and ground of what is written."""
         style = self.look["note"] if kind == NOTE else self.look["text"]
         for target, color in (("color", style.color), ("background", style.bgcolor)):
             plain = color is None or color.is_default
-            value = "ansi_default" if plain or color is None else color.get_truecolor().hex
+            value = "ansi_default" if plain or color is None else _value(color)
             setattr(self.area.styles, target, value)
 
     @property
@@ -71,3 +73,8 @@ class Composer(Vertical):
     def text(self, text: str) -> None:
         self.area.load_text(clean(text).expandtabs(4))
         self.area.move_cursor(self.area.document.end)
+
+
+def _value(color: Color) -> str:
+    """A colour for Textual: one of the terminal's own stays as its user set it."""
+    return f"ansi_{color.name}" if color.type is ColorType.STANDARD else color.get_truecolor().hex

@@ -1,0 +1,62 @@
+"""Themes on the screen: a ground of their own, and a file that changes while one looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.segment import Segment
+from textual.color import Color
+
+import themes
+from tests.desks import make_desk
+from tests.tui.shown import Shown, front, run, shown
+from tui.draw import look
+from tui.terminal import Ground
+
+
+def test_the_screen_is_drawn_anew_when_the_theme_changes(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    folder = tmp_path / "themes"
+    folder.mkdir()
+    mine = folder / "mine.toml"
+    mine.write_text('extends = "dark"\n')
+    watched = themes.Watched("mine", [folder])
+
+    def colours(screen: Shown) -> set[str]:
+        strips = screen.app.screen._compositor.render_strips()
+        return {str(s.style.color.name) for strip in strips for s in strip if s.style and s.style.color}
+
+    async def body() -> None:
+        async with shown(front(desk, who, theme=watched.theme, watched=watched)) as screen:
+            assert "magenta" not in colours(screen)
+            mine.write_text('extends = "dark"\n[styles]\nheading = "magenta"\n')
+            await screen.until(lambda: "magenta" in colours(screen))
+            mine.write_text('extends = "dark"\n[styles]\nheding = "magenta"\n')
+            await screen.until(lambda: "stays as it was: mine.toml, [styles] line 3: unknown key" in screen.status)
+            assert "magenta" in colours(screen)
+
+    run(body())
+
+
+@pytest.mark.parametrize("name", ["high-contrast", "colour-blind"])
+def test_a_ground_of_its_own_lies_under_all(name: str, tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, theme=themes.load(name))) as screen:
+            await screen.press("enter", "r")
+            for strip in screen.app.screen._compositor.render_strips():
+                for segment in strip:
+                    assert segment.style is not None
+                    assert segment.style.bgcolor is not None
+                    assert not segment.style.bgcolor.is_default, segment
+
+    run(body())
+
+
+def test_the_ground_leaves_what_has_colours_alone() -> None:
+    styles = look(themes.load("high-contrast"))
+    (plain, note) = Ground(styles).apply([Segment("a"), Segment("b", styles["note"])], Color(0, 0, 0))
+    assert plain.style == styles["ground"]
+    assert note.style == styles["note"]
