@@ -11,11 +11,14 @@ from cli import output
 from cli.ids import chosen
 from cli.wiring import Session, now, session
 from desk.errors import Invalid
+from desk.events import MERGED
 from desk.flags import THREADED
-from desk.model import MINUTE, Millis
+from desk.model import MINUTE, Bin, Millis
 from desk.text import one_line
 from desk.when import brief, iso
 from desk.why import Because, Standing, explain
+
+_AWAY = {Bin.SPAM: "spam", Bin.TRASH: "in the trash", Bin.SUSPENDED: "suspended"}
 
 
 @click.command("why")
@@ -49,16 +52,22 @@ def _tell(because: Because, here: Session) -> None:
     for look in because.looks:
         asks = f"asks for {look.when}" if look.when else "is for every ticket"
         click.echo(f"  {look.policy}: {asks}, {'and that holds' if look.holds else 'which it is not'}")
-    if because.policy is None:
+    if ticket.merged_into is not None:
+        click.echo(f"  merged into #{ticket.merged_into}, whose clocks count: nothing is promised here")
+    elif not ticket.visible:
+        click.echo(f"  it is {_AWAY[ticket.bin]}: nothing is promised")
+    elif because.policy is None:
         click.echo("  none holds: nothing is promised")
     elif not because.clocks:
-        click.echo("  nobody waits: no clock was set going")
+        click.echo("  nobody waits: no clock runs")
     for clock in because.clocks:
         _clock(clock, here)
     click.echo("\nMessages")
     for message in because.messages:
         rule = message.threaded_by
         because_of = THREADED.get(rule, one_line(rule)) if rule else "it was written here"
+        if f"{MERGED}{ticket.id}" in message.flags:
+            because_of = "it came by a merge"
         click.echo(f"  [{message.id}] {_when(message.at, here)}  {one_line(message.author)}: {because_of}")
     if because.deeds:
         click.echo("\nRules and macros")

@@ -170,6 +170,12 @@ def _asked(node: query.Node) -> Iterator[str]:
             yield "" if "\x00" in values else "ticket"
         case query.Has() | query.Between():
             yield "ticket"
+        case query.Words("text", needle):
+            words = " ".join(needle.split())
+            raise KeyProblem(
+                "when",
+                f'"{words}" would be looked for in messages; a policy can ask for what a ticket and its customer are',
+            )
         case query.Words(where):
             yield {"subject": "ticket", "requester": "customer", "organisation": "customer"}.get(where, "")
         case _:
@@ -263,6 +269,9 @@ def _promise(clock: str, target: Target, ticket: Ticket, policy: str) -> Promise
         replied = ticket.first_reply_at is not None
         if clock == "first-reply" and replied:
             due = target.hours.after(ticket.created_at, target.span(ticket.priority))
+            if any(not stage.status.live and stage.at <= (ticket.first_reply_at or 0) for stage in ticket.stages):
+                # Solved before anybody answered, and asked again: that clock began later, nobody knows when.
+                due = None
             return Promise(clock, policy, "kept", ticket.created_at, due, kept_at=ticket.first_reply_at)
         if clock == "next-reply" and replied and ticket.waiting_since is None and ticket.status.live:
             return Promise(clock, policy, "kept", ticket.created_at, kept_at=ticket.replied_at)

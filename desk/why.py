@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from desk.model import Message, Millis, Ticket
+from desk.model import Message, Millis, Stage, Status, Ticket
 from desk.query import Case, matches
 from desk.sla import Policy, Promise, Target, load, policy_of, promises
 from desk.store import Store
@@ -63,9 +63,10 @@ def explain(store: Store, number: int, at: Millis) -> Because:
     """Why ticket `number` is what it is at the moment `at`; NotFound."""
     ticket = store.ticket(number)
     customer = store.customer(ticket.requester)
-    policy = policy_of(ticket, store.config, lambda: customer)
+    policy = policy_of(ticket, store.config, lambda: customer) if ticket.visible else None
     looks: list[Look] = []
-    for one in load(store.config).items.values():
+    # Nothing is promised to what is out of sight, whatever its policy would be.
+    for one in load(store.config).items.values() if ticket.visible else ():
         looks.append(Look(one.name, one.when, matches(one.node, Case(ticket, customer))))
         if one is policy:
             break
@@ -97,7 +98,8 @@ def _standing(ticket: Ticket, policy: Policy, promise: Promise, at: Millis) -> S
 
 def _pauses(ticket: Ticket, target: Target, since: Millis) -> list[tuple[Millis, Millis | None]]:
     found: list[tuple[Millis, Millis | None]] = []
-    for stage, following in zip(ticket.stages, (*ticket.stages[1:], None), strict=False):
+    begun = Stage(ticket.created_at, Status.NEW if ticket.stages else ticket.status)
+    for stage, following in zip((begun, *ticket.stages), (*ticket.stages, None), strict=True):
         end = following.at if following is not None else None
         if stage.status in target.pause and (end is None or end > since):
             begin = max(stage.at, since)

@@ -75,3 +75,32 @@ def test_why_tells_what_rules_and_macros_did(told: Room, deskhand: Deskhand) -> 
 def test_why_asks_for_a_ticket_that_is_there(deskhand: Deskhand, room: Room) -> None:
     assert deskhand("why", 99).code == 3
     assert 'why does not take "please"' in deskhand("why", 1, "please").err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("spam", "it is spam: nothing is promised"),
+        ("trash", "it is in the trash: nothing is promised"),
+        ("merge 2", "merged into #2, whose clocks count: nothing is promised here"),
+        ("solve", "nobody waits: no clock runs"),
+    ],
+)
+def test_why_nothing_is_promised(room: Room, deskhand: Deskhand, line: str, said: str) -> None:
+    room.do(line, 1)
+    told = deskhand("why", 1)
+    assert said in told.out
+    assert "is for every ticket, which it is not" not in told.out
+    assert deskhand("why", 1, "--json").object["clocks"] == []
+
+
+def test_why_a_message_that_was_merged_is_here(room: Room, deskhand: Deskhand) -> None:
+    room.do("merge 2", 1)
+    lines = deskhand("why", 2).out.splitlines()
+    assert [line.rpartition(": ")[2] for line in lines[-2:]] == ["it came by a merge", "it began the ticket"]
+
+
+def test_why_shows_that_a_clock_stood_still_from_the_beginning(told: Room, deskhand: Deskhand, home: Path) -> None:
+    (home / "policies.toml").write_text('[policies.all]\nresolution = { normal = "9h", pause = ["new"] }\n')
+    (clock,) = deskhand("--config", home / "policies.toml", "why", 1, "--json").object["clocks"]
+    assert clock["pauses"] == [[clock["started_at"], None]]

@@ -110,6 +110,18 @@ def test_a_resolution_stands_still_while_the_customer_is_asked() -> None:
     assert (again.state, again.due, again.warn_at) == ("running", SINCE + 15 * HOUR, SINCE + 14 * HOUR)
 
 
+def test_who_asked_again_after_it_was_solved_was_not_answered_too_late(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=desk('[policies.a]\nfirst_reply = "4h"\n'))
+    room.do("solve", 1)
+    room.clock += 10 * DAY
+    room.answer(1)
+    assert room.store.ticket(1).due_at == room.clock + 4 * HOUR
+    room.do("reply Here.", 1)
+    room.send()
+    (kept,) = owed(room.store.ticket(1), room.desk.config)
+    assert (kept.state, kept.due) == ("kept", None)
+
+
 def test_what_ran_out_before_the_pause_stays_overdue() -> None:
     config = desk('[policies.a]\nresolution = "1h"\n')
     late = replace(WAITING, status=Status.PENDING, stages=(Stage(SINCE + 2 * HOUR, Status.PENDING),))
@@ -347,7 +359,8 @@ def reference(ticket: Ticket, minutes: int, business: bool, pause: tuple[str, ..
         ('calendar = "offise"\nfirst_reply = "4h"', 'line 2: there is no calendar "offise" (did you mean "office"?)'),
         ('calendar = "office"\nfirst_reply = "2d"', 'line 3: "2d" is not clear in working time; write hours'),
         ('when = "created:>2h"', "line 2: a policy can ask for what a ticket and its customer are"),
-        ('when = "refund"', "line 2: a policy can ask for what a ticket and its customer are"),
+        ('when = "refund"', 'line 2: "refund" would be looked for in messages; a policy can ask for what'),
+        ('when = "tag:vip and priority:high"', 'line 2: "and" would be looked for in messages'),
         ('when = "is:mine"', "line 2: a policy can ask for what a ticket and its customer are"),
         ('when = "colour:red"', "line 2: "),
     ],
