@@ -52,6 +52,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("cli.doctor", "check terminal, configuration, store and accounts"),
     "config": ("cli.setup", "check the configuration, or publish the team's part"),
     "agent": ("cli.agents", "list, add and change agents and teams"),
+    "theme": ("cli.themes", "list themes, look at one, begin one of your own"),
     "store": ("cli.moving", "upgrade or check the store"),
     "demo": ("cli.demo", "a living sample desk, nothing to configure"),
 }

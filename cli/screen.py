@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from cli.wiring import Session, new_batch, now, read_file, session
-from desk.errors import ConfigError, Invalid
+from desk.errors import Invalid
 
 
 def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | None = None) -> None:
@@ -17,20 +17,15 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
     desk = here.desk()
     from cli.shelf import Watched as Macros
-    from themes import ThemeError, Watched
+    from cli.themes import watched
     from tui.app import run
     from tui.front import Front
 
-    folders = (here.config_path.parent / "themes",) if here.config_path else ()
-    color = not os.environ.get("NO_COLOR") and here.options.get("color") is not False
-    try:
-        watched = Watched(here.config.screen.theme, folders, color=color)
-    except ThemeError as error:
-        raise ConfigError(str(error)) from error
+    theme = watched(here)
     editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
     run(
         Front(
-            desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=watched.theme, zone=here.zone, query=query, read_file=read_file,
-            demo=demo, editor=editor, macros=Macros(here), watched=watched,
+            desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=here.zone, query=query, read_file=read_file,
+            demo=demo, editor=editor, macros=Macros(here), watched=theme,
         )
     )  # fmt: skip

@@ -292,4 +292,4 @@ def _nearest(name: str, valid: Sequence[str], otherwise: str = "there are") -> s
     return f' (did you mean "{near[0]}"?)' if near else f"; {otherwise} {', '.join(valid)}"
 
 
-__all__ = ["SHIPPED", "STYLES", "Theme", "ThemeError", "Watched", "load", "names", "sketch"]
+__all__ = ["ATTRIBUTES", "SHIPPED", "STYLES", "Theme", "ThemeError", "Watched", "load", "names", "sketch"]
