@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cli import output, personal, programs
+from cli import output, personal, programs, snippets
 from cli.ids import env
 from cli.programs import Program
 from cli.wiring import Session, now
@@ -105,6 +105,10 @@ class Watched:
         """What it is to do, and what a program said about it."""
         said: list[str] = []
         return self._shelf().prepare(name, ids, given, tell=said.append), " ".join(said)
+
+    def snippet(self, name: str, ticket: int) -> str:
+        """The canned text called `name`, filled in for a ticket."""
+        return snippets.filled(self._here, name, ticket)
 
     def then(self, name: str) -> str:
         """Where to go afterwards: stay, next or close."""

@@ -12,7 +12,7 @@ from cli.wiring import Session, now, session
 from desk import canned
 from desk.canned import Canned
 from desk.config import DeskConfig
-from desk.errors import ConfigError, Invalid, NotFound
+from desk.errors import ConfigError, Invalid, NotFound, suggest
 from desk.model import Customer, Role
 from desk.params import address
 from desk.permissions import demand
@@ -108,6 +108,15 @@ def before(here: Session, name: str, body: str, ids: Sequence[int], requester: s
             raise Invalid(f"{about}: snippet {name}: {error}; nothing is done") from error
         texts[number] = "\n\n".join(part for part in (text.strip("\n"), body.strip("\n")) if part)
     return texts
+
+
+def filled(here: Session, name: str, ticket: int) -> str:
+    """The canned text called `name` as it is written on a ticket; NotFound names the nearest, or all there are."""
+    config = _config(here)[0]
+    known = tuple(config.tables.get("snippets", {}))
+    if name not in known:
+        raise NotFound(f'there is no snippet "{name}"{suggest(name, known)}' if known else "there are no snippets yet")
+    return _expanded(here, named(config, "snippets", name, canned.load), ticket)
 
 
 def _expanded(here: Session, found: Canned, number: int, requester: str = "") -> str:

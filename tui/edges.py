@@ -15,7 +15,7 @@ NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand rel
 KEYS = {
     "queue": (("⏎", "open"), ("r", "reply"), ("a", "assign"), ("x", "solve"), ("/", "filter"), ("?", "help")),
     "ticket": (("r", "reply"), ("i", "note"), ("x", "solve"), ("J K", "next/previous"), ("q", "back"), ("?", "help")),
-    "writing": (("^s", "review and send"), ("^e", "editor"), ("esc", "leave, keeping the text")),
+    "writing": (("^s", "review and send"), ("^e", "editor"), ("^t", "snippet"), ("esc", "leave, keeping the text")),
     "reviewing": (("y", "send"), ("s", "send and solve"), ("p", "send and pending"), ("e", "edit"), ("q", "discard")),
     "noting": (("y", "keep it"), ("s", "keep and solve"), ("p", "keep and pending"), ("e", "edit"), ("q", "discard")),
 }

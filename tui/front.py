@@ -33,6 +33,9 @@ class Macros(Protocol):
     def then(self, name: str) -> str:
         """Where to go afterwards: stay, next or close."""
 
+    def snippet(self, name: str, ticket: int) -> str:
+        """The canned text called `name`, filled in for a ticket; NotFound names the nearest."""
+
 
 @dataclass(frozen=True)
 class Front:

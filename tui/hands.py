@@ -24,7 +24,7 @@ Answer = tuple[str, Callable[[], Coroutine[Any, Any, None]]]
 _LEAVING = ("escape", "^c")
 _ACTING = {
     "prompt": (*_LEAVING, "enter", "tab", "shift+tab", "up", "down", "^k", "^n"),
-    "writing": (*_LEAVING, "^s", "^e"),
+    "writing": (*_LEAVING, "^s", "^e", "^t"),
 }
 """Keys that end or change what is being typed; the others are text, or move in it."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from desk.errors import Invalid
+from desk.errors import DeskError, Invalid
 from desk.perform import Outcome
 from tui.commands import told
 from tui.editor import edit
@@ -39,6 +39,8 @@ class Writing:
                 app.hands.spawn(app.ticket.check())
             case "^e":
                 self._edit()
+            case "^t":
+                self._fill()
             case "escape" | "^c":
                 kind = app.ticket.kind
                 if app.ticket.keep():
@@ -92,6 +94,21 @@ class Writing:
             app.say(str(error))
         else:
             app.ticket.body = text
+
+    def _fill(self) -> None:
+        """Put a canned text in the place of its name, which was just typed."""
+        app = self._app
+        shelf = app.front.macros
+        if shelf is None:
+            return
+
+        def text_of(name: str) -> str:
+            return shelf.snippet(name, self._number)
+
+        try:
+            app.ticket.fill(text_of)
+        except DeskError as error:
+            app.say(str(error))
 
     async def _send(self, key: str) -> None:
         app, ticket = self._app, self._app.ticket

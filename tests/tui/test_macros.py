@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from desk import macros
+from desk.errors import NotFound
 from desk.macros import Input, Macro, Prepared
 from desk.model import Status
 from desk.perform import Desk, Who
@@ -48,6 +49,11 @@ class Shelf:
 
     def then(self, name: str) -> str:
         return MACROS[name].then
+
+    def snippet(self, name: str, ticket: int) -> str:
+        if name != "hello":
+            raise NotFound(f'there is no snippet "{name}" (did you mean "hello"?)')
+        return f"Hello,\n\nthis is about #{ticket}."
 
 
 def test_m_offers_the_macros_and_runs_the_one_chosen(tmp_path: Path) -> None:
@@ -173,3 +179,21 @@ def test_a_value_goes_on_to_the_next_one(line: str, given: dict[str, str]) -> No
     from tui.macros import _read
 
     assert _read(line) == ("refund", given)
+
+
+def test_a_snippet_takes_the_place_of_its_name(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("enter", "r")
+            await screen.type("So: hello")
+            await screen.press("ctrl+t")
+            await screen.type(" Bye.")
+            assert screen.app.ticket.body == "So: Hello,\n\nthis is about #1. Bye."
+            await screen.type(" helo")
+            await screen.press("ctrl+t")
+            await screen.see('there is no snippet "helo" (did you mean "hello"?)')
+            assert screen.app.ticket.body.endswith("Bye. helo")
+
+    run(body())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from textual.containers import Vertical
 from desk.lines import Call
 from desk.model import Customer, Message, Ticket
 from desk.perform import Outcome
+from desk.text import clean
 from tui.clock import due_words
 from tui.columns import channel, who
 from tui.draw import Look, cut, flat
@@ -176,6 +178,15 @@ class TicketPane(Vertical):
     def body(self, text: str) -> None:
         if self._composer:
             self._composer.text = text
+
+    def fill(self, text_of: Callable[[str], str]) -> None:
+        """Put the text that stands for the word before the cursor in its place."""
+        assert self._composer is not None
+        area = self._composer.area
+        row, column = area.cursor_location
+        before = area.document.get_line(row)[:column]
+        name = before.split(" ")[-1]
+        area.replace(clean(text_of(name)).expandtabs(4).rstrip("\n"), (row, column - len(name)), (row, column))
 
     def keep(self) -> bool:
         """Put the text away for later; False when there was none."""
