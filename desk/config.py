@@ -185,9 +185,12 @@ def publishable(desk: DeskConfig) -> dict[str, Any]:
 
 
 def published(whole: dict[str, Any], version: int) -> DeskConfig:
-    """The configuration that was published with this number."""
+    """The configuration that was published with this number.
+
+    A process of an older version goes on working with what it knows of it.
+    """
     source = Source("the published configuration", "")
-    desk = build(DeskConfig, {k: v for k, v in whole.items() if k != "tables"}, source, ("desk",))
+    desk = build(DeskConfig, {k: v for k, v in whole.items() if k in keys(DeskConfig)}, source, ("desk",))
     return dataclasses.replace(desk, tables=tables.read(whole.get("tables", {}), source), version=version)
 
 

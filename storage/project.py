@@ -146,6 +146,9 @@ class Transaction(Taking, Dealing):
         before = self.message(message.id)
         sets = ", ".join(f"{column} = ?" for column in rows.MESSAGE)
         self.conn.execute(f"UPDATE message SET {sets} WHERE id = ?", (*rows.message_values(message), message.id))
+        if message.automatic != before.automatic:
+            # A machine wrote it, or a person, and it seemed the other way round.
+            self._recount.add(message.ticket)
         if not message.withdrawn:
             key = message.ticket << SHIFT | message.id
             self._unindex(key, message_words(before))

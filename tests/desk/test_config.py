@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from desk.config import Config, DeskConfig, Source, build, load, parse
+from desk.config import Config, DeskConfig, Source, build, load, parse, publishable, published
 from desk.errors import ConfigError
 from desk.model import DAY, SECOND
 
@@ -132,6 +132,13 @@ def test_a_configuration_from_the_store_has_no_lines() -> None:
     with pytest.raises(ConfigError) as caught:
         build(DeskConfig, {"x": 1}, Source("the published configuration", ""), ("desk",))
     assert str(caught.value).startswith('the published configuration, [desk] unknown key "x"')
+
+
+def test_what_a_newer_version_published_is_read_as_far_as_it_is_known() -> None:
+    whole = publishable(parse('[desk]\nundo_s = 3\n[policies.a]\nfirst_reply = "1h"\n').desk)
+    whole["tables"]["gadgets"] = {"x": {"size": 3}}
+    desk = published({**whole, "future_s": 5}, 7)
+    assert (desk.undo_s, desk.version, list(desk.tables["policies"])) == (3, 7, ["a"])
 
 
 def test_the_defaults_are_what_the_design_says() -> None:

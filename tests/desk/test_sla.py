@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from desk.config import DeskConfig, parse
-from desk.events import Changed, Clock, evolve
+from desk.events import Changed, Clock, Reread, evolve
 from desk.model import DAY, HOUR, MINUTE, Bin, Customer, Identity, Millis, Priority, Stage, Status, Ticket
 from desk.sla import Promise, load, policy_of, promises, ring, rung, settle, turns
+from desk.store import Batch
 from tests.desks import ADDRESS, Room, mail
 
 SINCE = 1_770_000_000_000  # Monday, 2026-02-02 02:40 UTC
@@ -283,6 +284,13 @@ def test_mail_that_comes_in_another_order_sets_the_same_clocks(tmp_path: Path, o
     ticket = room.store.ticket(1)
     assert (ticket.first_reply_at, ticket.replied_at) == (begun + 2 * HOUR, begun + 2 * HOUR)
     assert ticket.waiting_since == begun + 3 * HOUR
+
+
+def test_mail_that_proves_to_be_automatic_when_it_is_read_again_asks_for_no_answer(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1)
+    better = replace(room.store.thread(1)[0], automatic="auto-reply")
+    room.store.write(lambda tx: tx.append(Batch(room.turn(), room.clock, "kim"), [Reread(better)]))
+    assert (room.store.ticket(1).waiting_since, room.store.ticket(1).due_at) == (None, None)
 
 
 # -- against a slow reference ---------------------------------------------------
