@@ -40,6 +40,8 @@ class Transaction(Taking, Dealing):
             return
         number = int(event.about)
         self._headers[number] = batch
+        if isinstance(event, ev.Moved):
+            self._headers[event.to] = batch
         if isinstance(event, ev.Posted) and event.silent and not event.deliveries:
             # An archive is taken in; what goes out by itself is silent too, and is no archive.
             self._silent[number] = batch.at

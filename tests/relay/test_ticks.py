@@ -212,3 +212,13 @@ def test_a_clock_that_begins_while_it_stands_still_is_said_to_stand_still(tmp_pa
         room.do(line, 1)
     whats = [what for _, what in turns(room)]
     assert whats == ["activate", "pause", "fulfil", "resume", "pause", "resume"]
+
+
+def test_the_log_tells_of_the_clock_that_messages_bring_along(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=2, config=parse(FOUR_HOURS + 'next_reply = "4h"\n').desk)
+    room.do("reply Well.", 2)
+    room.send()
+    room.do("link 2", 1)
+    room.answer(1)
+    room.do(f"move 2 {room.store.thread(1)[-1].id}", 1)
+    assert turns(room, 2) == [("first-reply", "activate"), ("first-reply", "fulfil"), ("next-reply", "activate")]
