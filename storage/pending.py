@@ -188,18 +188,24 @@ class Pending:
         owed, header = self.promises(ticket), self._headers.get(ticket.id)
         settled = settle(ticket, owed, quiet_until=quiet)
         if header is not None and quiet is None:
-            self._log(header, turns(ticket.id, self._owed_before(before), owed))
+            told = turns(ticket.id, self._owed_before(before), owed)
+            if any(turn.what == "resume" for turn in told):
+                # What was kept need not have begun by the policies of that time.
+                told = turns(ticket.id, self._logged(ticket.id), owed)
+            self._log(header, told)
         return settled
 
     def _owed_before(self, ticket: Ticket | None) -> tuple[Promise, ...]:
         if ticket is None:
             return ()
         owed = self.promises(ticket)
-        if ticket.id not in self._unsettled and settle(ticket, owed) is ticket:
-            return owed
-        # The policies were others then.
-        found = self.conn.execute(_CLOCKS, (str(ticket.id),))
-        return logged(convert(decode(payload) | {"about": ticket.id}, ev.Clock) for (payload,) in found)
+        by_these = ticket.id not in self._unsettled and settle(ticket, owed) is ticket
+        return owed if by_these else self._logged(ticket.id)
+
+    def _logged(self, ticket: int) -> tuple[Promise, ...]:
+        """The clocks of a ticket by the policies of their time."""
+        found = self.conn.execute(_CLOCKS, (str(ticket),))
+        return logged(convert(decode(payload) | {"about": ticket}, ev.Clock) for (payload,) in found)
 
     def promises(self, ticket: Ticket) -> tuple[Promise, ...]:
         return promises(ticket, policy_of(ticket, self._config, lambda: self.customer(ticket.requester)))

@@ -222,3 +222,28 @@ def test_the_log_tells_of_the_clock_that_messages_bring_along(tmp_path: Path) ->
     room.answer(1)
     room.do(f"move 2 {room.store.thread(1)[-1].id}", 1)
     assert turns(room, 2) == [("first-reply", "activate"), ("first-reply", "fulfil"), ("next-reply", "activate")]
+
+
+def test_a_clock_that_was_promised_while_the_ticket_was_solved_begins_when_it_is_opened(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, tickets=1, config=parse(FOUR_HOURS).desk)
+    room.do("solve", 1)
+    publish(room, 1, FOUR_HOURS + 'resolution = "90h"\n')
+    room.do("reopen", 1)
+    room.do("solve", 1)
+    room.do("reopen", 1)
+    whats = [what for clock, what in turns(room) if clock == "resolution"]
+    assert whats == ["activate", "fulfil", "resume"]
+
+
+def test_a_clock_that_is_promised_after_it_was_kept_begins_when_the_reply_comes_back(tmp_path: Path) -> None:
+    from desk.events import Delivered
+    from desk.model import State
+
+    room = Room.open(tmp_path, tickets=1, config=parse('[policies.all]\nresolution = "90h"\n').desk)
+    room.do("reply Hello.", 1)
+    room.send()
+    publish(room, 1, FOUR_HOURS)
+    sent = room.store.outbox([State.SENT])[0][0]
+    report = Batch(room.turn(), room.clock, source="support")
+    room.store.write(lambda tx: tx.append(report, [Delivered(1, sent.message, sent.id, State.BOUNCED)]))
+    assert turns(room)[-1] == ("first-reply", "activate")
