@@ -51,6 +51,7 @@ async def _read(engine: Engine, station: Station, how: Intake) -> str:
     ahead = _Ahead()
     fetching = asyncio.create_task(_fetch(engine, station, channel, cursor, ahead))
     trouble = ""
+    confirming: asyncio.Task[str] | None = None
     try:
         while ready := await ahead.take():
             batch, items = _joined(ready)
@@ -65,13 +66,18 @@ async def _read(engine: Engine, station: Station, how: Intake) -> str:
                 "taken in",
                 extra={"account": station.name, "messages": taken.messages, "tickets": taken.tickets, "doubles": taken.doubles},
             )  # fmt: skip
-            trouble = await _confirm(channel, batch) or trouble
+            # The next are committed while the server is told: it may be busy handing out more.
+            trouble = (await confirming if confirming else "") or trouble
+            confirming = asyncio.create_task(_confirm(channel, batch))
             del ready, batch, items
+        trouble = (await confirming if confirming else "") or trouble
         await fetching
     finally:
-        fetching.cancel()
+        parts = [part for part in (fetching, confirming) if part]
+        for part in parts:
+            part.cancel()
         ahead.drop()
-        await asyncio.gather(fetching, return_exceptions=True)
+        await asyncio.gather(*parts, return_exceptions=True)
     return trouble
 
 
@@ -168,10 +174,10 @@ class _Ahead:
         self._changed.set()
 
     async def take(self) -> list[_Fetched]:
-        """What is to be committed next: a batch and those already fetched behind it; nothing at the end.
+        """What is to be committed next: a batch and those already parsed behind it; nothing at the end.
 
-        What was taken before is done. Waiting for the workers to get through what is here
-        costs little, and every transaction costs the store as much for one message as for many.
+        What was taken before is done. Every transaction costs the store as much for one message
+        as for many; but waiting for more than one batch is time in which it could work.
         """
         self._taken_bytes = 0
         self._changed.set()
@@ -180,11 +186,15 @@ class _Ahead:
                 return []
             await self._change()
         ready: list[_Fetched] = []
-        while self._waiting and (not ready or _count([*ready, self._waiting[0]]) <= TOGETHER):
+        while self._waiting and (not ready or self._fits(ready)):
             await self._waiting[0].parsed
             ready.append(self._waiting.popleft())
             self._taken_bytes += ready[-1].size_bytes
         return ready
+
+    def _fits(self, ready: Sequence[_Fetched]) -> bool:
+        behind = self._waiting[0]
+        return behind.parsed.done() and _count([*ready, behind]) <= TOGETHER
 
     def drop(self) -> None:
         """Forget what was not taken."""

@@ -247,3 +247,45 @@ async def test_part_is_tried_again_whatever_is_told_of_it(tmp_path: Path, monkey
 
     async with running(here.supervise("pump:support", part)):
         await until(lambda: room.store.accounts()["support"].health == "retrying: the last", "the health to be told")
+
+
+async def test_next_is_committed_while_the_server_is_told_of_the_last(tmp_path: Path) -> None:
+    """A server that takes its time over a flag costs no time in which the store could work."""
+    room, channel = Room(tmp_path), Scripted(100)
+    here, station = engine(room, channel)
+    told, gate = asyncio.Event(), asyncio.Event()
+    original = channel.confirm
+
+    async def confirm(batch: Batch) -> None:
+        told.set()
+        await gate.wait()
+        await original(batch)
+
+    channel.confirm = confirm  # type: ignore[method-assign]
+    async with running(module.pump(here, station)):
+        await told.wait()
+        first = int(room.store.cursor("scripted") or 0)
+        await until(lambda: int(room.store.cursor("scripted") or 0) > first, "the next commit meanwhile")
+        assert not any(said.startswith("confirm") for said in channel.log)
+        gate.set()
+        await until(lambda: "confirm 100" in channel.log, "the end")
+    cursors = [int(said.split()[1]) for said in channel.log if said.startswith("confirm")]
+    assert cursors == sorted(cursors), "in their order"
+
+
+async def test_batch_that_is_parsed_does_not_wait_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, channel = Room(tmp_path), Scripted(2)
+    here, station = engine(room, channel)
+    gate = asyncio.Event()
+    original = here.workers.prepare
+
+    async def prepare(parse: Any, items: Any) -> Any:
+        if items[0].external_id == "x/1/0":
+            await gate.wait()
+        return await original(parse, items)
+
+    monkeypatch.setattr(here.workers, "prepare", prepare)
+    async with running(module.pump(here, station)):
+        await until(lambda: room.store.cursor("scripted") == "1", "the first to be committed")
+        gate.set()
+        await until(lambda: "confirm 2" in channel.log, "the end")
