@@ -11,8 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec import convert
-from msgspec.json import decode
+from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from desk import events as ev
@@ -35,6 +34,7 @@ _INSERT_DELIVERY = (
     f"INSERT INTO delivery ({', '.join(rows.DELIVERY)}, next_at) VALUES ({', '.join('?' * (len(rows.DELIVERY) + 1))})"
 )
 _CLOCKS = "SELECT payload FROM event WHERE entity = 'ticket' AND about = ? AND kind = 'Clock' ORDER BY seq"
+_DECODER = Decoder(dict[str, Any])
 _COLUMNS = (*rows.TICKET, "live")
 
 
@@ -198,14 +198,16 @@ class Pending:
     def _owed_before(self, ticket: Ticket | None) -> tuple[Promise, ...]:
         if ticket is None:
             return ()
-        owed = self.promises(ticket)
-        by_these = ticket.id not in self._unsettled and settle(ticket, owed) is ticket
-        return owed if by_these else self._logged(ticket.id)
+        if ticket.id not in self._unsettled:
+            owed = self.promises(ticket)
+            if settle(ticket, owed) is ticket:
+                return owed
+        return self._logged(ticket.id)
 
     def _logged(self, ticket: int) -> tuple[Promise, ...]:
         """The clocks of a ticket by the policies of their time."""
         found = self.conn.execute(_CLOCKS, (str(ticket),))
-        return logged(convert(decode(payload) | {"about": ticket}, ev.Clock) for (payload,) in found)
+        return logged(ev.Clock(ticket, **_DECODER.decode(payload)) for (payload,) in found)
 
     def promises(self, ticket: Ticket) -> tuple[Promise, ...]:
         return promises(ticket, policy_of(ticket, self._config, lambda: self.customer(ticket.requester)))
