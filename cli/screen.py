@@ -7,7 +7,8 @@ import shlex
 import sys
 
 from cli.wiring import Session, new_batch, now, read_file, session
-from desk.errors import Invalid
+from desk.config import KeysConfig, Source
+from desk.errors import ConfigError, Invalid
 
 
 def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | None = None) -> None:
@@ -21,11 +22,22 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
     from tui.app import run
     from tui.front import Front
 
+    if wrong := key_problems(here):
+        raise ConfigError("\n".join(str(error) for error in wrong))
     theme = watched(here)
     editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
     run(
         Front(
             desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=here.zone, query=query, read_file=read_file,
-            demo=demo, editor=editor, macros=Macros(here), watched=theme,
+            demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=here.config.keys,
         )
     )  # fmt: skip
+
+
+def key_problems(here: Session) -> list[ConfigError]:
+    """What is wrong with the keys in the configuration; it loads of the screen what knows keys, and not Textual."""
+    if here.config.keys == KeysConfig():
+        return []
+    from tui.bindings import problems
+
+    return problems(here.config.keys, here.config.source or Source("config.toml", ""))

@@ -201,7 +201,9 @@ def check(file: str | None) -> None:
         check_template(here.config.desk)
     except Invalid as error:
         raise (here.config.source or Source("config.toml", "")).error(("desk", "acknowledge"), str(error)) from error
-    if wrong := problems(here.config.desk):
+    from cli.screen import key_problems
+
+    if wrong := [*problems(here.config.desk), *key_problems(here)]:
         raise ConfigError("\n".join(str(error) for error in wrong))
     tables = ", ".join(f"{len(entries)} {kind}" for kind, entries in here.config.desk.tables.items())
     click.echo(f"{here.config_path}: all is well, {len(here.config.channels)} accounts{', ' if tables else ''}{tables}")

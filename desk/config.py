@@ -69,6 +69,20 @@ class ScreenConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysConfig:
+    """`[keys]`: what keys mean on this user's screen.
+
+    `everywhere`, `list` and `ticket` are tables of keys with command lines; the screen knows
+    which there are.
+    """
+
+    preset: str = "default"
+    everywhere: dict[str, str] = field(default_factory=dict)
+    list: dict[str, str] = field(default_factory=dict)
+    ticket: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RelayConfig:
     """`[relay]`: the process that reads and sends."""
 
@@ -85,6 +99,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     desk: DeskConfig = field(default_factory=DeskConfig)
     screen: ScreenConfig = field(default_factory=ScreenConfig)
+    keys: KeysConfig = field(default_factory=KeysConfig)
     relay: RelayConfig = field(default_factory=RelayConfig)
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     source: Source | None = None
@@ -111,9 +126,9 @@ class Source:
                 if path[: len(table)] == table:
                     fallback = number
                 continue
-            key = re.match(r"\s*([\w\"'.-]+)\s*=", line)
+            key = _KEY.match(line)
             if key:
-                parts = tuple(part.strip("\"'") for part in key[1].split("."))
+                parts = _parts(key[1])
                 if table + parts == path or (table + parts == path[: len(table + parts)] and "{" in line):
                     return number
         return fallback
@@ -124,6 +139,16 @@ class Source:
         table = ".".join(path[:-1])
         place = f"{self.name}, " + (f"[{table}] " if table else "") + (f"line {number}: " if number else "")
         return ConfigError(place + message)
+
+
+_KEY = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[\w"'.-]+)\s*=""")
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    """A key as it is written in a file, cut at its dots; one in quotes is whole."""
+    if re.fullmatch(r"""'[^']*'|"[^"]*\\?[^"]*\"""", key):
+        return (key[1:-1].replace('\\"', '"').replace("\\\\", "\\") if key[0] == '"' else key[1:-1],)
+    return tuple(part.strip("\"'") for part in key.split("."))
 
 
 def load(path: Path) -> Config:

@@ -151,10 +151,22 @@ def test_every_theme_and_style_is_in_its_page() -> None:
 
 def test_every_key_of_the_screen_is_in_its_page() -> None:
     """By its sign; `enter`, `pagedown` and their like are named in words."""
-    from tui import keymap
+    from desk.config import KeysConfig
+    from tui.bindings import bound
 
     page = coded(read("keys.md"))
-    asked = {key for action in load().values() for key in action.keys.split()}
-    for key in {*keymap.QUEUE, *keymap.TICKET, *asked}:
+    for key in {*bound("list", KeysConfig()), *bound("ticket", KeysConfig())}:
         if len(key) == 1 or key.startswith("^") or key == "gg":
             assert key in page, key
+
+
+def test_every_key_of_a_preset_is_in_the_table_of_it() -> None:
+    from tui.presets import PRESETS
+
+    for name, tables in PRESETS.items():
+        told = read("keys.md").partition(f"### {name}\n")[2].partition("\n#")[0]
+        rows = {(place, line, key) for place, keys, line in re.findall(r"^\| (\w+) \| (.+) \| (.+) \|$", told, re.MULTILINE)
+                for key in re.findall(r"`+ ?(.+?) ?`+(?: |$)", keys)}  # fmt: skip
+        for place, table in tables.items():
+            for key, line in table.items():
+                assert (place, f"`{line.strip()}`" if line else "nothing", key) in rows, (name, key)

@@ -88,7 +88,7 @@ class DeskApp(App[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
         self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
-        self.edges.view = lambda: self.queue.title
+        self.edges.view, self.edges.key = lambda: self.queue.title, self.hands.key
         wait((self._first,), timeout=_PATIENCE_S)
         self._start()
         yield self.edges.top

@@ -17,8 +17,6 @@ from tui.outgoing import NOTE, REPLY
 if TYPE_CHECKING:
     from tui.app import DeskApp
 
-_UNDO = "u takes it back"
-
 
 class Commands:
     """Runs lines for the screen, one at a time, and remembers the last one."""
@@ -46,7 +44,8 @@ class Commands:
 
     async def run(self, line: str) -> None:
         """Do a command line of the desk, or ask for what is missing in it."""
-        verb, _, rest = line.strip().partition(" ")
+        verb = line.split(";")[0].split()[0] if line.strip(" ;") else ""
+        rest = line.strip().removeprefix(verb).strip()
         if verb in (REPLY, NOTE) and not rest:
             await self.write(verb)
             return
@@ -114,7 +113,7 @@ class Commands:
             self.last = line
         if app.ticket.view is None:
             app.queue.list.mark(())
-        app.say(told(outcome), "quiet" if outcome.skipped else "good")
+        app.say(told(outcome, app.hands.key("undo")), "quiet" if outcome.skipped else "good")
         await self.settle(outcome)
 
     def progress(self, done: int, whole: int) -> bool:
@@ -177,15 +176,15 @@ class Commands:
         await app.ticket.write(kind)
 
 
-def told(outcome: Outcome) -> str:
-    """What a command did, as a sentence."""
+def told(outcome: Outcome, undo: str) -> str:
+    """What a command did, as a sentence; `undo` is the key that takes it back."""
     if not outcome.done:
         return f"nothing done{_left(outcome)}"
     if not outcome.changed:
         return f"{outcome.line}: {_which(outcome.done)} had that already{_left(outcome)}"
     if outcome.opened:
-        return f"opened {_which(outcome.opened)} · {_UNDO}"
-    return f"{outcome.line} · {_which(outcome.done)}{_left(outcome)} · {_UNDO}"
+        return f"opened {_which(outcome.opened)} · {undo} takes it back"
+    return f"{outcome.line} · {_which(outcome.done)}{_left(outcome)} · {undo} takes it back"
 
 
 def _which(ids: Sequence[int]) -> str:

@@ -13,12 +13,23 @@ from tui.widgets.bars import Line, Part, keys, sentence
 
 NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand relay"
 KEYS = {
-    "queue": (("⏎", "open"), ("r", "reply"), ("a", "assign"), ("x", "solve"), ("/", "filter"), ("?", "help")),
-    "ticket": (("r", "reply"), ("i", "note"), ("x", "solve"), ("J K", "next/previous"), ("q", "back"), ("?", "help")),
     "writing": (("^s", "review and send"), ("^e", "editor"), ("^t", "snippet"), ("esc", "leave, keeping the text")),
     "reviewing": (("y", "send"), ("s", "send and solve"), ("p", "send and pending"), ("e", "edit"), ("q", "discard")),
     "noting": (("y", "keep it"), ("s", "keep and solve"), ("p", "keep and pending"), ("e", "edit"), ("q", "discard")),
 }
+
+
+LINES = {
+    "queue": (("show", "open"), ("reply", "reply"), ("assign", "assign"), ("solve", "solve"), ("filter", "filter")),
+    "ticket": (
+        ("reply", "reply"),
+        ("note", "note"),
+        ("solve", "solve"),
+        ("next-ticket previous-ticket", "next/previous"),
+        ("back", "back"),
+    ),
+}
+"""What matters most where keys can be changed: the lines, whose keys are looked up, and their words."""
 
 
 class Edges:
@@ -30,6 +41,8 @@ class Edges:
         self.notice = Line(look, "notice")
         self.status = Line(look, "status")
         self.place: Callable[[], str] = lambda: "queue"
+        self.key: Callable[[str], str] = lambda line: f":{line}"
+        """The key for a line here."""
         self.pending: Callable[[], Sequence[Part]] = lambda: ()
         self.view: Callable[[], str] = lambda: ""
         """What the saved view that is shown is called."""
@@ -113,9 +126,17 @@ class Edges:
         if pending := self.pending():
             return list(pending)
         if self.sending and (left := self.sending[0] - self._front.now()) > 0:
-            return [(f"{self.sending[1]} in {-(-left // SECOND)} s", "good"), ("  u to take it back", "quiet")]
+            return [
+                (f"{self.sending[1]} in {-(-left // SECOND)} s", "good"),
+                (f"  {self.key('undo')} to take it back", "quiet"),
+            ]
         self.sending = None
-        return keys(*KEYS[self.place()])
+        place = self.place()
+        if place in KEYS:
+            return keys(*KEYS[place])
+        return keys(
+            *((" ".join(map(self.key, lines.split())), word) for lines, word in (*LINES[place], ("help", "help")))
+        )
 
 
 def _health(account: Account) -> tuple[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Protocol
 
+from desk.config import KeysConfig
 from desk.model import Millis
 from desk.perform import Desk, Who
 from themes import Theme, Watched
@@ -58,6 +59,7 @@ class Front:
     editor: tuple[str, ...] = ("vi",)
     macros: Macros | None = None
     watched: Watched | None = None
+    keys: KeysConfig = field(default_factory=KeysConfig)
 
     @property
     def me(self) -> str | None:

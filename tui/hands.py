@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from textual import events
 
-from desk.actions import load
 from tui import keymap
-from tui.keymap import QUEUE, TICKET, Keys, with_verbs
+from tui.bindings import bound
+from tui.keymap import Keys
 from tui.verbs import VERBS
 from tui.widgets.bars import Part, keys
 
@@ -34,13 +34,14 @@ class Hands:
 
     def __init__(self, app: DeskApp) -> None:
         self._app = app
-        verbs = load().values()
         views = {f"g{view.key}": f"view {name}" for name, view in app.queue.views.items() if view.key}
-        tables = (("queue", {**QUEUE, **views}), ("ticket", TICKET))
-        shelf = app.front.macros
-        # A macro gets its key where nothing else has it.
+        shelf, chosen = app.front.macros, app.front.keys
+        # Views and macros get their keys where nothing else has them.
         macros = {key: f"macro {shlex.quote(name)}" for key, name in shelf.keys().items()} if shelf else {}
-        self._readers = {name: Keys({**macros, **with_verbs(table, verbs)}) for name, table in tables}
+        self._readers = {
+            "queue": Keys(bound("list", chosen, {**views, **macros})),
+            "ticket": Keys(bound("ticket", chosen, macros)),
+        }
         self._answers: Mapping[str, Answer] = {}
         self._held: deque[events.Key] = deque()
         self._works = 0
@@ -58,6 +59,10 @@ class Hands:
     def bindings(self) -> Mapping[str, str]:
         """The keys of the list or the ticket, with their lines."""
         return self._readers["ticket" if self._app.reading else "queue"].bindings
+
+    def key(self, line: str) -> str:
+        """The key for a line here, as the screen prints it; the line itself where it has none."""
+        return self._readers["ticket" if self._app.reading else "queue"].key(line) or f":{line}"
 
     # -- one key ------------------------------------------------------------------
 
@@ -123,15 +128,18 @@ class Hands:
         if typed is not None:
             await self.run_line(typed.line, typed.count)
         elif not reader.waiting and len(name) == 1:
-            self._app.say(f"{name} does nothing here; ? lists the keys", "quiet")
+            self._app.say(f"{name} does nothing here; {self.key('help')} lists the keys", "quiet")
 
     def pending(self) -> Sequence[Part]:
         """What has been begun, and what may follow."""
         reader = self._readers.get(self._app.place)
         if self._app.prompting.active or reader is None or not reader.waiting:
             return ()
-        begun = reader.digits + "".join(reader.pending)
-        follow = reader.hints() or [("⏎", "opens that ticket"), ("G", "goes to that line")]
+        begun = reader.digits + keymap.written(reader.pending)
+        follow = reader.hints() or [
+            (self.key("show"), "opens that ticket"),
+            (self.key("bottom"), "goes to that line"),
+        ]
         return [(f"{begun}  ", "strong"), *keys(*follow)]
 
     # -- what it leads to -----------------------------------------------------------

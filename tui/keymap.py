@@ -1,70 +1,44 @@
-"""Keys: what each one means where, sequences like `gg`, and counts like `5j`.
-
-A key stands for a command line, as typed after `:`. A line that ends with a space
-opens the command line with it, to be completed.
-"""
+"""Keys: how they are written, sequences like `gg` and `^x ^c`, and counts like `5j`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
-from textual import events
+from desk.errors import Invalid
+from desk.query import suggest
 
-from desk.actions import Action
+if TYPE_CHECKING:
+    from textual import events
 
-_NAMES = {
-    "enter": "enter",
-    "escape": "escape",
-    "tab": "tab",
-    "space": "space",
-    "up": "up",
-    "down": "down",
-    "left": "left",
-    "right": "right",
-    "pageup": "pageup",
-    "pagedown": "pagedown",
-    "home": "home",
-    "end": "end",
-}
+NAMED = (
+    "enter", "escape", "tab", "space", "up", "down", "left", "right", "pageup", "pagedown", "home", "end", "insert", "delete",
+    "backspace", *(f"f{number}" for number in range(1, 13)),
+)  # fmt: skip
+"""Keys that are written as a word, alone or behind `shift+`, `ctrl+` or `alt+`."""
 
-MOVING = {
-    "j": "down", "down": "down", "k": "up", "up": "up", "^d": "half-page-down", "pagedown": "half-page-down", "^u": "half-page-up",
-    "pageup": "half-page-up", "gg": "top", "home": "top", "G": "bottom", "end": "bottom",
-}  # fmt: skip
-EVERYWHERE = {
-    ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
-    "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note", "m": "macro",
-}  # fmt: skip
-QUEUE = {
-    **MOVING, **EVERYWHERE,
-    "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
-    "J": "next-view", "K": "previous-view", "gv": "view ",
-}  # fmt: skip
-TICKET = {
-    **MOVING, **EVERYWHERE,
-    "q": "back", "h": "back", "left": "back", "escape": "back", "J": "next-ticket", "K": "previous-ticket", "f": "unfold", "w": "why",
-    "space": "half-page-down",
-}  # fmt: skip
+_CONTROLS = {"at": "@", "backslash": "\\", "right_square_bracket": "]", "circumflex_accent": "^", "underscore": "_"}
+_SAME = {"^i": "tab", "^m": "enter", "^[": "escape", "ctrl+i": "tab", "ctrl+m": "enter"}
+"""Keys for which terminals send the same."""
+
+_ONE = re.compile(rf"(?:(?:shift|ctrl|alt)\+)*(?:{'|'.join(sorted(NAMED, key=len, reverse=True))}|\S)|\^\S")
+_RUN = re.compile(r"\^\S|\S")
 
 
 def name(event: events.Key) -> str:
-    """How a key is written: `j`, `G`, `^d`, `enter`."""
-    if event.key in _NAMES:
-        return _NAMES[event.key]
-    if event.key.startswith("ctrl+") and len(event.key) == 6:
-        return f"^{event.key[-1]}"
-    return event.character if event.is_printable and event.character else event.key
-
-
-def with_verbs(keys: Mapping[str, str], verbs: Iterable[Action]) -> dict[str, str]:
-    """`keys` with those that the verbs of the desk ask for; a key that the screen uses itself stays the screen's."""
-    asked = {}
-    for verb in verbs:
-        for key in verb.keys.split():
-            needs = any(argument.required for argument in verb.arguments)
-            asked[key] = f"{verb.name} " if needs else verb.name
-    return {**asked, **keys}
+    """How a key is written: `j`, `G`, `^d`, `alt+x`, `enter`."""
+    key = event.key
+    if key in NAMED:
+        return key
+    if key.startswith("alt+"):
+        return f"alt+{key[-1].upper()}" if key.startswith("alt+shift+") and len(key) == 11 else key
+    if key.startswith("ctrl+"):
+        end = _CONTROLS.get(key[5:], key[5:])
+        return f"^{end}" if len(end) == 1 else key
+    return event.character if event.is_printable and event.character else key
 
 
 def shown(keys: str) -> str:
@@ -72,11 +46,27 @@ def shown(keys: str) -> str:
     return {"enter": "⏎", "escape": "esc"}.get(keys, keys)
 
 
+@cache
 def split(keys: str) -> tuple[str, ...]:
-    """A sequence as single keys: `gg` is two, `^d` and `enter` are one."""
-    if keys in _NAMES or (keys[:1] == "^" and len(keys) == 2):
-        return (keys,)
-    return tuple(keys)
+    """A sequence as single keys: `gg` is two, `^x ^c` is, `enter` is one; Invalid when it is none."""
+    parts = keys.split()
+    if len(parts) == 1 and not _ONE.fullmatch(keys):
+        if len(keys) > 3 and ("+" in keys[1:-1] or "did you mean" in suggest(keys, NAMED)):
+            raise Invalid(f'"{keys}" is no key{suggest(keys, NAMED)}')
+        parts = _RUN.findall(keys)
+    for part in parts:
+        if not _ONE.fullmatch(part):
+            raise Invalid(f'"{part}" is no key{suggest(part, NAMED)}')
+        if part in _SAME:
+            raise Invalid(f'for a terminal {part} is the same key as {_SAME[part]}; write "{_SAME[part]}"')
+    if not parts:
+        raise Invalid('a key is written like x, G, ^x, alt+x, f5 or enter; the space bar is "space"')
+    return tuple(f"^{part[-1]}" if part.startswith("ctrl+") and len(part) == 6 else part for part in parts)
+
+
+def written(path: Sequence[str]) -> str:
+    """Single keys as a sequence: `gg`, `^x ^c`."""
+    return (" " if any(len(key) > 1 for key in path) else "").join(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +95,11 @@ class Keys:
 
     def feed(self, key: str) -> Typed | None:
         """What is complete with this key; None while more may follow, or when it means nothing."""
+        path = (*self.pending, key)
+        if key.startswith("alt+") and path not in self._ends and path not in self._beginnings:
+            # Escape and a key, typed fast: the key alone.
+            key = key.removeprefix("alt+")
+            path = (*self.pending, key)
         if (
             not self.pending
             and (key.isdecimal() and key.isascii())
@@ -113,7 +108,6 @@ class Keys:
         ):
             self.digits += key
             return None
-        path = (*self.pending, key)
         if path in self._ends:
             typed = Typed(self._ends[path], int(self.digits) if self.digits else None)
             self.clear()
@@ -133,11 +127,15 @@ class Keys:
         """Whether something is begun."""
         return bool(self.digits or self.pending)
 
+    def key(self, line: str) -> str:
+        """The first key that stands for `line`, as the screen prints it; "" when there is none."""
+        return next((shown(keys) for keys, bound in self.bindings.items() if bound.strip() == line), "")
+
     def hints(self) -> list[tuple[str, str]]:
         """What may follow what is pending: (key, command line)."""
         depth = len(self.pending)
         if not depth:
             return []
         return [
-            ("".join(path[depth:]), line.strip()) for path, line in self._ends.items() if path[:depth] == self.pending
+            (written(path[depth:]), line.strip()) for path, line in self._ends.items() if path[:depth] == self.pending
         ]

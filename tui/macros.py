@@ -87,7 +87,10 @@ class Macros:
         )
         if not app.reading:
             app.queue.list.mark(())
-        app.say(" · ".join(filter(None, (told(outcome), said))), "quiet" if outcome.skipped else "good")
+        app.say(
+            " · ".join(filter(None, (told(outcome, app.hands.key("undo")), said))),
+            "quiet" if outcome.skipped else "good",
+        )
         await app.commands.settle(outcome)
         if outcome.done and app.reading:
             await self._then(self._shelf().then(name))

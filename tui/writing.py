@@ -146,4 +146,4 @@ class Writing:
             app.edges.clear()
             app.edges.refresh()
         else:
-            app.say(told(outcome), "good")
+            app.say(told(outcome, app.hands.key("undo")), "good")

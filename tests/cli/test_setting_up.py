@@ -200,3 +200,14 @@ def test_another_order_of_the_policies_sets_the_clocks_whatever_else_changes(
     assert deskhand("--config", config, "config", "apply").out == told
     config.write_text(f'[desk]\nundo_s = 3\n[policies.zero]\nwhen = "tag:x"\n{two}{one}')
     assert deskhand("--config", config, "config", "apply").out == "version 3: policies.zero is new\n"
+
+
+def test_config_check_finds_keys_that_cannot_be(deskhand: Deskhand, home: Path) -> None:
+    config = home / "config.toml"
+    config.write_text('[keys]\npreset = "mutt"\n\n[keys.list]\nZ = "solv"\n3 = "show"\n')
+    ran = deskhand("config", "check", str(config))
+    assert ran.code == 6
+    assert '[keys.list] line 5: "Z": there is no command "solv" (did you mean "solve"?)' in ran.err
+    assert "[keys.list] line 6:" in ran.err
+    config.write_text('[keys.list]\nZ = "solve"\n')
+    assert deskhand("config", "check", str(config)).code == 0

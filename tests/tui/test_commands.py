@@ -8,11 +8,12 @@ import pytest
 from textual import events
 
 from desk.actions import load
+from desk.config import KeysConfig
 from desk.model import Priority, Status
 from desk.perform import Who
 from tests.desks import do, make_desk
 from tests.tui.shown import front, run, shown
-from tui.keymap import QUEUE, TICKET, with_verbs
+from tui.bindings import PLACES, bound
 
 
 def test_solve_leaves_the_list_and_undo_brings_it_back(tmp_path: Path) -> None:
@@ -257,13 +258,13 @@ def test_who_is_no_agent_may_look_and_is_told_whom_to_ask(tmp_path: Path) -> Non
     run(body())
 
 
-@pytest.mark.parametrize("table", [QUEUE, TICKET])
-def test_every_verb_with_a_key_can_be_reached_by_it(table: dict[str, str]) -> None:
-    bound = with_verbs(table, load().values())
+@pytest.mark.parametrize("place", PLACES)
+def test_every_verb_with_a_key_can_be_reached_by_it(place: str) -> None:
+    keys = bound(place, KeysConfig())
     for action in load().values():
         for key in action.keys.split():
             # Priority goes up and down by + and -; its own key would only ask.
-            assert bound[key].strip() == ("raise" if action.name == "priority" else action.name)
+            assert keys[key].strip() == ("raise" if action.name == "priority" else action.name)
 
 
 def test_error_stays_until_the_next_key(tmp_path: Path) -> None:

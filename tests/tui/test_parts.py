@@ -11,15 +11,17 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from desk.actions import load
+from desk.config import KeysConfig
 from desk.model import DAY, HOUR, MINUTE, SECOND, Status, Ticket
 from tests.desks import NOW
 from tui import completion
+from tui.bindings import bound
 from tui.clock import age, due, due_words, said
 from tui.columns import layout
 from tui.completion import Known
 from tui.draw import cut, flat, pad, size, wrap
 from tui.feed import touched
-from tui.keymap import QUEUE, Keys, Typed
+from tui.keymap import Keys, Typed
 
 TICKET = Ticket(1, "subject", 1, NOW, NOW, due_at=NOW + 3 * HOUR)
 
@@ -90,6 +92,9 @@ def test_columns_neither_overlap_nor_leave_the_line(width: int) -> None:
     assert {"due", "number", "subject", "who"} <= {column.name for column in columns}
 
 
+BOUND = bound("list", KeysConfig())
+
+
 @pytest.mark.parametrize(
     ("typed", "line", "count"),
     [
@@ -98,11 +103,11 @@ def test_columns_neither_overlap_nor_leave_the_line(width: int) -> None:
         ("gg", "top", None),
         ("12gg", "top", 12),
         ("10G", "bottom", 10),
-        ("x", None, None),
+        ("Z", None, None),
     ],
 )
 def test_keys(typed: str, line: str | None, count: int | None) -> None:
-    keys = Keys(QUEUE)
+    keys = Keys(BOUND)
     results = [keys.feed(key) for key in typed]
     assert results[-1] == (Typed(line, count) if line else None)
     assert results[:-1] == [None] * (len(typed) - 1)
@@ -110,8 +115,8 @@ def test_keys(typed: str, line: str | None, count: int | None) -> None:
 
 
 def test_a_key_that_leads_nowhere_forgets_what_was_begun() -> None:
-    keys = Keys(QUEUE)
-    assert [keys.feed(key) for key in "3gx"] == [None, None, None]
+    keys = Keys(BOUND)
+    assert [keys.feed(key) for key in "3gq"] == [None, None, None]
     assert keys.feed("j") == Typed("down")
 
 

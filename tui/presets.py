@@ -1,0 +1,67 @@
+"""The keys to begin with: a table for the list, one for an open ticket, one for both, and presets over them.
+
+A key stands for a command line, as typed after `:`. A line that ends with a space opens the
+command line with it, to be completed; "" takes a key away. Verbs of the desk bring keys of
+their own besides (`@action(keys=...)`), which these tables cover.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Tables = Mapping[str, Mapping[str, str]]
+"""The tables "everywhere", "list" and "ticket"."""
+
+_MOVING = {
+    "j": "down", "down": "down", "k": "up", "up": "up", "^d": "half-page-down", "pagedown": "half-page-down", "^u": "half-page-up",
+    "pageup": "half-page-up", "gg": "top", "home": "top", "G": "bottom", "end": "bottom",
+}  # fmt: skip
+
+DEFAULT: Tables = {
+    "everywhere": {
+        **_MOVING,
+        ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
+        "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note", "m": "macro",
+    },
+    "list": {
+        "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
+        "J": "next-view", "K": "previous-view", "gv": "view ",
+    },
+    "ticket": {
+        "q": "back", "h": "back", "left": "back", "escape": "back", "J": "next-ticket", "K": "previous-ticket", "f": "unfold",
+        "w": "why", "space": "half-page-down",
+    },
+}  # fmt: skip
+
+_AERC: Tables = {
+    "everywhere": {
+        "^f": "half-page-down", "^b": "half-page-up", "r": "", "rr": "reply", "rq": "reply", "d": "solve", "D": "solve",
+        "\\": "filter", "c": "view ", "^n": "next-view", "^p": "previous-view", "^o": "palette",
+    },
+    "list": {"v": "mark", "V": "mark-all"},
+    "ticket": {"^n": "next-ticket", "^p": "previous-ticket"},
+}  # fmt: skip
+
+_MUTT: Tables = {
+    "everywhere": {
+        "=": "top", "]": "half-page-down", "[": "half-page-up", "c": "view ", "d": "solve", "m": "open ", "Y": "tag ", ",": "macro",
+        "$": "refresh",
+    },
+    "list": {"l": "filter", "t": "mark", "T": "mark-all", "*": "bottom", "x": "quit"},
+    "ticket": {
+        "j": "next-ticket", "k": "previous-ticket", "enter": "down", "backspace": "up", "-": "half-page-up", "T": "unfold",
+        "x": "back", "*": "bottom",
+    },
+}  # fmt: skip
+
+_EMACS: Tables = {
+    "everywhere": {
+        "^n": "down", "^p": "up", "n": "down", "p": "up", "^v": "half-page-down", "alt+v": "half-page-up", "<": "top", ">": "bottom",
+        "^s": "filter", "alt+x": "command", "^x ^c": "quit", "^x u": "undo", "^_": "undo", "^x p": "palette", "^x b": "view ",
+    },
+    "list": {"^g": "leave", "^f": "show"},
+    "ticket": {"^g": "back", "^b": "back", "^x k": "back", "n": "next-ticket", "p": "previous-ticket"},
+}  # fmt: skip
+
+PRESETS: Mapping[str, Tables] = {"default": {}, "aerc": _AERC, "mutt": _MUTT, "emacs": _EMACS}
+"""What `preset` in `[keys]` may name: tables over DEFAULT."""
