@@ -89,6 +89,8 @@ class Engine:
             conn = self.connect()
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute("PRAGMA synchronous = FULL")
+            # Pages of a file that are mapped count as ours: a relay that writes for hours would hold all of it.
+            conn.execute("PRAGMA mmap_size = 0")
             self._writer, self._full = conn, True
         return self._writer
 
