@@ -108,7 +108,9 @@ def test_spam_goes_to_the_trash_after_a_month(tmp_path: Path) -> None:
 def breach(here: Ruled) -> None:
     """A promised answer is overdue."""
     batch = Batch(here.room.turn(), here.room.clock, source="clock")
-    here.store.write(lambda tx: tx.append(batch, [Clock(1, "first-reply", "breach", here.room.clock, at=here.room.clock)]))
+    here.store.write(
+        lambda tx: tx.append(batch, [Clock(1, "first-reply", "breach", here.room.clock, at=here.room.clock)])
+    )
 
 
 def test_what_is_overdue_goes_to_another_team(tmp_path: Path) -> None:
