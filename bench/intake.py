@@ -36,6 +36,8 @@ def maildir(messages: int) -> Path:
         shutil.rmtree(path, ignore_errors=True)
         write_maildir(generate(messages), path / "mail", messages)
         whole.touch()
+    for file in (path / "mail").glob("*/*"):
+        file.read_bytes()  # so that the first who takes it in does not wait for the disk
     return path / "mail"
 
 
