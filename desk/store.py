@@ -350,7 +350,10 @@ class Store(Protocol):
         """Keep a value unless there is one; True for whoever was first."""
 
     def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
-        """Keep the team's configuration as a new version, and log what changed in it."""
+        """Keep the team's configuration as a new version, and log what changed in it.
+
+        Conflict when there is a version of this number already.
+        """
 
     # upkeep
     def lease(self, name: str, holder: str, at: Millis, until: Millis) -> bool:

@@ -16,7 +16,7 @@ from relay.engine import Engine
 from relay.log import log
 from relay.outbox import outbox
 from relay.pump import pump
-from relay.ticks import ticks
+from relay.ticks import Trust, ticks
 
 STOP_S = 15.0
 SETTINGS_S = 1.0
@@ -40,7 +40,7 @@ async def run(engine: Engine) -> None:
         if isinstance(station.channel, Poller):
             parts.append(asyncio.create_task(engine.supervise(f"pump:{station.name}", partial(pump, engine, station))))
     parts.append(asyncio.create_task(engine.supervise("outbox", partial(outbox, engine)), name="outbox"))
-    parts.append(asyncio.create_task(engine.supervise("clock", partial(ticks, engine)), name="clock"))
+    parts.append(asyncio.create_task(engine.supervise("clock", partial(ticks, engine, Trust())), name="clock"))
     parts.append(asyncio.create_task(engine.supervise("rules", partial(rules.rules, engine)), name="rules"))
     parts.append(asyncio.create_task(engine.supervise("hooks", partial(hooks.hooks, engine)), name="hooks"))
     await stop.wait()

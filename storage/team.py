@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from desk.errors import StoreError
+from desk.errors import Conflict, StoreError
 from desk.model import Account, Agent, Millis, Team
 from desk.store import Batch, Lease, Numbers
 from storage import reads, rows
@@ -97,6 +97,9 @@ class TeamRoom(Engine):
 
     def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
         def body(tx: Transaction) -> None:
+            row = tx.conn.execute("SELECT value FROM setting WHERE name = 'config_version'").fetchone()
+            if (int(row[0]) if row else 0) >= version:
+                raise Conflict("somebody else has published meanwhile; look at theirs, then: deskhand config apply")
             for name, value in (("config", config), ("config_version", str(version))):
                 tx.conn.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
             from desk.events import Changed

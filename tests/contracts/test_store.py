@@ -726,3 +726,10 @@ def test_a_fresh_store_is_whole(store: Store, tmp_path: Any) -> None:
     assert not store.shared
     store.backup(str(tmp_path / "copy"))
     assert (tmp_path / "copy").is_dir()
+
+
+def test_one_of_two_who_publish_at_once_is_told(store: Store, other: Store, hand: Hand) -> None:
+    store.publish("{}", 7, {}, hand.batch())
+    with pytest.raises(Conflict, match="somebody else has published meanwhile"):
+        other.publish("{}", 7, {}, hand.batch())
+    assert store.setting("config_version") == "7"
