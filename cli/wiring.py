@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.config import Config, DeskConfig, Source, build, load, published
-from desk.errors import ConfigError, Forbidden, NotFound
+from desk.errors import ConfigError, Forbidden, Invalid, NotFound
 from desk.model import Agent, Millis, Role
 from desk.tables import cover
 from storage import open_store
@@ -189,14 +189,12 @@ class Session:
             from datetime import UTC, datetime
 
             return datetime.now(UTC).astimezone().tzinfo or UTC
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+        from desk.when import zone_named
 
         try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ConfigError(
-                f'config.toml, [screen]: there is no time zone "{name}"; write one like Europe/Berlin'
-            ) from error
+            return zone_named(name)
+        except Invalid as error:
+            raise ConfigError(f"config.toml, [screen]: {error}") from error
 
     def stations(self) -> list[Station]:
         """The accounts of the configuration, opened but not connected."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from desk.errors import Invalid
 from desk.model import Millis
 from desk.query import suggest
+from desk.when import zone_named
 
 STYLES = ("short", "medium", "long", "time")
 """`2026-02-02`, `2 February 2026`, `Monday, 2 February 2026`, `14:05`."""
@@ -62,12 +63,7 @@ def written(moment: str, style: str = "medium", language: str = "en", zone: str 
             f'"{str(moment)[:40]}" is not a date; date is for now, today and the times of a ticket'
         ) from error
     if zone:
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-        try:
-            exact = (exact if exact.tzinfo else exact.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone))
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise Invalid(f'there is no time zone "{zone[:40]}"; write one like Europe/Berlin') from error
+        exact = (exact if exact.tzinfo else exact.replace(tzinfo=UTC)).astimezone(zone_named(zone))
     if style not in STYLES:
         raise Invalid(f'there is no style "{style}" of a date{suggest(style, STYLES)}')
     if language not in _LANGUAGES:

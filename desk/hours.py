@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from desk import tables
 from desk.config import DeskConfig
@@ -21,6 +21,10 @@ from desk.errors import Invalid, KeyProblem
 from desk.model import DAY, MINUTE, Millis
 from desk.query import suggest
 from desk.tables import Checked, Entry
+from desk.when import zone_named
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -49,7 +53,7 @@ class Calendar:
 
     def __post_init__(self) -> None:
         for key, check in (
-            ("zone", _zone), ("hours", _week), ("holidays", _countries), ("closed", _Closed.of),
+            ("zone", zone_named), ("hours", _week), ("holidays", _countries), ("closed", _Closed.of),
         ):  # fmt: skip
             try:
                 check(getattr(self, key))
@@ -76,7 +80,7 @@ class Hours:
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
-        self._zone = _zone(calendar.zone)
+        self._zone = zone_named(calendar.zone)
         self._week = _week(calendar.hours)
         self._closed = _Closed.of(calendar.closed)
         self._years: dict[int, _Year] = {}
@@ -228,15 +232,6 @@ def _year_of(at: Millis) -> int:
 
 
 # -- what a table says -------------------------------------------------------
-
-
-def _zone(name: str) -> ZoneInfo:
-    from zoneinfo import ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Invalid(f'there is no time zone "{name}"; write one like Europe/Berlin') from error
 
 
 def _week(lines: tuple[str, ...]) -> tuple[tuple[tuple[int, int], ...], ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -30,7 +30,7 @@ from desk.permissions import RULES
 from desk.placeholders import asked, data, demand_known, last_said
 from desk.tables import Checked, Entry, built, checked, once
 from desk.templates import expand
-from desk.when import span
+from desk.when import span, zone_named
 
 if TYPE_CHECKING:
     from desk.config import DeskConfig
@@ -119,14 +119,7 @@ class Rule:
     @cached_property
     def time_zone(self) -> tzinfo:
         """The time zone of `at`."""
-        if self.zone == "UTC":
-            return UTC
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-        try:
-            return ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Invalid(f'there is no time zone "{self.zone}"; write one like Europe/Berlin') from error
+        return zone_named(self.zone)
 
     @cached_property
     def moments(self) -> Cron | None:

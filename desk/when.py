@@ -9,9 +9,13 @@ import re
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, time, timedelta, tzinfo
 from datetime import date as Date
+from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
 from desk.model import DAY, HOUR, MINUTE, SECOND, Millis
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _UNITS: dict[str, Millis] = {
     "s": SECOND,
@@ -91,6 +95,17 @@ def moment(text: str, at: Millis, zone: tzinfo, *, morning: str = "09:00") -> Mi
     if name == "today" and millis(exact) <= at:
         exact += timedelta(1)
     return millis(exact)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone called so ("Europe/Berlin"); Invalid."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        # OSError: the name of a whole continent is that of a folder.
+        raise Invalid(f'there is no time zone "{name[:40]}"; write one like Europe/Berlin') from error
 
 
 def millis(moment_: datetime) -> Millis:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from desk.errors import Invalid
 from desk.model import DAY, HOUR, MINUTE, SECOND, Millis
-from desk.when import Range, brief, day, iso, millis, moment, span, span_range
+from desk.when import Range, brief, day, iso, millis, moment, span, span_range, zone_named
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -189,3 +189,9 @@ def test_a_span_is_said_briefly(length: Millis, said: str) -> None:
 def test_a_moment_is_written_in_utc_to_the_second() -> None:
     assert iso(at("2026-02-04 13:00:05", BERLIN) + 999) == "2026-02-04T12:00:05Z"
     assert iso(None) is None
+
+
+@pytest.mark.parametrize("name", ["Europe/Berln", "Europe", "", "../etc/passwd", "/etc", "a\x00b"])
+def test_what_is_no_time_zone_says_what_one_looks_like(name: str) -> None:
+    with pytest.raises(Invalid, match=r"there is no time zone .*; write one like Europe/Berlin"):
+        zone_named(name)
