@@ -122,13 +122,18 @@ class User:
             "timeout_s": 10.0,
         } | other
 
-    def deliver(self, *messages: bytes) -> None:
-        """Put messages into the inbox as a mail server does: complete from the first moment."""
+    def deliver(self, *messages: bytes, later_s: float = 0) -> None:
+        """Put messages into the inbox as a mail server does: complete from the first moment.
+
+        They arrive `later_s` seconds from now, as the server tells it.
+        """
         for message in messages:
             name = f"{time.time_ns()}.M{next(self._counter):06}.test"
             file = self._maildir / "tmp" / name
             file.write_bytes(message.replace(b"\r\n", b"\n"))
             shutil.chown(file, OWNER, "nogroup")
+            arrived = time.time() + later_s
+            os.utime(file, (arrived, arrived))
             file.rename(self._maildir / "new" / name)
 
     def fill(self, maildir: Path) -> None:
