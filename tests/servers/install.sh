@@ -5,10 +5,13 @@
 # without these it says so and ends well: tests that need a missing server are skipped.
 set -eu
 
-# One a line: package, and a program that only it brings.
+# One a line: package, and a program that only it brings, in whatever version.
 PACKAGES="
 dovecot-imapd /usr/sbin/dovecot
 exim4-daemon-light /usr/sbin/exim4
+postgresql /usr/lib/postgresql/*/bin/postgres
+pgbouncer /usr/sbin/pgbouncer
+iproute2 /sbin/ip
 "
 
 # Debian lets one IMAP server be installed at a time: the second one is only unpacked, under
@@ -27,7 +30,8 @@ if [ ! -x "$courier/usr/bin/imapd" ] && command -v apt-get >/dev/null; then
 fi
 
 missing=$(echo "$PACKAGES" | while read -r package program; do
-    [ -z "$package" ] || [ -x "$program" ] || echo "$package"
+    # shellcheck disable=SC2086
+    [ -z "$package" ] || ls $program >/dev/null 2>&1 || echo "$package"
 done)
 missing=$(echo $missing)
 [ -n "$missing" ] || exit 0
@@ -43,7 +47,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # While packages are set up, policy-rc.d answers 101 ("not allowed") to every start of a
-# service. One that was there before comes back afterwards, whatever happens.
+# service. One that was there before comes back afterwards, whatever happens. And PostgreSQL
+# makes no cluster: the tests make their own.
+clusters=/etc/postgresql-common/createcluster.d
 policy=/usr/sbin/policy-rc.d
 kept=$(mktemp -d)
 if [ -e "$policy" ] || [ -L "$policy" ]; then mv "$policy" "$kept/policy-rc.d"; fi
@@ -51,11 +57,15 @@ restore() {
     rm -f "$policy"
     if [ -e "$kept/policy-rc.d" ] || [ -L "$kept/policy-rc.d" ]; then mv "$kept/policy-rc.d" "$policy"; fi
     rmdir "$kept"
+    rm -f "$clusters/deskhand.conf"
+    rmdir "$clusters" 2>/dev/null || true
 }
 trap restore EXIT
 trap 'exit 1' HUP INT TERM
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
+mkdir -p "$clusters"
+echo "create_main_cluster = false" >"$clusters/deskhand.conf"
 
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
@@ -67,7 +77,7 @@ apt-get install -y -q --no-install-recommends $missing || {
 # Installed is not enabled: neither now nor after the next boot. Only units of what was
 # installed just now; a server that the owner of this machine runs is none of our business.
 for package in $missing; do
-    dpkg -L "$package" "${package%%-*}-core" "${package%%-*}-base" 2>/dev/null |
+    dpkg -L "$package" "${package%%-*}-core" "${package%%-*}-base" "${package%%-*}-common" 2>/dev/null |
         sed -n 's,.*/systemd/system/\([^/]*\.\(service\|socket\|timer\)\)$,\1,p; s,^/etc/init\.d/\([^/]*\)$,\1.service,p' |
         sort -u | while read -r unit; do
             if command -v systemctl >/dev/null; then systemctl disable "$unit" >/dev/null 2>&1 || true; fi
