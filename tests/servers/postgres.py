@@ -16,7 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,7 @@ import pytest
 from psycopg import sql
 
 from tests.servers import STOP_S, eventually, folder, missing
+from tests.servers.hosts import LOOPBACK, Host
 
 GIVEN = "DESKHAND_TEST_POSTGRES"
 OWNER = "postgres"
@@ -69,37 +70,30 @@ host all all all scram-sha-256
 host replication all all scram-sha-256
 """
 
-_starter = ThreadPoolExecutor(1)
+starter = ThreadPoolExecutor(1)
 """Starts the servers: each is told to end when the thread that started it does, so it is one that stays."""
 
 
 class Postgres:
     """A running server with the superuser `desk`; with `durable` it can be replicated and would outlive a power cut.
 
-    `inside` comes before each command of the server, to run it in a network of `Hosts`; `behind`
-    is a server to replicate.
+    `at` is where it runs, one of `Hosts`; `behind` a server to replicate.
     """
 
-    def __init__(
-        self,
-        *,
-        durable: bool = False,
-        host: str = "127.0.0.1",
-        inside: Sequence[str] = (),
-        behind: Postgres | None = None,
-    ) -> None:
+    def __init__(self, *, durable: bool = False, at: Host = LOOPBACK, behind: Postgres | None = None) -> None:
         self._made: list[str] = []
         self._templates: dict[Callable[[str], object], str] = {}
         self._given = os.environ.get(GIVEN, "")
         if self._given:
             return
-        self.host, self.port = host, quiet_port()
-        self._inside = [*inside]
+        self.at, self.port = at, quiet_port()
         self._process: subprocess.Popen[bytes] | None = None
         template = _template()
         self.dir = folder("postgres")
         self.data, self.log = self.dir / "data", self.dir / "postgres.log"
-        self._settings = SETTINGS.format(host=host, port=self.port, dir=self.dir) + (DURABLE if durable else CARELESS)
+        self._settings = SETTINGS.format(host=at.address, port=self.port, dir=self.dir) + (
+            DURABLE if durable else CARELESS
+        )
         try:
             if os.geteuid() == 0:
                 shutil.chown(self.dir, OWNER, OWNER)
@@ -122,10 +116,10 @@ class Postgres:
         self.remove()
 
     def url(self, database: str = "postgres", **params: str) -> str:
-        """Where a database is, as libpq reads it."""
-        parts = urlsplit(self._given or f"postgresql://desk:{PASSWORD}@{self.host}:{self.port}")
+        """Where a database is, as libpq reads it; of a URL, the database counts."""
+        parts = urlsplit(self._given or f"postgresql://desk:{PASSWORD}@{self.at.address}:{self.port}")
         query = urlencode(dict(parse_qsl(parts.query)) | params, quote_via=quote)
-        return parts._replace(path="/" + quote(database), query=query).geturl()
+        return parts._replace(path="/" + quote(name(database)), query=query).geturl()
 
     def empty(self) -> str:
         """The URL of a new, empty database."""
@@ -134,17 +128,17 @@ class Postgres:
     def copy_of(self, source: str | Callable[[str], object]) -> str:
         """The URL of a new copy of a database nobody is connected to, or of one that a function was once given to fill."""
         if not callable(source):
-            return self._create(_name(source))
+            return self._create(name(source))
         if source not in self._templates:
             url = self.empty()
             source(url)
             self._templates[source] = url
-        return self._create(_name(self._templates[source]))
+        return self._create(name(self._templates[source]))
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is connected."""
         with self.admin() as admin:
-            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_name(url))))
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name(url))))
         with contextlib.suppress(ValueError):
             self._made.remove(url)
 
@@ -155,13 +149,18 @@ class Postgres:
         with psycopg.connect(address, autocommit=True, connect_timeout=10) as connection:
             yield connection
 
+    def own(self) -> None:
+        """Skip the test when the server is a given one."""
+        if self._given:
+            missing("postgresql of our own", f"{GIVEN} names one that is not ours to stop")
+
     def start(self) -> None:
         """Start it, at first or once more, on the same port; returns when it answers."""
-        self._ours()
+        self.own()
         with self.log.open("ab") as log:
-            process = _starter.submit(
+            process = starter.submit(
                 subprocess.Popen,
-                [*self._inside, *_owner("--pdeathsig", "QUIT"), _program("postgres"), "-D", str(self.data)],
+                [*self.at.inside, *as_owner("--pdeathsig", "QUIT"), _program("postgres"), "-D", str(self.data)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -174,7 +173,7 @@ class Postgres:
 
     def stop(self) -> None:
         """End it in good order; `start()` brings it back."""
-        self._ours()
+        self.own()
         self._end(signal.SIGINT)
 
     def crash(self) -> None:
@@ -203,7 +202,9 @@ class Postgres:
         self._forget()
         where = ["-d", primary.url("replication"), "-D", str(self.data)]
         how = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
-        done = subprocess.run([*self._inside, *_owner(), _program("pg_basebackup"), *where, *how], capture_output=True)
+        done = subprocess.run(
+            [*self.at.inside, *as_owner(), _program("pg_basebackup"), *where, *how], capture_output=True
+        )
         if done.returncode:
             pytest.fail(f"pg_basebackup: {done.stderr.decode()}")
         (self.data / "postgresql.conf").write_text(self._settings)
@@ -220,12 +221,8 @@ class Postgres:
             self._forget()
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def _ours(self) -> None:
-        if self._given:
-            missing("postgresql of our own", f"{GIVEN} names one that is not ours to stop")
-
     def _forget(self) -> None:
-        self._ours()
+        self.own()
         self._end(signal.SIGQUIT)
         with contextlib.suppress(OSError, IndexError):
             # What a crash leaves behind: a few bytes of shared memory that guard the folder.
@@ -234,13 +231,13 @@ class Postgres:
         shutil.rmtree(self.data, ignore_errors=True)
 
     def _create(self, template: str) -> str:
-        name = f"desk_{secrets.token_hex(6)}"
+        new = f"desk_{secrets.token_hex(6)}"
         with self.admin() as admin:
             # Twice as fast as by the log, and before version 15 the only way.
             how = sql.SQL("STRATEGY file_copy" if admin.info.server_version >= 150_000 else "")
             create = sql.SQL("CREATE DATABASE {} TEMPLATE {} {}")
-            admin.execute(create.format(sql.Identifier(name), sql.Identifier(template), how))
-        self._made.append(self.url(name))
+            admin.execute(create.format(sql.Identifier(new), sql.Identifier(template), how))
+        self._made.append(self.url(new))
         return self._made[-1]
 
     def _answers(self) -> bool:
@@ -259,7 +256,7 @@ class Postgres:
 
     def _stopped(self) -> list[int]:
         """Its processes, after all of them were stopped; the first one first, so that it makes no more."""
-        self._ours()
+        self.own()
         if self._process and self._process.poll() is None:
             pid = self._process.pid
             _signal(pid, signal.SIGSTOP)
@@ -292,7 +289,7 @@ def _template() -> Path:
         try:
             if os.geteuid() == 0:
                 shutil.chown(fresh, OWNER, OWNER)
-            command = [*_owner(), _program("initdb"), *INITDB, "-D", str(fresh / "data")]
+            command = [*as_owner(), _program("initdb"), *INITDB, "-D", str(fresh / "data")]
             subprocess.run(command, check=True, capture_output=True)
             (fresh / "data" / "pg_hba.conf").write_text(ACCESS)
             BUILD.mkdir(parents=True, exist_ok=True)
@@ -320,14 +317,15 @@ def _program(name: str) -> str:
     return name
 
 
-def _owner(*options: str) -> list[str]:
+def as_owner(*options: str) -> list[str]:
     """What to put before a command of PostgreSQL, to run it as somebody who may."""
     if os.geteuid() == 0:
         options = (f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups", *options)
     return ["setpriv", *options, "--"] if options else []
 
 
-def _name(url: str) -> str:
+def name(url: str) -> str:
+    """The name of the database in a URL, or just the name."""
     return unquote(urlsplit(url).path.rpartition("/")[2])
 
 

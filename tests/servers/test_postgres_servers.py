@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from tests.servers.hosts import Hosts
+from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import GIVEN, Postgres
+from tests.servers.replication import Pair
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,28 @@ def fill(url: str) -> None:
     """A table with one row."""
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE t (a int)")
-        connection.execute("INSERT INTO t VALUES (1)")
+    insert(url, 1)
+
+
+def insert(url: str, number: int) -> None:
+    """One more row."""
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO t VALUES (%s)", [number])
+
+
+@contextlib.contextmanager
+def hanging(server: Postgres, url: str, query: bytes) -> Iterator[None]:
+    """A query that is not answered while a server is frozen, and then is."""
+    with psycopg.connect(url) as connection:
+        server.freeze()
+        try:
+            connection.pgconn.send_query(query)
+            yield
+            assert not select.select([connection], [], [], 0.2)[0]
+        finally:
+            server.thaw()
+        assert select.select([connection], [], [], 10)[0]
+        connection.close()
 
 
 def test_databases_are_new_and_apart(server: Postgres) -> None:
@@ -94,17 +120,8 @@ def test_stopped_and_started_again(server: Postgres) -> None:
 
 
 def test_frozen_connections_hang_until_thawed(server: Postgres) -> None:
-    with psycopg.connect(server.url()) as connection:
-        server.freeze()
-        try:
-            connection.pgconn.send_query(b"SELECT 1")
-            with pytest.raises(psycopg.errors.ConnectionTimeout):
-                psycopg.connect(server.url(), connect_timeout=2)
-            assert not select.select([connection], [], [], 0)[0]
-        finally:
-            server.thaw()
-        assert select.select([connection], [], [], 10)[0]
-        connection.close()
+    with hanging(server, server.url(), b"SELECT 1"), pytest.raises(psycopg.errors.ConnectionTimeout):
+        psycopg.connect(server.url(), connect_timeout=2)
     assert rows(server.url(), "SELECT 1") == [1]
 
 
@@ -136,3 +153,65 @@ def test_a_given_server_is_used_and_never_stopped(server: Postgres, monkeypatch:
                 end()
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         rows(url)
+
+
+def test_a_pair_keeps_what_it_acknowledged() -> None:
+    with Pair() as pair:
+        fill(pair.url())
+        for number in range(2, 5):
+            pair.kill_primary()
+            pair.promote()
+            insert(pair.url(), number)
+            pair.rejoin()
+        assert rows(pair.standby.url()) == [1, 2, 3, 4]
+        with hanging(pair.standby, pair.url(), b"INSERT INTO t VALUES (5)"):
+            pass
+
+
+def test_hosts_reach_each_other_until_they_are_cut_off() -> None:
+    with Hosts("a", "b") as hosts, Postgres(at=hosts["a"]) as server:
+        assert rows(server.url(), "SELECT 1") == [1]
+        ask = [sys.executable, "-c", f"import psycopg; psycopg.connect({server.url()!r}, connect_timeout=2)"]
+        quiet = {"stderr": subprocess.DEVNULL}
+        assert hosts.run("b", ask).wait(20) == 0
+        hosts.cut("a")
+        assert hosts.run("b", ask, **quiet).wait(20) == 1
+        hosts.heal("a")
+        assert hosts.run("b", ask).wait(20) == 0
+
+
+def test_hosts_can_be_far_away() -> None:
+    with Hosts("a", "b") as hosts:
+        hosts.delay("a", 50)
+        ping = f"import socket; socket.create_connection(('{hosts['a'].address}', 9))"
+        began = time.monotonic()
+        assert hosts.run("b", [sys.executable, "-S", "-c", ping], stderr=subprocess.DEVNULL).wait(20) == 1
+        assert time.monotonic() - began > 0.1
+
+
+def test_a_pool_changes_its_connections_with_the_transactions(server: Postgres) -> None:
+    url = server.empty()
+    fill(url)
+    with (
+        PgBouncer(server, size=1) as pool,
+        psycopg.connect(pool.url(url)) as one,
+        psycopg.connect(pool.url(url)) as other,
+    ):
+        used = set()
+        for each in (one, other, one):
+            used.add(each.execute("SELECT pg_backend_pid()").fetchone())
+            each.commit()
+        assert len(used) == 1
+        assert rows(pool.url(url)) == [1]
+
+
+@pytest.mark.torture
+def test_a_pair_survives_twenty_rounds() -> None:
+    with Pair() as pair:
+        fill(pair.url())
+        for number in range(2, 22):
+            pair.kill_primary()
+            pair.promote()
+            pair.rejoin()
+            insert(pair.url(), number)
+        assert rows(pair.url()) == [*range(1, 22)]
