@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.servers import Process, folder, missing
-from tests.servers.postgres import OWNER, Postgres, as_owner, quiet_port, starter
+from tests.servers.hosts import starter
+from tests.servers.postgres import OWNER, Postgres, as_owner, quiet_port
 
 CONFIG = """
 [databases]

@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -27,7 +26,7 @@ import pytest
 from psycopg import sql
 
 from tests.servers import STOP_S, eventually, folder, missing
-from tests.servers.hosts import LOOPBACK, Host
+from tests.servers.hosts import LOOPBACK, Host, starter
 
 GIVEN = "DESKHAND_TEST_POSTGRES"
 OWNER = "postgres"
@@ -69,9 +68,6 @@ local replication all trust
 host all all all scram-sha-256
 host replication all all scram-sha-256
 """
-
-starter = ThreadPoolExecutor(1)
-"""Starts the servers: each is told to end when the thread that started it does, so it is one that stays."""
 
 
 class Postgres:
