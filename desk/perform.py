@@ -63,7 +63,6 @@ class Outcome:
     posted: list[int] = field(default_factory=list)
     queued: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    seq: int = 0
 
     @property
     def changed(self) -> bool:
@@ -171,7 +170,6 @@ def _add(whole: Outcome, part: Outcome) -> None:
     whole.posted += part.posted
     whole.queued += part.queued
     whole.events += part.events
-    whole.seq = max(whole.seq, part.seq)
 
 
 @dataclass
@@ -199,7 +197,8 @@ class _Run:
                 self.errors[number] = error
                 outcome.skipped[number] = str(error)
                 continue
-            outcome.seq = max(outcome.seq, tx.append(self.batch, events) if events else 0)
+            if events:
+                tx.append(self.batch, events)
             tickets |= tx.tickets({n for n in (e.about for e in events) if n in tickets})
             _report(outcome, number, events)
             posted = [e.message for e in events if isinstance(e, Posted)]
@@ -407,7 +406,7 @@ def undo(
                 outcome.skipped |= dict.fromkeys(_tickets_of(group), str(error))
                 continue
             if events:
-                outcome.seq = tx.append(header, events)
+                tx.append(header, events)
                 outcome.events += events
             outcome.done += sorted(_tickets_of(group))
         return outcome

@@ -154,8 +154,8 @@ class Tx(Protocol):
     def customer_for(self, identity: Identity, at: Millis) -> Customer:
         """Whoever this identity belongs to, created when nobody yet."""
 
-    def append(self, batch: Batch, events: Sequence[Event]) -> int:
-        """Write the events into the rows and the log; returns the seq of the last one."""
+    def append(self, batch: Batch, events: Sequence[Event]) -> None:
+        """Write the events into the rows and the log."""
 
     def seen(self, agent: str, ticket: int, message: int) -> None:
         """`agent` has seen the ticket up to this message."""

@@ -20,7 +20,7 @@ def open_store(url: str, config: DeskConfig | None = None, *, create: bool = Fal
     if not found:
         scheme, rest = "sqlite", f"/{url}"
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from storage.sqlite import open_sqlite
+        from storage.opening import open_sqlite
 
         return open_sqlite(Path(rest[1:]).expanduser(), url, config or DeskConfig(), create=create, upgrade=upgrade)
     if scheme in ("postgresql", "postgres"):

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from desk.blobs import Blob, unpack
+from desk.blobs import Blob
 from desk.errors import NotFound
 
 
@@ -48,13 +48,14 @@ class Blobs:
             self.conn.execute("ROLLBACK")
 
     def get(self, key: str) -> bytes:
-        """The bytes named `key`; NotFound."""
+        """The compressed bytes named `key`; NotFound."""
         row = self.conn.execute("SELECT packed FROM blob WHERE key = ?", (bytes.fromhex(key),)).fetchone()
         if row is None:
             raise NotFound(
                 f"the store does not hold the bytes {key[:12]}…; a restore may have left them out: deskhand store check"
             )
-        return unpack(row[0])
+        packed: bytes = row[0]
+        return packed
 
     def holds(self, keys: Iterable[str]) -> set[str]:
         """Which of `keys` are kept."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from desk.config import DeskConfig
 from desk.model import Millis, Status, Ticket
 from desk.query import VISIBLE, All, Not, Snoozed
-from storage.blobs import Blobs
-from storage.pending import Pending
+from storage.pending import Keeper, Pending
 from storage.search import compile_query
+from storage.sql import Connection
 
 _LOOKED_AT = 20
 
@@ -18,14 +17,14 @@ _LOOKED_AT = 20
 class Dealing(Pending):
     """Loads as this transaction sees them, tickets that it gave away itself among them."""
 
-    def __init__(self, conn: sqlite3.Connection, blobs: Callable[[], Blobs], config: DeskConfig) -> None:
-        super().__init__(conn, blobs, config)
+    def __init__(self, conn: Connection, keeper: Keeper, config: DeskConfig) -> None:
+        super().__init__(conn, keeper, config)
         self._loads: dict[str, int] | None = None
         self._holders: dict[int, str | None] = {}
 
     def workload(self, at: Millis) -> Mapping[str, int]:
         if self._loads is None:
-            awake = compile_query(All((VISIBLE, Not(Snoozed(at)))))
+            awake = compile_query(All((VISIBLE, Not(Snoozed(at)))), self.conn.sql)
             query = (
                 f"SELECT assignee, count(*) FROM ticket WHERE {awake.where} AND live = 1 "
                 "AND assignee IS NOT NULL AND status <> 'pending' GROUP BY assignee"
@@ -45,9 +44,10 @@ class Dealing(Pending):
         return self._loads
 
     def previous(self, ticket: Ticket) -> list[str]:
+        field, added, removed = (self.conn.sql.key.format("payload", key) for key in ("field", "added", "removed"))
         query = (
-            "SELECT json_extract(payload, '$.added'), json_extract(payload, '$.removed') FROM event WHERE entity = 'ticket' "
-            "AND about = ? AND kind = 'Changed' AND json_extract(payload, '$.field') = 'assignee' ORDER BY seq DESC"
+            f"SELECT {added}, {removed} FROM event WHERE entity = 'ticket' "
+            f"AND about = ? AND kind = 'Changed' AND {field} = 'assignee' ORDER BY seq DESC"
         )
         found = [ticket.assignee, *(name for row in self.conn.execute(query, (str(ticket.id),)) for name in row)]
         found += [t.assignee for t in reversed(self._now.values()) if t.requester == ticket.requester]

@@ -9,15 +9,15 @@ chunks, and those without the words left out.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from desk.query import LIVE, All, Attached, Has, Node, Not, Snoozed, Within, Words
-from storage import rows, search
-from storage.search import MESSAGE, NEVER, SHIFT, behind, compile_query, key_columns, match_text, order_by
-from storage.walk import FAR, FIRST, Both, Hits, Stream, chunks, drives, listed, places, split, stream
+from storage import search
+from storage.search import NEVER, behind, compile_query, key_columns, order_by
+from storage.sql import Connection
+from storage.walk import FIRST, Both, Stream, chunks, drives, listed, places, split, stream
 
 Key = tuple[Any, ...]
 
@@ -30,15 +30,23 @@ FEW = 5_000
 _LARGEST = 4_096
 _PAGE = 1_000
 _SAMPLE = 256
-_SPELLINGS = 32
-_READ_AT_ONCE = (16, 64, 256)
+
+
+class Lexicon(Protocol):
+    """The word index of an engine."""
+
+    def hits(self, words: Words, sign: int) -> Stream:
+        """The tickets with these words; with the sign -1 counted down from 0, so that the newest come first."""
+
+    def share(self, needle: str, prefix: bool, newest: int) -> float:
+        """How many of the tickets up to the number `newest` hold a phrase, as a part of 1: about."""
 
 
 class Finder:
     """Answers one query on one connection."""
 
-    def __init__(self, conn: sqlite3.Connection, query: Node) -> None:
-        self._conn, self._query = conn, query
+    def __init__(self, conn: Connection, query: Node, lexicon: Lexicon) -> None:
+        self._conn, self._query, self._lexicon = conn, query, lexicon
         self._text, self._rest = split(query)
 
     def page(self, sort: str, after: Key | None, limit: int) -> list[Key]:
@@ -61,7 +69,7 @@ class Finder:
 
     def count(self) -> int:
         """How many tickets there are."""
-        compiled = compile_query(self._query)
+        compiled = compile_query(self._query, self._conn.sql)
         # Says nothing, but leads to the index that holds all that views ask for: 0.1 us a ticket instead of 0.6.
         parts = self._rest.parts
         awake = any(isinstance(part, Not) and isinstance(part.part, Snoozed) for part in parts)
@@ -97,14 +105,14 @@ class Finder:
 
     def _holding(self, ids: Sequence[int]) -> list[int]:
         """Which of these tickets the rest of the query asks for."""
-        where = compile_query(self._rest, lambda node: False)
-        # CROSS keeps the order: these tickets first, whatever else there is an index for.
-        statement = f"SELECT ticket.id FROM json_each(:ids) CROSS JOIN ticket ON ticket.id = value WHERE {where.where}"
-        kept = {row[0] for row in self._conn.execute(statement, {**where.params, "ids": rows.dump(ids)})}
+        where = compile_query(self._rest, self._conn.sql, lambda node: False)
+        statement = f"SELECT ticket.id FROM {self._conn.sql.listed} WHERE {where.where}"
+        params = {**where.params, "ids": self._conn.sql.numbers(ids)}
+        kept = {row[0] for row in self._conn.execute(statement, params)}
         return [number for number in ids if number in kept]
 
     def _few_of_the_rest(self) -> list[int] | None:
-        where = compile_query(self._rest)
+        where = compile_query(self._rest, self._conn.sql)
         statement = f"SELECT ticket.id FROM ticket WHERE {where.where} LIMIT {FEW + 1}"
         found = [row[0] for row in self._conn.execute(statement, where.params)]
         return found if len(found) <= FEW else None
@@ -114,8 +122,8 @@ class Finder:
         few = self._few_of_the_rest()
         if few is not None:
             return self._among(few, sort, after, limit)
-        along = "INDEXED BY ticket_updated" if sort == "updated" else "NOT INDEXED"
-        return self._select(self._rest, sort, after, limit, self._rare, f"ticket {along}")
+        along = self._conn.sql.along("ticket_updated" if sort == "updated" else None)
+        return self._select(self._rest, sort, after, limit, self._rare, along)
 
     # -- in the order of another index --------------------------------------------------
 
@@ -142,14 +150,14 @@ class Finder:
         return set(places(found))
 
     def _among(self, ids: Sequence[int], sort: str, after: Key | None, limit: int) -> list[Key]:
-        table = "json_each(:ids) CROSS JOIN ticket ON ticket.id = value"
-        return self._select(self._rest, sort, after, limit, lambda node: False, table, {"ids": rows.dump(ids)})
+        sql = self._conn.sql
+        return self._select(self._rest, sort, after, limit, lambda node: False, sql.listed, {"ids": sql.numbers(ids)})
 
     def _select(
         self, query: Node, sort: str, after: Key | None, limit: int, rare: search.Rare,
         table: str = "ticket", more: dict[str, Any] | None = None,
     ) -> list[Key]:  # fmt: skip
-        compiled = compile_query(query, rare)
+        compiled = compile_query(query, self._conn.sql, rare)
         where, params = compiled.where, {**compiled.params, **(more or {}), "limit": limit}
         if after is not None:
             where = f"({where}) AND {behind(sort, after, params)}"
@@ -165,49 +173,7 @@ class Finder:
         def none() -> Stream:
             raise AssertionError("a query that only says no leads nowhere")
 
-        return stream(text, lambda words: self._hits(words, sign), everything or none)
-
-    def _hits(self, words: Words, sign: int) -> Stream:
-        """The tickets with these words, counted down from 0 when the newest are wanted first."""
-        match = self._match(words)
-        subject = f"AND rowid & {MESSAGE} = 0" if words.where == "subject" else ""
-        bound, order = ("<=", "DESC") if sign < 0 else (">=", "ASC")
-        statement = f"SELECT rowid >> {SHIFT} FROM words WHERE words MATCH ? AND rowid {bound} ? {subject} ORDER BY rowid {order}"
-        last = MESSAGE if sign < 0 else 0
-
-        def read(place: int) -> Iterator[Sequence[int]]:
-            ticket = max(place * sign, 0) if place > FIRST else (0 if sign > 0 else (1 << 28) - 1)
-            rows = self._conn.execute(statement, (match, ticket << SHIFT | last))
-            sizes = iter(_READ_AT_ONCE)
-            size = 0
-            while batch := rows.fetchmany(size := next(sizes, size)):
-                yield [row[0] * sign for row in batch]
-
-        # A beginning that goes on in many ways is put together from all of them before its first row is known.
-        return Hits(read, far=float("inf") if match.endswith("*") else FAR)
-
-    def _match(self, words: Words) -> str:
-        if not words.prefix:
-            return match_text(words.needle, False)
-        head, _, beginning = words.needle.rpartition(" ")
-        endings = self._spellings(beginning)
-        if endings is None:
-            return match_text(words.needle, True)
-        return " OR ".join(match_text(f"{head} {ending}".strip(), False) for ending in endings or [beginning])
-
-    def _spellings(self, beginning: str) -> list[str] | None:
-        """The words of the store that begin so; None when they are many."""
-        self._conn.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, words, instance)")
-        found: list[str] = []
-        at = beginning
-        while len(found) <= _SPELLINGS:
-            row = self._conn.execute("SELECT term FROM temp.vocabulary WHERE term >= ? LIMIT 1", (at,)).fetchone()
-            if row is None or not row[0].startswith(beginning):
-                return found
-            found.append(row[0])
-            # Behind the word and before every longer one: found without reading all places of this one.
-            at = f"{row[0]}\x01"
-        return None
+        return stream(text, lambda words: self._lexicon.hits(words, sign), everything or none)
 
     def _rare(self, node: Words | Has | Attached) -> bool:
         newest = self._conn.execute("SELECT max(id) FROM ticket").fetchone()[0] or 0
@@ -221,11 +187,9 @@ class Finder:
             params = (node.value, most) if isinstance(node, Has) else (most,)
             count = f"SELECT count(*) FROM (SELECT 1 FROM {held} LIMIT ?)"
             return bool(self._conn.execute(count, params).fetchone()[0] < most)
-        query = f"SELECT rowid >> {SHIFT} FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT {_SAMPLE}"
-        hits = self._conn.execute(query, (match_text(node.needle, node.prefix),)).fetchall()
         # As dense among all tickets as among the newest.
-        share = len(hits) / max(newest, 1) if len(hits) < _SAMPLE else len(hits) / (newest - hits[-1][0] + 1)
-        return bool((share * newest) ** 2 < search.COMMON * newest)
+        hits = self._lexicon.share(node.needle, node.prefix, newest) * newest
+        return bool(hits**2 < search.COMMON * newest)
 
 
 def _dated(node: All) -> bool:

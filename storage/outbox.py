@@ -10,6 +10,7 @@ from desk.model import Delivery, Millis, State
 from desk.store import Batch, Outbound
 from storage import rows
 from storage.engine import Engine
+from storage.sql import marks
 
 if TYPE_CHECKING:
     from storage.project import Transaction
@@ -23,13 +24,13 @@ class Outbox(Engine):
     def claim(
         self, holder: str, at: Millis, until: Millis, limit: int = 10, *, without: Collection[str] = ()
     ) -> list[Outbound]:
-        marks = ",".join("?" * len(without))
-        due = f"SELECT id FROM delivery WHERE state IN ('queued', 'failed for now') AND next_at <= ? AND account NOT IN ({marks}) ORDER BY next_at, id LIMIT ?"
+        others = f" AND account NOT IN ({marks(list(without))})" if without else ""
+        due = f"SELECT id FROM delivery WHERE state IN ('queued', 'failed for now') AND next_at <= ?{others} ORDER BY next_at, id LIMIT ?"
         if not self._read.execute(due, (at, *without, 1)).fetchone():
             return []
 
         def body(tx: Transaction) -> list[Outbound]:
-            ids = [row[0] for row in tx.conn.execute(due, (at, *without, limit))]
+            ids = [row[0] for row in tx.conn.execute(due + tx.conn.sql.skip, (at, *without, limit))]
             claimed = []
             for number in ids:
                 tx.conn.execute(
@@ -70,7 +71,7 @@ class Outbox(Engine):
         again: Sequence[str] = (),
     ) -> bool:
         def body(tx: Transaction) -> bool:
-            row = tx.conn.execute(_CLAIMED, (delivery, holder)).fetchone()
+            row = tx.conn.execute(_CLAIMED + tx.conn.sql.lock, (delivery, holder)).fetchone()
             if row is None:
                 return False
             claimed = rows.delivery(row)
@@ -94,10 +95,7 @@ class Outbox(Engine):
         fresh = dict(zip(columns, values, strict=True)) | {
             "id": tx.new_id("delivery"), "recipients": rows.dump(list(again)), "state": State.DEFERRED.value, "phase": "", "error": error,
         }  # fmt: skip
-        tx.conn.execute(
-            f"INSERT INTO delivery ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-            [fresh[c] for c in columns],
-        )
+        tx.conn.insert("delivery", columns, [[fresh[c] for c in columns]])
 
     def _record(
         self, tx: Transaction, delivery: Delivery, state: State, at: Millis, detail: str, source: str = "outbox"
@@ -113,7 +111,7 @@ class Outbox(Engine):
             return []
 
         def body(tx: Transaction) -> list[int]:
-            found = [rows.delivery(row) for row in tx.conn.execute(lost, (at,)).fetchall()]
+            found = [rows.delivery(row) for row in tx.conn.execute(lost + tx.conn.sql.skip, (at,)).fetchall()]
             for delivery in found:
                 if delivery.phase in ("", "connect"):
                     state, detail = State.DEFERRED, "the sender was lost before it began; it is sent again"
@@ -127,15 +125,13 @@ class Outbox(Engine):
 
     def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:
         wanted = [s.value for s in states] or ["queued", "sending", "failed for now", "failed", "bounced", "unknown"]
-        marks = ",".join("?" * len(wanted))
-        query = (
-            f"SELECT {rows.DELIVERY_COLUMNS}, next_at FROM delivery WHERE state IN ({marks}) ORDER BY id DESC LIMIT ?"
-        )
+        query = f"SELECT {rows.DELIVERY_COLUMNS}, next_at FROM delivery WHERE state IN ({marks(wanted)}) ORDER BY id DESC LIMIT ?"
         return [(rows.delivery(row[:-1]), row[-1]) for row in self._read.execute(query, (*wanted, limit))]
 
     def retry(self, delivery: int, batch: Batch) -> None:
         def body(tx: Transaction) -> None:
-            row = tx.conn.execute(f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?", (delivery,)).fetchone()
+            query = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE id = ?{tx.conn.sql.lock}"
+            row = tx.conn.execute(query, (delivery,)).fetchone()
             if row is None:
                 raise NotFound(f"there is no delivery {delivery}; deskhand outbox lists them")
             found = rows.delivery(row)

@@ -7,9 +7,8 @@ same transaction all the same.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from msgspec.json import Decoder
 from msgspec.structs import replace
@@ -22,27 +21,40 @@ from desk.model import Account, Agent, Customer, Delivery, Message, Millis, Team
 from desk.sla import Promise, logged, policy_of, promises, settle, turns
 from desk.store import Batch, Held
 from storage import reads, rows
-from storage.blobs import Blobs
+from storage.sql import Connection, adding
 
-_INSERT_TICKET = (
-    f"INSERT INTO ticket ({', '.join(rows.TICKET)}, live) VALUES ({', '.join('?' * (len(rows.TICKET) + 1))})"
-)
-_INSERT_MESSAGE = (
-    f"INSERT INTO message ({', '.join(rows.MESSAGE)}, digest) VALUES ({', '.join('?' * (len(rows.MESSAGE) + 1))})"
-)
-_INSERT_DELIVERY = (
-    f"INSERT INTO delivery ({', '.join(rows.DELIVERY)}, next_at) VALUES ({', '.join('?' * (len(rows.DELIVERY) + 1))})"
-)
+_BATCH = adding("batch", ("id", "seq", "at", "agent", "uid", "host", "line", "source", "undoes", "caused_by"))
+_TAG = adding("tag", ("tag", "ticket"))
+_EXTERNAL = adding("external", ("account", "external_id", "message"))
+_EVENT = ("seq", "batch", "at", "entity", "about", "kind", "payload")
 _CLOCKS = "SELECT payload FROM event WHERE entity = 'ticket' AND about = ? AND kind = 'Clock' ORDER BY seq"
 _DECODER = Decoder(dict[str, Any])
 _COLUMNS = (*rows.TICKET, "live")
 
 
-class Pending:
-    """The lower half of a transaction: reads, counters, and the flush."""
+class Keeper(Protocol):
+    """What an engine does for a transaction in a way of its own."""
 
-    def __init__(self, conn: sqlite3.Connection, blobs: Callable[[], Blobs], config: DeskConfig) -> None:
-        self.conn, self._blobs, self._config = conn, blobs, config
+    def new_id(self, kind: str) -> int:
+        """The next number of a kind."""
+
+    def flush(self) -> None:
+        """Write what waits of it, before the log."""
+
+    def put_blobs(self, blobs: list[Blob]) -> None:
+        """Keep bytes before a row refers to them."""
+
+
+class Pending:
+    """The lower half of a transaction: reads, and the flush.
+
+    `seq` is the number of the last line that it wrote into the log, `batch` what that
+    belongs to: known when it has been flushed.
+    """
+
+    def __init__(self, conn: Connection, keeper: Keeper, config: DeskConfig) -> None:
+        self.conn, self._keeper, self._config = conn, keeper, config
+        self.seq, self.batch = 0, ""
         self._before: dict[int, Ticket | None] = {}
         self._now: dict[int, Ticket] = {}
         self._recount: set[int] = set()
@@ -60,17 +72,15 @@ class Pending:
         self._words: list[tuple[int, str]] = []
         self._gone: list[tuple[int, str]] = []
         self._external: list[tuple[str, str, int | None]] = []
-        self._counters: dict[str, int] = {}
         self._people: dict[tuple[str, str], Customer] = {}
-        self._held_blobs = False
 
     def tickets(self, ids: Iterable[int]) -> dict[int, Ticket]:
         wanted = list(ids)
-        missing = [i for i in wanted if i not in self._now]
+        missing = sorted({i for i in wanted if i not in self._now})
         for start in range(0, len(missing), 500):
-            chunk = missing[start : start + 500]
-            marks = ",".join("?" * len(chunk))
-            for row in self.conn.execute(f"SELECT {rows.TICKET_COLUMNS} FROM ticket WHERE id IN ({marks})", chunk):
+            where, params = self.conn.sql.among("id", missing[start : start + 500])
+            locked = f"SELECT {rows.TICKET_COLUMNS} FROM ticket WHERE {where} ORDER BY id{self.conn.sql.lock}"
+            for row in self.conn.execute(locked, params):
                 ticket = rows.ticket(row)
                 self._before[ticket.id] = self._now[ticket.id] = ticket
         return {i: self._now[i] for i in wanted if i in self._now}
@@ -124,20 +134,16 @@ class Pending:
 
     def records(self, batch: str) -> list[ev.Record]:
         self._flush_events()
-        query = f"SELECT {rows.RECORD_COLUMNS} FROM event JOIN batch ON batch.id = event.batch WHERE event.batch = ? ORDER BY seq"
+        query = f"SELECT {rows.RECORD_COLUMNS} FROM event JOIN batch ON batch.id = event.batch WHERE event.batch = ? ORDER BY event.seq"
         return [rows.record(row) for row in self.conn.execute(query, (batch,))]
 
     def new_id(self, kind: str) -> int:
-        if kind not in self._counters:
-            self._counters[kind] = self.conn.execute("SELECT value FROM counter WHERE name = ?", (kind,)).fetchone()[0]
-        self._counters[kind] += 1
-        return self._counters[kind]
+        return self._keeper.new_id(kind)
 
     def put_blobs(self, blobs: Iterable[Blob]) -> None:
         found = list(blobs)
         if found:
-            self._held_blobs = True
-            self._blobs().put(found)
+            self._keeper.put_blobs(found)
 
     def seen(self, agent: str, ticket: int, message: int) -> None:
         reads.mark_seen(self.conn, agent, ticket, message)
@@ -147,13 +153,12 @@ class Pending:
     def _flush_messages(self) -> None:
         if self._messages:
             values = [[*rows.message_values(m), self._digests.get(m.id)] for m in self._messages.values()]
-            self.conn.executemany(_INSERT_MESSAGE, values)
+            self.conn.insert("message", (*rows.MESSAGE, "digest"), values)
             self._messages.clear()
             self._threads.clear()
         if self._deliveries:
-            self.conn.executemany(
-                _INSERT_DELIVERY, [[*rows.delivery_values(d), d.not_before] for d in self._deliveries]
-            )
+            waiting = [[*rows.delivery_values(d), d.not_before] for d in self._deliveries]
+            self.conn.insert("delivery", (*rows.DELIVERY, "next_at"), waiting)
             self._deliveries.clear()
 
     def _flush_tickets(self) -> None:
@@ -178,7 +183,7 @@ class Pending:
             self._retag(number, before.tags if before else (), ticket.tags)
             self._before[number] = self._now[number] = ticket
         if fresh:
-            self.conn.executemany(_INSERT_TICKET, fresh)
+            self.conn.insert("ticket", _COLUMNS, fresh)
 
     def _settled(self, before: Ticket | None, ticket: Ticket) -> Ticket:
         """`ticket` with its clocks set, and what became of them in the log."""
@@ -235,56 +240,37 @@ class Pending:
 
     def _retag(self, number: int, before: tuple[str, ...], after: tuple[str, ...]) -> None:
         if before != after:
-            self.conn.executemany(
-                "DELETE FROM tag WHERE tag = ? AND ticket = ?", [(t, number) for t in before if t not in after]
-            )
-            self.conn.executemany(
-                "INSERT OR IGNORE INTO tag VALUES (?, ?)", [(t, number) for t in after if t not in before]
-            )
+            gone = [(tag, number) for tag in before if tag not in after]
+            fresh = [(tag, number) for tag in after if tag not in before]
+            if gone:
+                self.conn.executemany("DELETE FROM tag WHERE tag = ? AND ticket = ?", gone)
+            if fresh:
+                self.conn.executemany(_TAG, fresh)
 
     def _flush_words(self) -> None:
-        # In the order of their keys: FTS5 writes a segment whenever a key goes back.
-        if self._gone:
-            self.conn.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", sorted(self._gone))
+        if self._gone or self._words:
+            # In the order of their keys: FTS5 writes a segment whenever a key goes back.
+            self.conn.index(sorted(self._gone), sorted(self._words))
             self._gone.clear()
-        if self._words:
-            self._words.sort()
-            self.conn.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", self._words)
             self._words.clear()
 
     def _flush_events(self) -> None:
         if not self._records:
             return
         for batch in self._batches.values():
-            self.conn.execute(
-                "INSERT OR IGNORE INTO batch (id, at, agent, uid, host, line, source, undoes, caused_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    batch.id,
-                    batch.at,
-                    batch.agent,
-                    batch.uid,
-                    batch.host,
-                    batch.line,
-                    batch.source,
-                    batch.undoes,
-                    batch.caused_by,
-                ),
-            )
             if batch.undoes:
                 # What is taken back can be done again, and what is done again can be taken back.
+                again = "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)"
                 self.conn.execute("UPDATE batch SET undone_by = ? WHERE id = ?", (batch.id, batch.undoes))
-                self.conn.execute(
-                    "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)",
-                    (batch.undoes,),
-                )
-        first = self.conn.execute(
-            "UPDATE counter SET value = value + ? WHERE name = 'seq' RETURNING value", (len(self._records),)
-        ).fetchone()[0] - len(self._records)
-        self.conn.executemany(
-            "INSERT INTO event (seq, batch, at, entity, about, kind, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(first + i, *record) for i, record in enumerate(self._records, 1)],
-        )
-        self._counters["seq"] = first + len(self._records)
+                self.conn.execute(again, (batch.undoes,))
+        # From here to the commit nobody else writes into the log, so its order is the order of the commits.
+        counted = "UPDATE counter SET value = value + ? WHERE name = 'seq' RETURNING value"
+        last = self.conn.execute(counted, (len(self._records),)).fetchone()[0]
+        first = last - len(self._records) + 1
+        begun = {batch: seq for seq, (batch, *_) in reversed(list(enumerate(self._records, first)))}
+        self.conn.executemany(_BATCH, [_header(batch, begun[batch.id]) for batch in self._batches.values()])
+        self.conn.insert("event", _EVENT, [(seq, *record) for seq, record in enumerate(self._records, first)])
+        self.seq, self.batch = last, self._records[-1][0]
         self._records.clear()
         self._batches.clear()
 
@@ -294,9 +280,13 @@ class Pending:
         self._flush_tickets()
         self._flush_words()
         if self._external:
-            self.conn.executemany("INSERT OR IGNORE INTO external VALUES (?, ?, ?)", self._external)
+            self.conn.executemany(_EXTERNAL, self._external)
             self._external.clear()
-        for name, value in self._counters.items():
-            if name != "seq":
-                self.conn.execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
+        self._keeper.flush()
         self._flush_events()
+
+
+def _header(batch: Batch, seq: int) -> tuple[Any, ...]:
+    return (
+        batch.id, seq, batch.at, batch.agent, batch.uid, batch.host, batch.line, batch.source, batch.undoes, batch.caused_by,
+    )  # fmt: skip

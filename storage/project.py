@@ -19,16 +19,15 @@ from storage.taking import Taking
 
 
 class Transaction(Taking, Dealing):
-    """A `desk.store.Tx` on SQLite: what it is told to append, it writes into the rows and the log."""
+    """A `desk.store.Tx`: what it is told to append, it writes into the rows and the log."""
 
-    def append(self, batch: Batch, events: Sequence[ev.Event]) -> int:
+    def append(self, batch: Batch, events: Sequence[ev.Event]) -> None:
         # Doing again what was taken back is no going back.
         back = batch.undoes is not None and not self._was_undo(batch.undoes)
         for event in events:
             self._project(event, batch.at, back)
             self._touch(event, batch)
         self._log(batch, events)
-        return self._seq() + len(self._records)
 
     def _was_undo(self, batch: str) -> bool:
         row = self.conn.execute("SELECT undoes FROM batch WHERE id = ?", (batch,)).fetchone()
@@ -49,11 +48,6 @@ class Transaction(Taking, Dealing):
         if at is not None and number in self._now:
             ticket = self._now[number]
             self._now[number] = replace(ticket, idle_since=max(at, ticket.idle_since))
-
-    def _seq(self) -> int:
-        if "seq" not in self._counters:
-            self._counters["seq"] = self.conn.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0]
-        return self._counters["seq"]
 
     def _project(self, event: ev.Event, at: Millis, back: bool) -> None:
         match event:
@@ -128,9 +122,10 @@ class Transaction(Taking, Dealing):
             raise Conflict(f"message {message.id} is {min(left).value} and cannot be taken back; write again instead")
         state = State.WITHDRAWN if away else State.QUEUED
         # What was to go out later still does.
+        later = "CASE WHEN not_before > ? THEN not_before ELSE ? END"
         self.conn.execute(
-            "UPDATE delivery SET state = ?, next_at = max(not_before, ?), not_before = max(not_before, ?), phase = '' WHERE message = ?",
-            (state.value, not_before, not_before, message.id),
+            f"UPDATE delivery SET state = ?, next_at = {later}, not_before = {later}, phase = '' WHERE message = ?",
+            (state.value, *[not_before] * 4, message.id),
         )
         if not away:
             ticket = self._at_hand(message.ticket)

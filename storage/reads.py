@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from desk.errors import NotFound
 from desk.model import Account, Agent, Customer, Team
 from storage import rows
+from storage.sql import Connection
 
 
-def read_customer(conn: sqlite3.Connection, number: int) -> Customer:
+def read_customer(conn: Connection, number: int) -> Customer:
     row = conn.execute(f"SELECT {rows.CUSTOMER_COLUMNS} FROM customer WHERE id = ?", (number,)).fetchone()
     if row is None:
         raise NotFound(f"there is no customer {number}")
     return rows.customer(row)
 
 
-def read_agents(conn: sqlite3.Connection) -> dict[str, Agent]:
+def read_agents(conn: Connection) -> dict[str, Agent]:
     return {
         a.name: a for a in map(rows.agent, conn.execute(f"SELECT {', '.join(rows.AGENT)} FROM agent ORDER BY name"))
     }
 
 
-def read_teams(conn: sqlite3.Connection) -> dict[str, Team]:
+def read_teams(conn: Connection) -> dict[str, Team]:
     return {name: Team(name, title or "") for name, title in conn.execute("SELECT name, title FROM team ORDER BY name")}
 
 
-def read_accounts(conn: sqlite3.Connection) -> dict[str, Account]:
+def read_accounts(conn: Connection) -> dict[str, Account]:
     return {
         a.name: a
         for a in map(rows.account, conn.execute(f"SELECT {', '.join(rows.ACCOUNT)} FROM account ORDER BY name"))
     }
 
 
-def mark_seen(conn: sqlite3.Connection, agent: str, ticket: int, message: int) -> None:
+def mark_seen(conn: Connection, agent: str, ticket: int, message: int) -> None:
     conn.execute(
-        "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message = max(message, excluded.message)",
+        "INSERT INTO seen (agent, ticket, message) VALUES (?, ?, ?) "
+        "ON CONFLICT (agent, ticket) DO UPDATE SET message = excluded.message WHERE seen.message < excluded.message",
         (agent, ticket, message),
     )
 
 
-def read_cursor(conn: sqlite3.Connection, account: str) -> str | None:
+def read_cursor(conn: Connection, account: str) -> str | None:
     row = conn.execute("SELECT value FROM cursor WHERE account = ?", (account,)).fetchone()
     return row[0] if row else None
 
 
-def read_known(conn: sqlite3.Connection, account: str, external_ids: Sequence[str]) -> set[str]:
+def read_known(conn: Connection, account: str, external_ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(external_ids), 500):
         chunk = external_ids[start : start + 500]
-        query = f"SELECT external_id FROM external WHERE account = ? AND external_id IN ({','.join('?' * len(chunk))})"
-        found |= {e for (e,) in conn.execute(query, (account, *chunk))}
+        where, params = conn.sql.among("external_id", chunk)
+        found |= {
+            e
+            for (e,) in conn.execute(
+                f"SELECT external_id FROM external WHERE account = ? AND {where}", (account, *params)
+            )
+        }
     return found

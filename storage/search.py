@@ -23,6 +23,7 @@ from desk.query import (
     Within,
     Words,
 )
+from storage.sql import Dialect
 
 SHIFT = 35
 """A row of the word index is `ticket << SHIFT | message`; message 0 is the subject."""
@@ -67,10 +68,10 @@ Rare = Callable[[Words | Has | Attached], bool]
 """Whether all tickets with these words, this tag, or a file, are best looked up at once."""
 
 
-def compile_query(node: Node, rare: Rare = lambda node: True) -> Compiled:
+def compile_query(node: Node, sql: Dialect, rare: Rare = lambda node: True) -> Compiled:
     """`node` as a condition on `ticket`; what is not `rare` is looked up ticket by ticket."""
     compiled = Compiled("")
-    compiled.where = _condition(node, compiled.params, rare)
+    compiled.where = _Compiler(sql, rare, compiled.params).condition(node)
     return compiled
 
 
@@ -93,98 +94,116 @@ def behind(sort: str, key: tuple[Value, ...], params: dict[str, Value]) -> str:
     return f"({', '.join(expressions)}) {'>' if direction == 'ASC' else '<'} ({marks})"
 
 
-def match_text(needle: str, prefix: bool) -> str:
-    """A token line as an FTS5 phrase."""
-    return f'"{needle}"' + (" *" if prefix else "")
+@dataclass
+class _Compiler:
+    """Puts a condition together for one engine, and its values into `params`."""
 
+    sql: Dialect
+    rare: Rare
+    params: dict[str, Value]
 
-def _condition(node: Node, params: dict[str, Value], rare: Rare) -> str:
-    def bind(value: Value) -> str:
-        name = f"p{len(params)}"
-        params[name] = value
+    def bind(self, value: Value) -> str:
+        name = f"p{len(self.params)}"
+        self.params[name] = int(value) if isinstance(value, bool) else value
         return f":{name}"
 
-    # Written as the partial indexes are, so that they are used.
-    if node == LIVE:
-        return "ticket.live = 1"
-    if node == VISIBLE:
-        return "ticket.bin = '' AND ticket.merged_into IS NULL"
-    match node:
-        case All(parts):
-            return (
-                " AND ".join(
-                    f"({_condition(p, params, rare)})" if isinstance(p, Any) else _condition(p, params, rare)
-                    for p in parts
+    def condition(self, node: Node) -> str:
+        # Written as the partial indexes are, so that they are used.
+        if node == LIVE:
+            return "ticket.live = 1"
+        if node == VISIBLE:
+            return "ticket.bin = '' AND ticket.merged_into IS NULL"
+        match node:
+            case All(parts):
+                found = [self.condition(p) for p in parts]
+                return (
+                    " AND ".join(f"({c})" if isinstance(p, Any) else c for p, c in zip(parts, found, strict=True))
+                    or _YES
                 )
-                or "1"
-            )
-        case Any(parts):
-            return " OR ".join(f"({_condition(p, params, rare)})" for p in parts) or "0"
-        case Not(part):
-            return f"NOT ({_condition(part, params, rare)})"
-        case Is(column, values):
-            # IS and not =, because it says no where a column is empty, and finds its way by the index.
-            name = f"ticket.{column}" if len(values) == 1 else _column(column)
-            return "(" + " OR ".join(f"{name} IS {bind(v)}" for v in values) + ")"
-        case Has(column, None):
+            case Any(parts):
+                return " OR ".join(f"({self.condition(p)})" for p in parts) or _NO
+            case Not(part):
+                return f"NOT ({self.condition(part)})"
+            case Is(column, values):
+                name = f"ticket.{column}" if len(values) == 1 else _column(column)
+                return "(" + " OR ".join(self._equal(name, value) for value in values) + ")"
+            case Has(column, value):
+                return self._has(node, column, value)
+            case Between(column, low, high):
+                tests = [f"{_column(column)} >= {self.bind(low)}"] if low is not None else []
+                tests += [f"{_column(column)} <= {self.bind(high)}"] if high is not None else []
+                return "(" + (" AND ".join(tests) or _YES) + ")"
+            case Within():
+                return self._moment(node)
+            case Words():
+                return self._words(node)
+            case Snoozed(at):
+                asleep = f"ticket.snoozed_until > {self.bind(at)}"
+                for_reply = "ticket.snoozed_until IS NULL AND ticket.snoozed_for_reply = 1"
+                return f"(({for_reply}) OR (ticket.snoozed_until IS NOT NULL AND {asleep}))"
+            case Unread(None):
+                return _NO
+            case Unread(agent):
+                mark = f"(SELECT message FROM seen WHERE seen.agent = {self.bind(agent)} AND seen.ticket = ticket.id)"
+                return f"ticket.heard > coalesce({mark}, 0)"
+            case Attached():
+                if self.rare(node):
+                    return "ticket.id IN (SELECT ticket FROM message WHERE attachments IS NOT NULL AND withdrawn = 0)"
+                held = "SELECT 1 FROM message WHERE message.ticket = ticket.id AND message.attachments IS NOT NULL AND message.withdrawn = 0"
+                return f"EXISTS ({held})"
+            case Of():
+                raise AssertionError("what was before a change is known to nobody but the log")
+
+    def _equal(self, name: str, value: Value) -> str:
+        if value is None:
+            return f"{name} IS NULL"
+        test = f"{name} = {self.bind(value)}"
+        # Where a column is empty the answer is no, and not "unknown", which stays what it is when it is denied.
+        return test if name.removeprefix("+").removeprefix("ticket.") in _FULL else f"({test} AND {name} IS NOT NULL)"
+
+    def _has(self, node: Has, column: str, value: str | None) -> str:
+        if value is None:
             return f"ticket.{column} = '[]'"
-        case Has("tags", value):
-            if rare(node):
-                return f"ticket.id IN (SELECT ticket FROM tag WHERE tag = {bind(value)})"
-            return f"EXISTS (SELECT 1 FROM tag WHERE tag.tag = {bind(value)} AND tag.ticket = ticket.id)"
-        case Has(column, value):
-            return f"EXISTS (SELECT 1 FROM json_each(ticket.{column}) WHERE value = {bind(value)})"
-        case Between(column, low, high):
-            tests = [f"{_column(column)} >= {bind(low)}"] if low is not None else []
-            tests += [f"{_column(column)} <= {bind(high)}"] if high is not None else []
-            return "(" + (" AND ".join(tests) or "1") + ")"
-        case Within(column, wanted):
-            # The key of a due or waiting time is what an index holds; "no time" is behind every time.
-            key = {"due_at": "due_key", "waiting_since": "waiting_key"}.get(column, column)
-            if key == column:
-                tests = [f"ticket.{column} IS NOT NULL"]
-            else:
-                # One bound and no second: that would be computed from the row, for every row.
-                tests = [f"ticket.{key} < {NEVER}"] if wanted.end is None else []
-            tests += [f"ticket.{key} >= {bind(wanted.start)}"] if wanted.start is not None else []
-            tests += [f"ticket.{key} < {bind(wanted.end)}"] if wanted.end is not None else []
-            return "(" + " AND ".join(tests) + ")"
-        case Words():
-            return _words(node, bind, rare)
-        case Snoozed(at):
-            asleep = f"ticket.snoozed_until > {bind(at)}"
-            for_reply = "ticket.snoozed_until IS NULL AND ticket.snoozed_for_reply = 1"
-            return f"(({for_reply}) OR (ticket.snoozed_until IS NOT NULL AND {asleep}))"
-        case Unread(None):
-            return "0"
-        case Unread(agent):
-            mark = f"(SELECT message FROM seen WHERE seen.agent = {bind(agent)} AND seen.ticket = ticket.id)"
-            return f"ticket.heard > coalesce({mark}, 0)"
-        case Attached():
-            if rare(node):
-                return "ticket.id IN (SELECT ticket FROM message WHERE attachments IS NOT NULL AND withdrawn = 0)"
-            held = "SELECT 1 FROM message WHERE message.ticket = ticket.id AND message.attachments IS NOT NULL AND message.withdrawn = 0"
-            return f"EXISTS ({held})"
-        case Of():
-            raise AssertionError("what was before a change is known to nobody but the log")
+        if column != "tags":
+            return self.sql.member.format(f"ticket.{column}", self.bind(value))
+        if self.rare(node):
+            return f"ticket.id IN (SELECT ticket FROM tag WHERE tag = {self.bind(value)})"
+        return f"EXISTS (SELECT 1 FROM tag WHERE tag.tag = {self.bind(value)} AND tag.ticket = ticket.id)"
+
+    def _moment(self, node: Within) -> str:
+        column, wanted = node.column, node.range
+        # The key of a due or waiting time is what an index holds; "no time" is behind every time.
+        key = {"due_at": "due_key", "waiting_since": "waiting_key"}.get(column, column)
+        if key == column:
+            tests = [f"ticket.{column} IS NOT NULL"]
+        else:
+            # One bound and no second: that would be computed from the row, for every row.
+            tests = [f"ticket.{key} < {NEVER}"] if wanted.end is None else []
+        tests += [f"ticket.{key} >= {self.bind(wanted.start)}"] if wanted.start is not None else []
+        tests += [f"ticket.{key} < {self.bind(wanted.end)}"] if wanted.end is not None else []
+        return "(" + " AND ".join(tests) + ")"
+
+    def _words(self, node: Words) -> str:
+        if node.where in ("requester", "organisation"):
+            column = "words" if node.where == "requester" else "organisation_words"
+            wanted = self.bind(f" {node.needle}" if node.prefix else f" {node.needle} ")
+            return f"ticket.requester IN (SELECT id FROM customer WHERE {self.sql.within.format(column, wanted)})"
+        matches = self.sql.matches.format(self.bind(self.sql.phrase(node.needle, node.prefix)))
+        if self.rare(node):
+            subject = f" AND rowid & {MESSAGE} = 0" if node.where == "subject" else ""
+            return f"ticket.id IN (SELECT rowid >> {SHIFT} FROM words WHERE {matches}{subject})"
+        last = 0 if node.where == "subject" else MESSAGE
+        return (
+            f"EXISTS (SELECT 1 FROM words WHERE {matches} "
+            f"AND rowid BETWEEN (ticket.id << {SHIFT}) AND (ticket.id << {SHIFT}) + {last})"
+        )
+
+
+_YES, _NO = "1 = 1", "1 = 0"
+_FULL = ("status", "priority", "bin", "live", "id", "channel", "requester")
+"""Columns that are never empty."""
 
 
 def _column(name: str) -> str:
     # A fifth of all tickets has a priority: found by several, they would all be sorted; in their order a page is met at once.
     return "+ticket.priority" if name == "priority" else f"ticket.{name}"
-
-
-def _words(node: Words, bind: Callable[[Value], str], rare: Rare) -> str:
-    if node.where in ("requester", "organisation"):
-        column = "words" if node.where == "requester" else "organisation_words"
-        wanted = bind(f" {node.needle}" if node.prefix else f" {node.needle} ")
-        return f"ticket.requester IN (SELECT id FROM customer WHERE instr({column}, {wanted}) > 0)"
-    match = bind(match_text(node.needle, node.prefix))
-    if rare(node):
-        subject = f" AND rowid & {MESSAGE} = 0" if node.where == "subject" else ""
-        return f"ticket.id IN (SELECT rowid >> {SHIFT} FROM words WHERE words MATCH {match}{subject})"
-    last = 0 if node.where == "subject" else MESSAGE
-    return (
-        f"EXISTS (SELECT 1 FROM words WHERE words MATCH {match} "
-        f"AND rowid BETWEEN (ticket.id << {SHIFT}) AND (ticket.id << {SHIFT}) + {last})"
-    )

@@ -14,7 +14,10 @@ from desk.store import Held
 from desk.text import words
 from storage import reads, rows
 from storage.pending import Pending
+from storage.sql import adding, keeping
 
+_ANSWERED = adding("answered", ("address", "at", "subject"))
+_CURSOR = keeping("cursor", ("account", "value"))
 _HELD = "SELECT ticket, id, message_id, flags, conversation FROM message WHERE withdrawn = 0 AND "
 
 
@@ -31,9 +34,9 @@ class Taking(Pending):
         for column in ("message_id", "conversation"):
             keys = [i for i in stored if ("\x1f" in i) == (column == "conversation")]
             if keys:
-                marks = ",".join("?" * len(keys))
+                where, params = self.conn.sql.among(column, keys)
                 order = "id DESC" if column == "conversation" else "id"
-                for row in self.conn.execute(f"{_HELD}{column} IN ({marks}) ORDER BY {order}", keys):
+                for row in self.conn.execute(f"{_HELD}{where} ORDER BY {order}", params):
                     # The newest ticket of a conversation is the one that goes on.
                     found.setdefault(row[4] if column == "conversation" else row[2], _held(row))
         for key in message_ids:
@@ -114,20 +117,19 @@ class Taking(Pending):
     def note_answer(self, address: str, answer: Answered) -> None:
         # Only the last day counts; what is older goes as it is met.
         self.conn.execute("DELETE FROM answered WHERE address = ? AND at < ?", (address, answer.at - 2 * DAY))
-        self.conn.execute("INSERT OR IGNORE INTO answered VALUES (?, ?, ?)", (address, answer.at, answer.subject))
+        self.conn.execute(_ANSWERED, (address, answer.at, answer.subject))
 
     def undeliverable(self, address: str) -> bool:
         query = "SELECT 1 FROM identity WHERE kind = 'email' AND value = ? AND undeliverable IS NOT NULL"
         return self.conn.execute(query, (address,)).fetchone() is not None
 
     def set_undeliverable(self, address: str, detail: str | None) -> None:
-        self.conn.execute(
-            "UPDATE identity SET undeliverable = ? WHERE kind = 'email' AND value = ? AND undeliverable IS NOT ?",
-            (detail, address, detail),
-        )
+        other = "coalesce(undeliverable, '') <> coalesce(CAST(? AS TEXT), '')"
+        statement = f"UPDATE identity SET undeliverable = ? WHERE kind = 'email' AND value = ? AND {other}"
+        self.conn.execute(statement, (detail, address, detail))
 
     def set_cursor(self, account: str, cursor: str) -> None:
-        self.conn.execute("INSERT OR REPLACE INTO cursor (account, value) VALUES (?, ?)", (account, cursor))
+        self.conn.execute(_CURSOR, (account, cursor))
 
     def cursor(self, account: str) -> str | None:
         return reads.read_cursor(self.conn, account)
@@ -135,7 +137,7 @@ class Taking(Pending):
     def first_rest(self, rule: str, ticket: int, since: Millis) -> bool:
         statement = (
             "INSERT INTO rest (rule, ticket, since) VALUES (?, ?, ?) ON CONFLICT (rule, ticket) DO UPDATE "
-            "SET since = excluded.since WHERE since != excluded.since RETURNING ticket"
+            "SET since = excluded.since WHERE rest.since <> excluded.since RETURNING ticket"
         )
         return bool(self.conn.execute(statement, (rule, ticket, since)).fetchall())
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -13,10 +11,14 @@ from desk.errors import Conflict, StoreError
 from desk.model import Account, Agent, Millis, Team
 from desk.store import Batch, Lease, Numbers
 from storage import reads, rows
-from storage.engine import Engine, blob_path
+from storage.engine import Engine
+from storage.sql import adding, keeping
 
 if TYPE_CHECKING:
     from storage.project import Transaction
+
+
+_SETTING = keeping("setting", ("name", "value"))
 
 
 class TeamRoom(Engine):
@@ -42,10 +44,7 @@ class TeamRoom(Engine):
                 raise StoreError(
                     f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
                 )
-            marks = ", ".join("?" * len(rows.AGENT))
-            tx.conn.execute(
-                f"INSERT OR REPLACE INTO agent ({', '.join(rows.AGENT)}) VALUES ({marks})", rows.agent_values(fresh)
-            )
+            tx.conn.execute(keeping("agent", rows.AGENT), rows.agent_values(fresh))
             old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
             new = dict(zip(rows.AGENT, rows.agent_values(fresh), strict=True))
             from desk.events import Changed
@@ -60,7 +59,7 @@ class TeamRoom(Engine):
     def save_team(self, team: Team, batch: Batch) -> None:
         def body(tx: Transaction) -> None:
             before = tx.teams().get(team.name)
-            tx.conn.execute("INSERT OR REPLACE INTO team (name, title) VALUES (?, ?)", (team.name, team.title))
+            tx.conn.execute(keeping("team", ("name", "title")), (team.name, team.title))
             from desk.events import Changed
 
             tx.append(batch, [Changed(team.name, "title", before.title if before else None, team.title, "team")])
@@ -72,11 +71,7 @@ class TeamRoom(Engine):
 
     def save_account(self, account: Account) -> None:
         if self.accounts().get(account.name) != account:
-            marks = ", ".join("?" * len(rows.ACCOUNT))
-            self._execute(
-                f"INSERT OR REPLACE INTO account ({', '.join(rows.ACCOUNT)}) VALUES ({marks})",
-                rows.account_values(account),
-            )
+            self._execute(keeping("account", rows.ACCOUNT), rows.account_values(account))
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
         return reads.read_known(self._read, account, external_ids)
@@ -89,19 +84,21 @@ class TeamRoom(Engine):
         return row[0] if row else None
 
     def first_setting(self, name: str, value: str) -> bool:
-        statement = "INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?) RETURNING name"
-        return bool(self._execute(statement, (name, value)))
+        return bool(self._execute(f"{adding('setting', ('name', 'value'))} RETURNING name", (name, value)))
 
     def set_setting(self, name: str, value: str) -> None:
-        self._execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+        self._execute(_SETTING, (name, value))
 
     def publish(self, config: str, version: int, changes: Mapping[str, tuple[Any, Any]], batch: Batch) -> None:
         def body(tx: Transaction) -> None:
-            row = tx.conn.execute("SELECT value FROM setting WHERE name = 'config_version'").fetchone()
-            if (int(row[0]) if row else 0) >= version:
+            # There to be locked, also before the first one.
+            tx.conn.execute(adding("setting", ("name", "value")), ("config_version", "0"))
+            version_of = f"SELECT value FROM setting WHERE name = 'config_version'{tx.conn.sql.lock}"
+            row = tx.conn.execute(version_of).fetchone()
+            if int(row[0]) >= version:
                 raise Conflict("somebody else has published meanwhile; look at theirs, then: deskhand config apply")
             for name, value in (("config", config), ("config_version", str(version))):
-                tx.conn.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+                tx.conn.execute(_SETTING, (name, value))
             from desk.events import Changed
 
             tx.append(batch, [Changed(f"config {version}", name, *pair, "settings") for name, pair in changes.items()])
@@ -135,15 +132,3 @@ class TeamRoom(Engine):
             unknown=one("SELECT count(*) FROM delivery WHERE state = 'unknown'"),
             last_seq=one("SELECT value FROM counter WHERE name = 'seq'"),
         )
-
-    def check(self) -> list[str]:
-        from storage.upkeep import check
-
-        with closing(self.connect()) as conn:
-            return check(conn, blob_path(self.path))
-
-    def backup(self, path: str) -> None:
-        from storage.upkeep import backup
-
-        with closing(self.connect()) as conn:
-            backup(conn, self.path, blob_path(self.path), Path(path))

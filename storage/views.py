@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,14 @@ from desk.store import SORTS, Page, Row
 from desk.text import one_line, words
 from storage import reads, rows
 from storage.engine import Engine
-from storage.find import Finder, natural_sort
+from storage.find import natural_sort
 from storage.search import compile_query
 
 if TYPE_CHECKING:
     from desk.events import Record
 
-_POLL_S = 0.04
 _ALL = 1 << 62
+_UNPROCESSABLE = "'unprocessable'"
 _LOOKED_AT = 50
 _SNIPPET = (
     "(SELECT substr(coalesce(visible, text), 1, 200) FROM message WHERE message.ticket = ticket.id AND withdrawn = 0 "
@@ -31,8 +30,10 @@ _SNIPPET = (
 )
 _TROUBLE = "(SELECT state FROM delivery WHERE delivery.ticket = ticket.id AND state IN ('failed', 'bounced', 'unknown') LIMIT 1)"
 _SEEN = "coalesce((SELECT message FROM seen WHERE seen.agent = :agent AND seen.ticket = ticket.id), 0)"
-_ROW = f"SELECT {rows.TICKET_COLUMNS}, {rows.CUSTOMER_COLUMNS}, {_SNIPPET}, ticket.heard > {_SEEN}, {_TROUBLE}"
-_FROM = "FROM ticket JOIN customer ON customer.id = ticket.requester"
+_ROW = (
+    f"SELECT {rows.TICKET_COLUMNS}, {rows.CUSTOMER_COLUMNS}, {_SNIPPET}, ticket.heard > {_SEEN}, {_TROUBLE} "
+    "FROM {} JOIN customer ON customer.id = ticket.requester"
+)
 
 
 class Views(Engine):
@@ -41,12 +42,8 @@ class Views(Engine):
     def _find(self, query: Node, sort: str, after: tuple[Any, ...] | None, limit: int) -> list[tuple[Any, ...]]:
         """Numbers and keys, all as of one moment."""
         assert sort in SORTS, sort
-        conn = self._read
-        conn.execute("BEGIN")
-        try:
-            return Finder(conn, query).page(sort, after, limit)
-        finally:
-            conn.execute("COMMIT")
+        with self._moment() as conn:
+            return self._finder(conn, query).page(sort, after, limit)
 
     def page(
         self,
@@ -72,14 +69,14 @@ class Views(Engine):
         return [row[0] for row in found]
 
     def count(self, query: Node) -> int:
-        return Finder(self._read, query).count()
+        return self._finder(self._read, query).count()
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         found: dict[int, Row] = {}
         split = len(rows.TICKET)
         for start in range(0, len(ids), 500):
-            marks = ",".join(str(int(i)) for i in ids[start : start + 500])
-            for row in self._read.execute(f"{_ROW} {_FROM} WHERE ticket.id IN ({marks})", {"agent": agent or ""}):
+            wanted = {"agent": agent or "", "ids": self._read.sql.numbers(ids[start : start + 500])}
+            for row in self._read.execute(_ROW.format(self._read.sql.listed), wanted):
                 ticket = rows.ticket(row[:split])
                 snippet, unread, trouble = row[-3:]
                 found[ticket.id] = Row(
@@ -143,7 +140,7 @@ class Views(Engine):
         return [source or "" for (source,) in self._read.execute(chain, (batch,))]
 
     def resting(self, rule: str, query: Node, until: Millis, limit: int) -> list[int]:
-        wanted = compile_query(query)
+        wanted = compile_query(query, self._read.sql)
         statement = (
             f"SELECT ticket.id FROM ticket WHERE ({wanted.where}) AND ticket.idle_since < :until AND NOT EXISTS (SELECT 1 FROM rest "
             "WHERE rest.rule = :rule AND rest.ticket = ticket.id AND rest.since = ticket.idle_since) ORDER BY ticket.id LIMIT :limit"
@@ -152,7 +149,7 @@ class Views(Engine):
         return [number for (number,) in found]
 
     def originals(self, after: int, limit: int, *, unprocessable: bool = False) -> list[Message]:
-        only = "instr(flags, 'unprocessable') AND " if unprocessable else ""
+        only = f"{self._read.sql.within.format('flags', _UNPROCESSABLE)} AND " if unprocessable else ""
         query = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE {only}id > ? AND raw IS NOT NULL ORDER BY id LIMIT ?"
         return [rows.message(row) for row in self._read.execute(query, (after, limit))]
 
@@ -160,12 +157,14 @@ class Views(Engine):
         return reads.read_customer(self._read, number)
 
     def customers(self, text: str, limit: int = 20) -> list[Customer]:
-        query = f"SELECT {rows.CUSTOMER_COLUMNS} FROM customer WHERE instr(words, :wanted) > 0 ORDER BY id DESC LIMIT :limit"
+        named = self._read.sql.within.format("words", ":wanted")
+        query = f"SELECT {rows.CUSTOMER_COLUMNS} FROM customer WHERE {named} ORDER BY id DESC LIMIT :limit"
         return [rows.customer(row) for row in self._read.execute(query, {"wanted": f" {words(text)}", "limit": limit})]
 
     def blob(self, key: str) -> bytes:
-        with self._writing:
-            return self._open_blobs().get(key)
+        from desk.blobs import unpack
+
+        return unpack(self._packed(key))
 
     def last_batch(self, agent: str, *, undo: bool) -> str | None:
         kind = "batch.undoes IS NOT NULL" if undo else "batch.undoes IS NULL"
@@ -175,7 +174,7 @@ class Views(Engine):
         work = "EXISTS (SELECT 1 FROM event WHERE event.batch = batch.id AND entity IN ('ticket', 'customer') AND kind NOT IN ('Delivered', 'Reread'))"
         query = (
             f"SELECT id FROM batch WHERE agent = ? AND {kind} AND undone_by IS NULL {first} AND {work} "
-            "ORDER BY at DESC, rowid DESC LIMIT 1"
+            "ORDER BY batch.seq DESC LIMIT 1"
         )
         row = self._read.execute(query, (agent,)).fetchone()
         return row[0] if row else None
@@ -187,19 +186,3 @@ class Views(Engine):
 
     def last_seq(self) -> int:
         return int(self._read.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
-
-    def wait(self, after: int, seconds: float) -> int:
-        conn = self._read
-        end = time.monotonic() + seconds
-        version = -1
-        while True:
-            # data_version changes with every commit of anybody else and costs 3 us to ask.
-            now = conn.execute("PRAGMA data_version").fetchone()[0]
-            if now != version:
-                version = now
-                seq = self.last_seq()
-                if seq > after:
-                    return seq
-            if time.monotonic() >= end:
-                return after
-            time.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))

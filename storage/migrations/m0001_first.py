@@ -66,7 +66,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     "cursor": {"columns": {"account": str, "value": str}, "pk": "account"},
     "batch": {
         "columns": {
-            "id": str, "at": int, "agent": str, "uid": int, "host": str, "line": str, "source": str, "undoes": str, "undone_by": str,
+            "id": str, "seq": int, "at": int, "agent": str, "uid": int, "host": str, "line": str, "source": str, "undoes": str, "undone_by": str,
             "caused_by": str,
         },
         "pk": "id",
@@ -113,14 +113,14 @@ _STATEMENTS = (
     "CREATE INDEX message_outside ON message (message_id) WHERE message_id IS NOT NULL",
     "CREATE INDEX message_conversation ON message (conversation) WHERE conversation IS NOT NULL",
     "CREATE INDEX message_digest ON message (digest) WHERE digest IS NOT NULL AND message_id IS NULL",
-    "CREATE INDEX message_unprocessable ON message (id) WHERE instr(flags, 'unprocessable')",
+    "CREATE INDEX message_unprocessable ON message (id) WHERE instr(flags, 'unprocessable') > 0",
     "CREATE INDEX delivery_next ON delivery (next_at) WHERE state IN ('queued', 'failed for now')",
     "CREATE INDEX delivery_held ON delivery (held_until) WHERE state = 'sending'",
     "CREATE INDEX delivery_message ON delivery (message)",
     "CREATE INDEX delivery_trouble ON delivery (ticket) WHERE state IN ('failed', 'bounced', 'unknown')",
     "CREATE INDEX event_about ON event (about, seq) WHERE entity = 'ticket'",
     "CREATE INDEX event_batch ON event (batch)",
-    "CREATE INDEX batch_agent ON batch (agent, at) WHERE agent IS NOT NULL",
+    "CREATE INDEX batch_agent ON batch (agent, seq) WHERE agent IS NOT NULL",
     "CREATE INDEX customer_address ON customer (address)",
     "CREATE UNIQUE INDEX agent_uid ON agent (uid) WHERE uid IS NOT NULL",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,13 +11,21 @@ from hypothesis import strategies as st
 
 from desk.query import All, Between, Env, Node, QueryError, matches, parse
 from desk.store import Store
-from storage import find, search
+from storage import find, fts5, search
 from tests.contracts import test_query_agreement as agreement
 from tests.contracts.test_query_agreement import NOW, cases, fill, store
 
 __all__ = ["store"]
 
-HASTY = {"PATIENCE": 0, "FEW": 4, "_SAMPLE": 2, "_LARGEST": 4, "_SPELLINGS": 1}
+HASTY = {
+    (find, "PATIENCE"): 0,
+    (find, "FEW"): 4,
+    (find, "_SAMPLE"): 2,
+    (find, "_LARGEST"): 4,
+    (search, "COMMON"): 0,
+    (fts5, "_SAMPLE"): 2,
+    (fts5, "_SPELLINGS"): 1,
+}
 """Every change of plan after the second ticket, instead of after thousands."""
 
 _WORDY = st.lists(st.one_of(agreement._WORD, agreement._PREFIX, agreement._PHRASE), min_size=1, max_size=3).flatmap(
@@ -45,15 +54,14 @@ def pages(store: Store, node: Node, sort: str, size: int) -> list[list[int]]:
 @given(desk=agreement._DESKS, queries=st.lists(_QUERIES, min_size=8, max_size=8), size=st.integers(1, 3))
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_pages_hold_what_the_query_means(
-    store: Store, limits: dict[str, int], desk: list[Any], queries: list[str], size: int
+    store: Store, limits: dict[tuple[ModuleType, str], int], desk: list[Any], queries: list[str], size: int
 ) -> None:
     numbers = fill(store, desk, next(agreement._TURNS))
     here = Between("id", numbers[0], numbers[-1])
     asked = list(cases(store, numbers, "kim"))
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in limits.items():
-            patch.setattr(find, name, value)
-        patch.setattr(search, "COMMON", 0 if limits else search.COMMON)
+        for (module, name), value in limits.items():
+            patch.setattr(module, name, value)
         for query in queries:
             try:
                 node = parse(query, Env(NOW, "kim", ("network",)))

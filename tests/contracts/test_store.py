@@ -54,7 +54,8 @@ class Hand:
         return Batch(fields.pop("id", f"batch-{self.turns:04}"), NOW + self.turns, **fields)
 
     def append(self, *events: Event, **batch: Any) -> int:
-        return self.store.write(lambda tx: tx.append(self.batch(**batch), events))
+        self.store.write(lambda tx: tx.append(self.batch(**batch), events))
+        return self.store.last_seq()
 
     def ticket(self, subject: str = "VPN", address: str = "ann@acme.example", **fields: Any) -> Ticket:
         """A new ticket with these fields."""

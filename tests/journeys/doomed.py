@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tests.connections import watch
+
 _LOCK = threading.Lock()
 
 
@@ -37,11 +39,13 @@ def arm(at: int) -> None:
         return counting
 
     class Connection(sqlite3.Connection):
-        execute = counted(sqlite3.Connection.execute)
-        executemany = counted(sqlite3.Connection.executemany)
+        def execute(self, *args: Any) -> sqlite3.Cursor:
+            return counted(super().execute)(*args)
 
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **kwargs: connect(*args, **{"factory": Connection} | kwargs)  # type: ignore[assignment]
+        def executemany(self, *args: Any) -> sqlite3.Cursor:
+            return counted(super().executemany)(*args)
+
+    watch(Connection)
     socket.socket.send = counted(socket.socket.send)  # type: ignore[method-assign]
     socket.socket.sendall = counted(socket.socket.sendall)  # type: ignore[method-assign]
 

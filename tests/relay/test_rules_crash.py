@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from desk.perform import Desk, Who
 from desk.threads import Signer
 from relay.rules import Work, begin
 from storage import open_store
+from tests.connections import watch
 from tests.desks import Room
 from tests.ruled import Ruled, configured
 from tests.storage.test_crash import Counted
@@ -94,8 +94,7 @@ def acts(folder: Path) -> dict[int, list[tuple[str, str]]]:
 
 def sweep(made: str, folder: str, clock: int, first: int, step: int) -> None:
     """Kill the rules at every `step`-th statement until a run ends by itself; prints what differed, and how many there were."""
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **more: connect(*args, **(more | {"factory": Counted}))  # type: ignore[assignment,call-overload,unused-ignore]
+    watch(Counted)
     whole = Path(folder) / "whole"
     shutil.copytree(made, whole)
     shift(whole, clock)

@@ -21,6 +21,7 @@ from desk.perform import Desk, Who
 from desk.query import EVERYTHING
 from desk.threads import Signer
 from storage import open_store
+from tests.connections import watch
 from tests.desks import NOW, Room
 
 MAILS = 4
@@ -101,8 +102,7 @@ def looked_at(folder: Path) -> list[str]:
 
 def sweep(made: str, folder: str, first: int, step: int) -> None:
     """Kill the shift at every `step`-th statement until a run ends by itself; prints what was wrong, and how many there were."""
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **more: connect(*args, **(more | {"factory": Counted}))  # type: ignore[assignment,call-overload]
+    watch(Counted)
     wrong: dict[int, list[str]] = {}
     for fatal in range(first, 100_000, step):
         here = Path(folder) / str(fatal)

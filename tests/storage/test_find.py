@@ -12,7 +12,7 @@ from desk.events import Opened, Posted
 from desk.model import Direction, Identity, Kind, Message, Status, Ticket
 from desk.query import Env, parse
 from desk.store import Batch, Store, Tx
-from storage import find, open_store, search
+from storage import find, fts5, open_store, search
 
 NOW = 1_770_000_000_000
 TICKETS = range(1, 61)
@@ -87,8 +87,10 @@ def test_pages_follow_each_other_whatever_the_plan(
     store: Store, monkeypatch: pytest.MonkeyPatch, query: str, meant: Callable[[int], Any], most: int, sort: str
 ) -> None:
     if most < find.FEW:
-        for name, value in {"PATIENCE": 3, "FEW": most, "_SAMPLE": 2, "_LARGEST": 8, "_SPELLINGS": 1}.items():
+        for name, value in {"PATIENCE": 3, "FEW": most, "_SAMPLE": 2, "_LARGEST": 8}.items():
             monkeypatch.setattr(find, name, value)
+        monkeypatch.setattr(fts5, "_SAMPLE", 2)
+        monkeypatch.setattr(fts5, "_SPELLINGS", 1)
         monkeypatch.setattr(search, "COMMON", 0)
         monkeypatch.setattr(search, "COMMON_TAG", 0)
     wanted = sorted((n for n in TICKETS if meant(n)), key=_order(sort))

@@ -11,8 +11,8 @@ import pytest
 from desk.config import DeskConfig
 from desk.errors import StoreError
 from storage import open_store
+from storage.opening import open_sqlite
 from storage.place import create, demand_fit, file_system, is_shared
-from storage.sqlite import open_sqlite
 
 ROOT = "22 1 0:20 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 

@@ -13,7 +13,7 @@ import pytest
 from desk.blobs import Blob
 from desk.errors import Busy, StoreError
 from desk.query import EVERYTHING
-from storage import engine, open_store
+from storage import open_store, sqlite
 from storage.blobs import Blobs
 from tests.desks import Room
 from tests.servers import missing
@@ -48,7 +48,7 @@ def test_what_deskhand_never_makes_is_refused(raw: sqlite3.Connection, tmp_path:
 def test_a_held_store_is_a_sentence_and_goes_on_afterwards(
     tmp_path: Path, raw: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_BUSY_S", 0)
+    monkeypatch.setattr(sqlite, "_BUSY_S", 0)
     store = open_store(f"sqlite:///{tmp_path}/desk.db")
     raw.execute("BEGIN IMMEDIATE")
     with pytest.raises(Busy, match="another process holds the store for over 0 s; deskhand doctor names it"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from desk.store import Store
-from storage import engine, open_store
+from storage import open_store, sqlite
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_writer_waits_for_who_came_before(store: Store, tmp_path: Path) -> Non
 def test_a_line_that_does_not_move_keeps_nobody_for_ever(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_LINE_S", 0.01)
+    monkeypatch.setattr(sqlite, "_LINE_S", 0.01)
     with first_in_line(tmp_path):
         store.set_setting("anyway", "yes")
     assert store.setting("anyway") == "yes"
