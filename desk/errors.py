@@ -42,6 +42,14 @@ class Busy(StoreError):
     """Another process holds the store for longer than we are willing to wait."""
 
 
+class Away(StoreError):
+    """The store cannot be reached just now; what was asked of it has not been done."""
+
+
+class Unsure(Away):
+    """The store was lost while it saved: what was asked of it has been done, or has not."""
+
+
 class KeyProblem(ValueError):
     """What a table of the configuration finds wrong with one of its keys."""
 

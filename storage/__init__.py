@@ -10,7 +10,7 @@ from desk.store import Store
 
 
 def open_store(url: str, config: DeskConfig | None = None, *, create: bool = False, upgrade: bool = False) -> Store:
-    """The store at `url` (`sqlite:///path`, or a plain path).
+    """The store at `url` (`sqlite:///path`, a plain path, or `postgresql://user@host/database`).
 
     `create` makes it, with its folder, when there is none; `upgrade` brings an older
     schema up to date. Without them a missing or older store is an error with the
@@ -24,9 +24,16 @@ def open_store(url: str, config: DeskConfig | None = None, *, create: bool = Fal
 
         return open_sqlite(Path(rest[1:]).expanduser(), url, config or DeskConfig(), create=create, upgrade=upgrade)
     if scheme in ("postgresql", "postgres"):
-        raise ConfigError('this version keeps its store in SQLite; write [store] url = "sqlite:///path/to/desk.db"')
+        try:
+            from storage.postgres import open_postgres
+        except ImportError as error:
+            raise ConfigError(
+                f"a store in PostgreSQL needs more of deskhand ({error}): pipx install 'deskhand[postgres]'"
+            ) from error
+        return open_postgres(url, config or DeskConfig(), create=create, upgrade=upgrade)
     raise ConfigError(
-        f'"{url}" names no store; write sqlite:///path/to/desk.db (three slashes, and a fourth for an absolute path)'
+        f'"{scheme}://" names no store; write sqlite:///path/to/desk.db (three slashes, and a fourth for an absolute path) '
+        "or postgresql://USER@HOST/DATABASE"
     )
 
 

@@ -185,7 +185,7 @@ class Finder:
                 else "message WHERE attachments IS NOT NULL AND withdrawn = 0"
             )
             params = (node.value, most) if isinstance(node, Has) else (most,)
-            count = f"SELECT count(*) FROM (SELECT 1 FROM {held} LIMIT ?)"
+            count = f"SELECT count(*) FROM (SELECT 1 FROM {held} LIMIT ?) AS first"
             return bool(self._conn.execute(count, params).fetchone()[0] < most)
         # As dense among all tickets as among the newest.
         hits = self._lexicon.share(node.needle, node.prefix, newest) * newest

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
 from desk.errors import StoreError
 from storage.migrations import STEPS
+
+if TYPE_CHECKING:
+    from storage.sql import Connection
 
 VERSION = len(STEPS)
 
 
 def version(conn: sqlite3.Connection) -> int:
-    """The schema version of the store; 0 for an empty file."""
+    """The schema version of a SQLite file; 0 for an empty one."""
     return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
-def demand_current(conn: sqlite3.Connection, name: str) -> None:
+def postgres_version(conn: Connection) -> int:
+    """The schema version of a database; 0 where there is no store in it."""
+    if conn.execute("SELECT to_regclass('counter')").fetchone()[0] is None:
+        return 0
+    row = conn.execute("SELECT value FROM counter WHERE name = 'schema'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def demand_current(found: int, name: str) -> None:
     """Refuse a store that this version of deskhand must not touch."""
-    found = version(conn)
     if found > VERSION:
         raise StoreError(
             f"{name}: written by a newer deskhand (schema {found}, this one knows {VERSION}); upgrade deskhand on this host"
@@ -28,23 +39,30 @@ def demand_current(conn: sqlite3.Connection, name: str) -> None:
         )
 
 
+def ahead(found: int) -> list[str]:
+    """What an upgrade from the version `found` would do, a line a step."""
+    return [
+        f"{number}: {(step.__doc__ or '').splitlines()[0]}" for number, step in enumerate(STEPS, 1) if number > found
+    ]
+
+
 def upgrade(conn: sqlite3.Connection, name: str) -> list[int]:
-    """Run the missing steps, each in a transaction of its own; returns their numbers.
+    """Run the missing steps on a SQLite file, each in a transaction of its own; returns their numbers.
 
     BEGIN IMMEDIATE makes a second process wait, and look again at the version when it
     gets its turn. A step that is killed leaves nothing behind.
     """
     if version(conn) > VERSION:
-        demand_current(conn, name)
+        demand_current(version(conn), name)
     done: list[int] = []
     while version(conn) < VERSION:
-        from sqlite_utils import Database
+        from storage.schema import SqliteSchema
 
         conn.execute("BEGIN IMMEDIATE")
         try:
             at = version(conn)
             if at < VERSION:
-                STEPS[at](Database(conn, execute_plugins=False))
+                STEPS[at](SqliteSchema(conn))
                 if not conn.in_transaction:
                     raise StoreError(f"{name}: step {at + 1} of the upgrade ended its own transaction")
                 conn.execute(f"PRAGMA user_version = {at + 1}")
@@ -55,3 +73,22 @@ def upgrade(conn: sqlite3.Connection, name: str) -> list[int]:
                 conn.execute("ROLLBACK")
             raise
     return done
+
+
+def postgres_upgrade(conn: Connection) -> list[int]:
+    """Run the missing steps on a database, inside the transaction of the caller; returns their numbers.
+
+    A second process waits for the first, and then finds nothing left to do.
+    """
+    from storage.schema import PostgresSchema
+
+    conn.execute("SELECT pg_advisory_xact_lock(hashtext('deskhand upgrade'))")
+    found = postgres_version(conn)
+    for step in STEPS[found:]:
+        step(PostgresSchema(conn))
+    counted = (
+        "INSERT INTO counter (name, value) VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    )
+    if found < VERSION:
+        conn.execute(counted, (VERSION,))
+    return list(range(found + 1, VERSION + 1))

@@ -1,4 +1,4 @@
-"""Opening a store in a SQLite file: fit to be trusted, ours, and of this version's schema."""
+"""Opening a store: fit to be trusted, ours, and of this version's schema."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _prepare(conn: sqlite3.Connection, path: Path, *, create: bool, upgrade: boo
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = FULL")
         migrate.upgrade(conn, str(path))
-    migrate.demand_current(conn, str(path))
+    migrate.demand_current(migrate.version(conn), str(path))
     planted = conn.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchall()
     if planted:
         raise StoreError(

@@ -44,6 +44,9 @@ class Keeper(Protocol):
     def put_blobs(self, blobs: list[Blob]) -> None:
         """Keep bytes before a row refers to them."""
 
+    def alone(self, work: str) -> None:
+        """Wait until nobody else does `work`, and keep everybody else from it until the commit."""
+
 
 class Pending:
     """The lower half of a transaction: reads, and the flush.

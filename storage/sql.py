@@ -49,7 +49,7 @@ class Dialect:
     rows nobody else has locked. `among` is the condition that a column is one of some values,
     and its values; `listed` the tickets whose numbers are the parameter `ids`, made with
     `numbers`; `along` the tickets in the order of an index (None: of their numbers). Of the rest each takes the names of a column and a value:
-    `member` (whether a JSON list holds it), `key` (what a JSON object has there),
+    `member` (whether a JSON list holds it), `key` (what a JSON object has there), `length` (how long a JSON list is),
     `within` (whether a text holds another), `matches` (whether the words of a message
     hold a phrase, made with `phrase` from a token line).
     """
@@ -63,6 +63,7 @@ class Dialect:
     along: Callable[[str | None], str]
     member: str
     key: str
+    length: str
     within: str
     matches: str
     phrase: Callable[[str, bool], str]

@@ -61,6 +61,7 @@ DIALECT = Dialect(
     along=lambda index: f"ticket INDEXED BY {index}" if index else "ticket NOT INDEXED",
     member="EXISTS (SELECT 1 FROM json_each({0}) WHERE value = {1})",
     key="json_extract({0}, '$.{1}')",
+    length="json_array_length({0})",
     within="instr({0}, {1}) > 0",
     matches="words MATCH {0}",
     phrase=_phrase,
@@ -119,6 +120,9 @@ class _Counters:
 
     def put_blobs(self, blobs: list[Blob]) -> None:
         self._blobs().put(blobs)
+
+    def alone(self, work: str) -> None:
+        pass  # one writes at a time
 
 
 class _Job(Generic[T]):

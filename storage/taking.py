@@ -25,6 +25,8 @@ class Taking(Pending):
     """The part of a transaction that takes messages in."""
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
+        # Two that take in one mail at once, from two accounts, must see each other's.
+        self._keeper.alone("intake")
         fresh = {e for a, e, _ in self._external if a == account}
         return (fresh & set(external_ids)) | reads.read_known(self.conn, account, external_ids)
 

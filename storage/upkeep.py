@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desk.errors import StoreError
+from storage.sql import Connection
+
+if TYPE_CHECKING:
+    from storage.sqlite import SqliteConnection
 
 _RULES: tuple[tuple[str, str], ...] = (
     ("messages without a ticket", "SELECT id FROM message WHERE ticket NOT IN (SELECT id FROM ticket)"),
@@ -27,11 +32,11 @@ _RULES: tuple[tuple[str, str], ...] = (
     ),
     (
         "tickets whose tags and tag index differ",
-        "SELECT id FROM ticket WHERE json_array_length(tags) <> (SELECT count(*) FROM tag WHERE tag.ticket = ticket.id)",
+        "SELECT id FROM ticket WHERE {tags} <> (SELECT count(*) FROM tag WHERE tag.ticket = ticket.id)",
     ),
     (
         "tickets open in one column and not in another",
-        "SELECT id FROM ticket WHERE live <> (status NOT IN ('solved', 'closed'))",
+        "SELECT id FROM ticket WHERE (live = 1) <> (status NOT IN ('solved', 'closed'))",
     ),
     (
         "two messages with one outside id and content",
@@ -40,17 +45,36 @@ _RULES: tuple[tuple[str, str], ...] = (
 )
 
 
-def check(conn: sqlite3.Connection, blobs: Path) -> list[str]:
+def unheld(conn: Connection) -> list[str]:
     """Every rule that does not hold, as a sentence with the first few culprits."""
+    found: list[str] = []
+    for name, query in _RULES:
+        culprits = [str(row[0]) for row in conn.execute(f"{query.format(tags=conn.sql.length.format('tags'))} LIMIT 6")]
+        if culprits:
+            found.append(f"{name}: {', '.join(culprits[:5])}{' ...' if len(culprits) > 5 else ''}")
+    return found
+
+
+def check(conn: SqliteConnection, blobs: Path) -> list[str]:
+    """The same of a SQLite file and the one with its blobs."""
     try:
-        found = [f"the file itself: {row[0]}" for row in conn.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
-        for name, query in _RULES:
-            culprits = [str(row[0]) for row in conn.execute(f"{query} LIMIT 6")]
-            if culprits:
-                found.append(f"{name}: {', '.join(culprits[:5])}{' ...' if len(culprits) > 5 else ''}")
-        return found + _missing_blobs(conn, blobs)
+        broken = [f"the file itself: {row[0]}" for row in conn.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        return broken + unheld(conn) + _missing_blobs(conn, blobs)
     except sqlite3.DatabaseError as error:
         return [f"the file itself: {error}; take the newest backup that store check finds well"]
+
+
+def postgres_check(conn: Connection) -> list[str]:
+    """The same of a PostgreSQL database, which has its blobs in a table."""
+    query = (
+        "WITH wanted (key, message) AS (SELECT raw, id FROM message WHERE raw IS NOT NULL UNION ALL "
+        "SELECT kept.value ->> 3, message.id FROM message, json_array_elements(CAST(attachments AS JSON)) kept (value) "
+        "WHERE attachments IS NOT NULL) "
+        "SELECT message FROM wanted WHERE NOT EXISTS (SELECT 1 FROM blob WHERE blob.key = decode(wanted.key, 'hex')) LIMIT 6"
+    )
+    culprits = [str(row[0]) for row in conn.execute(query)]
+    missing = [f"messages whose bytes are missing: {', '.join(culprits[:5])}"] if culprits else []
+    return unheld(conn) + missing
 
 
 def _missing_blobs(conn: sqlite3.Connection, blobs: Path) -> list[str]:

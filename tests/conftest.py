@@ -12,6 +12,7 @@ import pytest
 from tests.servers import MISSING
 from tests.servers.dovecot import Dovecot, User
 from tests.servers.exim import Exim
+from tests.servers.postgres import Postgres
 
 ASYNC_TEST_S = 30
 """An async test that takes longer hangs."""
@@ -52,6 +53,13 @@ def exim() -> Iterator[Exim]:
     server = Exim()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    with Postgres() as server:
+        yield server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

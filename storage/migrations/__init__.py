@@ -1,17 +1,13 @@
 """The steps from one schema to the next; the number of steps is the schema's version.
 
-Each step gets a sqlite-utils database inside a transaction of its own and must not
-commit. Steps that have been released are never edited.
+Each step gets a `storage.schema.Schema` inside a transaction of its own and must not
+commit; the first line of its docstring says what it is for. Steps that have been released
+are never edited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from storage.migrations import m0001_first
+from storage.schema import Step
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-STEPS: tuple[Callable[[Database], None], ...] = (m0001_first.step,)
+STEPS: tuple[Step, ...] = (m0001_first.step,)

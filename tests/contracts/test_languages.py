@@ -92,7 +92,7 @@ def test_what_differs_is_kept_apart(text: str, typed: str) -> None:
 @pytest.fixture(scope="module", params=sorted(ENGINES))
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One store for all texts."""
-    made = open_store(ENGINES[request.param](Path(tmp_path_factory.mktemp("languages"))), create=True)
+    made = open_store(ENGINES[request.param](request, Path(tmp_path_factory.mktemp("languages"))), create=True)
     made.save_account(Account("support", "email", "help@desk.test"))
     yield made
     made.close()

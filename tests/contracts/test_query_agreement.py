@@ -166,7 +166,7 @@ _QUERIES = st.recursive(
 @pytest.fixture(scope="module", params=sorted(ENGINES))
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One store for all examples, each with tickets of its own in it."""
-    made = open_store(ENGINES[request.param](Path(tmp_path_factory.mktemp("agreement"))), create=True)
+    made = open_store(ENGINES[request.param](request, Path(tmp_path_factory.mktemp("agreement"))), create=True)
     yield made
     made.close()
 
