@@ -37,7 +37,7 @@ def test_a_newer_schema_is_refused(path: Path, how: dict[str, bool]) -> None:
 
 def test_an_older_schema_waits_for_whoever_may_upgrade(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(db: object) -> None:
-        db.conn.execute("CREATE TABLE another (x)")  # type: ignore[attr-defined]
+        db.run("CREATE TABLE another (x INTEGER)")  # type: ignore[attr-defined]
 
     monkeypatch.setattr(migrate, "STEPS", (*migrate.STEPS, step))
     monkeypatch.setattr(migrate, "VERSION", VERSION + 1)
@@ -142,8 +142,8 @@ def test_a_step_that_is_killed_anywhere_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_step_that_ends_its_own_transaction_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(db: object) -> None:
-        db.conn.execute("CREATE TABLE x (y)")  # type: ignore[attr-defined]
-        db.conn.execute("COMMIT")  # type: ignore[attr-defined]
+        db.run("CREATE TABLE x (y INTEGER)")  # type: ignore[attr-defined]
+        db.run("COMMIT")  # type: ignore[attr-defined]
 
     monkeypatch.setattr(migrate, "STEPS", (step,))
     conn = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
