@@ -82,6 +82,9 @@ class Listener:
                         self._heard(int(notice.payload))
                     if self._stopped:
                         return
+                # Silence may be that of a server that is gone.
+                with self._server.watch.on(raw):
+                    raw.execute("")
 
     def _poll(self) -> None:
         while not self._stopped:

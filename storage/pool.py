@@ -6,10 +6,11 @@ and not after a growing pause, and who cannot connect is told why by the server 
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
@@ -17,6 +18,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from desk.errors import Away, Busy, ConfigError, StoreError
+from storage.watching import Watch
 
 T = TypeVar("T")
 
@@ -66,6 +68,7 @@ class Server:
         more = {"target_session_attrs": "read-write"} if several else {}
         self._conninfo = make_conninfo(**cast(dict[str, Any], {**_DEFAULTS, **more, **given}))
         self.hello: Hello | None = None
+        self.watch = Watch(self.answers)
 
     @property
     def channel(self) -> str:
@@ -86,7 +89,8 @@ class Server:
                 raise StoreError(
                     f"{self.name}: PostgreSQL {found // 10_000} is too old; deskhand needs {OLDEST} or newer on the server"
                 )
-            pid, schema, there = raw.execute(_HELLO).fetchone() or (0, "", 0)
+            with self.watch.on(raw):
+                pid, schema, there = raw.execute(_HELLO).fetchone() or (0, "", 0)
         except psycopg.Error as error:
             raise self.told(error) from error
         here = (before + time.time()) * 500
@@ -96,6 +100,18 @@ class Server:
             raw.prepare_threshold = None
         self.hello = Hello(pooled, schema, round(here - there))
         return raw
+
+    def answers(self) -> bool:
+        """Whether somebody new would get an answer, be it a refusal; waits for it only so long."""
+        try:
+            with closing(psycopg.connect(self._conninfo, autocommit=True)) as raw:
+                # A pooler lets everybody in, whether or not there is a server behind it.
+                raw.pgconn.send_query(b"SELECT 1")
+                return bool(select.select([raw.fileno()], [], [], _CONNECT_S)[0])
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except (psycopg.Error, OSError):
+            return True
 
     def told(self, error: psycopg.Error) -> StoreError:
         """What the server or its absence says, as a sentence with a next step."""
@@ -185,7 +201,8 @@ class Pool:
         try:
             raw = self._taken(begin)
             try:
-                yield raw
+                with self._server.watch.on(raw):
+                    yield raw
             except psycopg.Error as error:
                 if raw.closed:
                     self._drop()
@@ -205,7 +222,8 @@ class Pool:
             raw = self._idle.pop() if self._idle else None
         if raw is not None and begin is not None:
             try:
-                return _in(raw, begin)
+                with self._server.watch.on(raw):
+                    return _in(raw, begin)
             except psycopg.Error:
                 # It died while it was idle, and so did the others.
                 raw.close()
