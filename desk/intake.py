@@ -99,6 +99,7 @@ def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor:
     """Put `items` into the store, in order, and the cursor with them; what came before is left out."""
     taken = Taken()
     known = tx.known(how.account, [item.external_id for item in items])
+    _announce(tx, how, [item for item in items if item.external_id not in known])
     for item in items:
         if item.external_id in known:
             taken.doubles += 1
@@ -113,6 +114,15 @@ def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor:
     if cursor is not None:
         tx.set_cursor(how.account, cursor)
     return taken
+
+
+def _announce(tx: Tx, how: Intake, items: Sequence[Inbound]) -> None:
+    """Tell a store that is far away what it will be asked, so that it is asked once."""
+    outside = {name for item in items for name in (item.message_id, *item.in_reply_to, *item.references) if name}
+    outside |= {conversation_key(how.account, item.conversation) for item in items if item.conversation}
+    digests = {item.digest for item in items if item.digest and not item.message_id}
+    people = {person for item in items for person in (item.sender or NOBODY, *item.to[:1])}
+    tx.expect(outside, digests, people)
 
 
 def _twin(tx: Tx, how: Intake, item: Inbound) -> Held | None:

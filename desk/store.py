@@ -170,6 +170,9 @@ class Tx(Protocol):
     def remember(self, account: str, external_id: str, message: int | None) -> None:
         """An item of the account has been taken in (None: dropped on purpose)."""
 
+    def expect(self, outside: Collection[str], digests: Collection[str], people: Collection[Identity]) -> None:
+        """These will be asked about: outside ids and conversations, contents of messages without an id, and people."""
+
     def twin(self, message_id: str | None, digest: str) -> Held | None:
         """The message that came before with this outside id (if any) and content."""
 
@@ -316,8 +319,8 @@ class Store(Protocol):
     def agents(self) -> dict[str, Agent]:
         """All agents by name."""
 
-    def agent_of(self, uid: int) -> Agent | None:
-        """Who the kernel's user is at this desk."""
+    def me(self, uid: int) -> Agent | None:
+        """Who acts at this desk: whose login the session has, where that is somebody's, else the kernel's user `uid`."""
 
     def save_agent(self, agent: Agent, batch: Batch) -> None:
         """Add or change an agent."""

@@ -47,6 +47,9 @@ class Keeper(Protocol):
     def alone(self, work: str) -> None:
         """Wait until nobody else does `work`, and keep everybody else from it until the commit."""
 
+    def met(self) -> None:
+        """A ticket came in that others may have written on: numbers that are given out now follow theirs."""
+
 
 class Pending:
     """The lower half of a transaction: reads, and the flush.
@@ -86,6 +89,7 @@ class Pending:
             for row in self.conn.execute(locked, params):
                 ticket = rows.ticket(row)
                 self._before[ticket.id] = self._now[ticket.id] = ticket
+                self._keeper.met()
         return {i: self._now[i] for i in wanted if i in self._now}
 
     def _at_hand(self, number: int) -> Ticket:

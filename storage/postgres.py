@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
+from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown
 
@@ -25,7 +26,7 @@ from storage import migrate
 from storage.engine import Engine
 from storage.outbox import Outbox
 from storage.pool import MET, Lost, Pool, Server
-from storage.sql import Dialect, Found, Params, adding, marks
+from storage.sql import Dialect, Found, Params, marks
 from storage.team import TeamRoom
 from storage.views import Views
 
@@ -53,7 +54,12 @@ _HASTY = "; SET LOCAL synchronous_commit = off"
 _PLACES = re.compile(r"'(?:[^']|'')*'|\?|:([a-z]\w*)")
 _SEQ = "SELECT value FROM counter WHERE name = 'seq'"
 _ONLY_READS = "only a transaction changes anything"
-_BLOB = adding("blob", ("key", "size", "packed"))
+_BLOBS = (
+    "INSERT INTO blob (key, size, packed) SELECT * FROM unnest(CAST(? AS BYTEA[]), CAST(? AS BIGINT[]), CAST(? AS BYTEA[])) "
+    "ON CONFLICT DO NOTHING"
+)
+_BLOBS_AT_ONCE = 4 << 20
+_HANDFUL = 256
 
 
 def _phrase(needle: str, prefix: bool) -> str:
@@ -65,6 +71,7 @@ def _phrase(needle: str, prefix: bool) -> str:
 
 DIALECT = Dialect(
     name="postgresql",
+    distant=True,
     lock=" FOR UPDATE",
     skip=" FOR UPDATE SKIP LOCKED",
     among=lambda column, values: (f"{column} = ANY(?)", [list(values)]),
@@ -77,6 +84,7 @@ DIALECT = Dialect(
     within="strpos({0}, {1}) > 0",
     matches="text @@ CAST({0} AS TSQUERY)",
     phrase=_phrase,
+    login="session_user",
 )
 
 
@@ -85,6 +93,10 @@ class _Text(StrDumperUnknown):
 
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace("\x00", "\ufffd") if "\x00" in obj else obj)
+
+
+class _Binary(list[bytes]):
+    """Bytes that are sent as they are; a list of them would be twice as long."""
 
 
 class _YesOrNo(Int8Dumper):
@@ -98,6 +110,7 @@ def adapt(conn: psycopg.Connection[Any]) -> None:
     """Numbers of one size, so that a statement is prepared once; text without what PostgreSQL refuses."""
     conn.adapters.register_dumper(int, Int8Dumper)
     conn.adapters.register_dumper(bool, _YesOrNo)
+    conn.adapters.register_dumper(_Binary, ListBinaryDumper)
     conn.adapters.register_dumper(str, _Text)
 
 
@@ -218,17 +231,39 @@ class _Keeper:
     def __init__(self, conn: PostgresConnection) -> None:
         self._conn = conn
         self._alone: set[str] = set()
+        self._numbers: dict[str, list[int]] = {}
+        self._asked: dict[str, int] = {}
+        self._blobs: dict[str, Blob] = {}
+        self._size = 0
 
     def new_id(self, kind: str) -> int:
-        return int(self._conn.execute(f"SELECT nextval('{kind}_id')").fetchone()[0])
+        left = self._numbers.get(kind)
+        if not left:
+            # Who needs many gets them in ever larger handfuls; tickets one by one, for people see their numbers.
+            count = 1 if kind == "ticket" else min(self._asked.get(kind, 1), _HANDFUL)
+            self._asked[kind] = 2 * count
+            drawn = self._conn.execute(f"SELECT nextval('{kind}_id') FROM generate_series(1, ?)", (count,))
+            left = self._numbers[kind] = [row[0] for row in reversed(drawn.fetchall())]
+        return left.pop()
+
+    def met(self) -> None:
+        # What an agent has seen of a ticket is the number of its last message.
+        self._numbers.pop("message", None)
 
     def flush(self) -> None:
-        pass
+        if self._blobs:
+            # In the order of their keys, so that two who keep the same bytes never wait for each other.
+            kept = [self._blobs[key] for key in sorted(self._blobs)]
+            packed = _Binary(b.packed for b in kept)
+            self._conn.execute(_BLOBS, (_Binary(bytes.fromhex(b.key) for b in kept), [b.size for b in kept], packed))
+            self._blobs.clear()
+            self._size = 0
 
     def put_blobs(self, blobs: list[Blob]) -> None:
-        # In the order of their keys, so that two who keep the same bytes never wait for each other.
-        rows = sorted((bytes.fromhex(blob.key), blob.size, blob.packed) for blob in blobs)
-        self._conn.executemany(_BLOB, rows)
+        self._blobs |= {blob.key: blob for blob in blobs}
+        self._size += sum(len(blob.packed) for blob in blobs)
+        if self._size > _BLOBS_AT_ONCE:
+            self.flush()
 
     def alone(self, work: str) -> None:
         if work not in self._alone:

@@ -63,6 +63,7 @@ class Transaction(Taking, Dealing):
                     self._words.append((before.id << SHIFT, words(str(event.added))))
             case ev.Changed(entity="customer"):
                 assert event.field in ("blocked", "name", "notes", "organisation")
+                self._flush_people()
                 self.conn.execute(f"UPDATE customer SET {event.field} = ? WHERE id = ?", (event.added, event.about))
                 self._index_customer(self.customer(int(event.about)))
                 self._people.clear()

@@ -52,6 +52,7 @@ def _numbers(ids: Sequence[int]) -> str:
 
 DIALECT = Dialect(
     name="sqlite",
+    distant=False,
     lock="",
     skip="",
     among=lambda column, values: (f"{column} IN ({marks(values)})", list(values)),
@@ -65,6 +66,7 @@ DIALECT = Dialect(
     within="instr({0}, {1}) > 0",
     matches="words MATCH {0}",
     phrase=_phrase,
+    login="NULL",
 )
 
 
@@ -123,6 +125,9 @@ class _Counters:
 
     def alone(self, work: str) -> None:
         pass  # one writes at a time
+
+    def met(self) -> None:
+        pass
 
 
 class _Job(Generic[T]):

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec.json import decode
 from msgspec.structs import replace
 
+from desk.config import DeskConfig
 from desk.loops import Answered
 from desk.model import DAY, Customer, Identity, Millis
 from desk.store import Held
 from desk.text import words
 from storage import reads, rows
-from storage.pending import Pending
-from storage.sql import adding, keeping
+from storage.pending import Keeper, Pending
+from storage.sql import Connection, adding, keeping
 
 _ANSWERED = adding("answered", ("address", "at", "subject"))
 _CURSOR = keeping("cursor", ("account", "value"))
-_HELD = "SELECT ticket, id, message_id, flags, conversation FROM message WHERE withdrawn = 0 AND "
+_HELD = "SELECT ticket, id, message_id, flags, conversation, digest FROM message WHERE withdrawn = 0 AND "
+_KEYS = {"message_id": 2, "conversation": 4, "digest": 5}
+_PEOPLE = (
+    f"SELECT {rows.CUSTOMER_COLUMNS}, identity.kind, identity.value, identity.undeliverable "
+    "FROM identity JOIN customer ON customer.id = identity.customer"
+)
+_PERSON = ("id", "name", "address", "organisation", "notes", "blocked", "created_at", "words", "organisation_words")
 
 
 class Taking(Pending):
     """The part of a transaction that takes messages in."""
+
+    def __init__(self, conn: Connection, keeper: Keeper, config: DeskConfig) -> None:
+        super().__init__(conn, keeper, config)
+        self._asked: dict[str, list[Any]] = {}
+        self._strangers: set[tuple[str, str]] = set()
+        self._returned: dict[str, str | None] = {}
+        self._newcomers: list[tuple[Customer, Identity]] = []
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
         # Two that take in one mail at once, from two accounts, must see each other's.
@@ -30,17 +44,46 @@ class Taking(Pending):
         fresh = {e for a, e, _ in self._external if a == account}
         return (fresh & set(external_ids)) | reads.read_known(self.conn, account, external_ids)
 
+    def expect(self, outside: Collection[str], digests: Collection[str], people: Collection[Identity]) -> None:
+        if not self.conn.sql.distant:
+            return
+        named = set(outside) - self._asked.keys()
+        for column, keys in (
+            ("message_id", [n for n in named if "\x1f" not in n]),
+            ("conversation", [n for n in named if "\x1f" in n]),
+        ):
+            self._asked |= self._stored(column, keys)
+        self._asked |= self._stored("digest", [d for d in digests if d not in self._asked])
+        asked = {(i.kind, i.value) for i in people} - self._people.keys() - self._strangers
+        where, values = self.conn.sql.among("identity.value", sorted({value for _, value in asked}))
+        for row in self.conn.execute(f"{_PEOPLE} WHERE {where}", values):
+            *person, kind, value, undeliverable = row
+            self._people[kind, value] = rows.customer(person)
+            if kind == "email":
+                self._returned[value] = undeliverable
+        self._strangers |= asked - self._people.keys()
+
+    def _stored(self, column: str, keys: list[str]) -> dict[str, list[Any]]:
+        """The messages in the store with these keys, the first in line first."""
+        found: dict[str, list[Any]] = {key: [] for key in keys}
+        if keys:
+            where, params = self.conn.sql.among(column, keys)
+            only = " AND message_id IS NULL" if column == "digest" else ""
+            # The newest ticket of a conversation is the one that goes on.
+            order = "id DESC" if column == "conversation" else "id"
+            for row in self.conn.execute(f"{_HELD}{where}{only} ORDER BY {order}", params):
+                found[row[_KEYS[column]]].append(row)
+        return found
+
+    def _by_key(self, column: str, keys: Sequence[str]) -> dict[str, list[Any]]:
+        known = {key: self._asked[key] for key in keys if key in self._asked}
+        return known | self._stored(column, [key for key in keys if key not in known])
+
     def held(self, message_ids: Sequence[str]) -> list[Held]:
-        found: dict[str, Held] = {}
         stored = [i for i in message_ids if i not in self._outside]
-        for column in ("message_id", "conversation"):
-            keys = [i for i in stored if ("\x1f" in i) == (column == "conversation")]
-            if keys:
-                where, params = self.conn.sql.among(column, keys)
-                order = "id DESC" if column == "conversation" else "id"
-                for row in self.conn.execute(f"{_HELD}{where} ORDER BY {order}", params):
-                    # The newest ticket of a conversation is the one that goes on.
-                    found.setdefault(row[4] if column == "conversation" else row[2], _held(row))
+        rows_of = self._by_key("message_id", [i for i in stored if "\x1f" not in i])
+        rows_of |= self._by_key("conversation", [i for i in stored if "\x1f" in i])
+        found = {key: _held(held[0]) for key, held in rows_of.items() if held}
         for key in message_ids:
             if key in self._outside:
                 found[key] = self._outside[key][-1 if "\x1f" in key else 0]
@@ -50,23 +93,22 @@ class Taking(Pending):
         if digest in self._twins and (message_id is None or self._twins[digest].message_id == message_id):
             return self._twins[digest]
         if message_id is None:
-            row = self.conn.execute(f"{_HELD}digest = ? AND message_id IS NULL", (digest,)).fetchone()
+            (found,) = self._by_key("digest", [digest]).values()
         else:
-            row = self.conn.execute(f"{_HELD}message_id = ? AND digest = ?", (message_id, digest)).fetchone()
-        return _held(row) if row else None
+            (named,) = self._by_key("message_id", [message_id]).values()
+            found = [row for row in named if row[_KEYS["digest"]] == digest]
+        return _held(found[0]) if found else None
 
     def customer_for(self, identity: Identity, at: Millis) -> Customer:
         key = (identity.kind, identity.value)
         if key not in self._people:
-            row = self.conn.execute(
-                f"SELECT {rows.CUSTOMER_COLUMNS} FROM identity JOIN customer ON customer.id = identity.customer "
-                "WHERE identity.kind = ? AND identity.value = ?",
-                key,
-            ).fetchone()
-            self._people[key] = rows.customer(row) if row else self._new_customer(identity, at)
+            one = f"{_PEOPLE} WHERE identity.kind = ? AND identity.value = ?"
+            row = None if key in self._strangers else self.conn.execute(one, key).fetchone()
+            self._people[key] = rows.customer(row[:-3]) if row else self._new_customer(identity, at)
         known = self._people[key]
         if identity.display and known.name == known.address != identity.display:
             known = self._people[key] = replace(known, name=identity.display)
+            self._flush_people()
             self.conn.execute("UPDATE customer SET name = ? WHERE id = ?", (known.name, known.id))
             self._index_customer(known)
         return known
@@ -74,30 +116,34 @@ class Taking(Pending):
     def _index_customer(self, customer: Customer) -> None:
         self.conn.execute(
             "UPDATE customer SET words = ?, organisation_words = ? WHERE id = ?",
-            (customer_words(customer), f" {words(customer.organisation or '')} ", customer.id),
+            (customer_words(customer), organisation_words(customer), customer.id),
         )
 
     def _new_customer(self, identity: Identity, at: Millis) -> Customer:
         organisation = organisation_of(identity)
         person = Customer(self.new_id("customer"), identity.label, identity.value, organisation, created_at=at)
-        self.conn.execute(
-            "INSERT INTO customer (id, name, address, organisation, notes, blocked, created_at, words, organisation_words) "
-            "VALUES (?, ?, ?, ?, '', 0, ?, ?, ?)",
-            (
-                person.id,
-                person.name,
-                person.address,
-                organisation,
-                at,
-                customer_words(person),
-                f" {words(organisation or '')} ",
-            ),
-        )
-        self.conn.execute(
-            "INSERT INTO identity (kind, value, customer, display) VALUES (?, ?, ?, ?)",
-            (identity.kind, identity.value, person.id, identity.display),
-        )
+        self._newcomers.append((person, identity))
+        self._strangers.discard((identity.kind, identity.value))
         return person
+
+    def _flush_people(self) -> None:
+        if self._newcomers:
+            people = [
+                (p.id, p.name, p.address, p.organisation, "", 0, p.created_at, customer_words(p), organisation_words(p))
+                for p, _ in self._newcomers
+            ]
+            self.conn.insert("customer", _PERSON, people)
+            identities = [(i.kind, i.value, p.id, i.display) for p, i in self._newcomers]
+            self.conn.insert("identity", ("kind", "value", "customer", "display"), identities)
+            self._newcomers.clear()
+
+    def customer(self, number: int) -> Customer:
+        self._flush_people()
+        return super().customer(number)
+
+    def flush(self) -> None:
+        self._flush_people()
+        super().flush()
 
     def remember(self, account: str, external_id: str, message: int | None) -> None:
         self._external.append((account, external_id, message))
@@ -122,10 +168,17 @@ class Taking(Pending):
         self.conn.execute(_ANSWERED, (address, answer.at, answer.subject))
 
     def undeliverable(self, address: str) -> bool:
+        if ("email", address) in self._strangers:
+            return False
+        self._flush_people()
         query = "SELECT 1 FROM identity WHERE kind = 'email' AND value = ? AND undeliverable IS NOT NULL"
         return self.conn.execute(query, (address,)).fetchone() is not None
 
     def set_undeliverable(self, address: str, detail: str | None) -> None:
+        if ("email", address) in self._strangers or self._returned.get(address, "") == detail:
+            return
+        self._flush_people()
+        self._returned[address] = detail
         other = "coalesce(undeliverable, '') <> coalesce(CAST(? AS TEXT), '')"
         statement = f"UPDATE identity SET undeliverable = ? WHERE kind = 'email' AND value = ? AND {other}"
         self.conn.execute(statement, (detail, address, detail))
@@ -147,6 +200,11 @@ class Taking(Pending):
 def customer_words(customer: Customer) -> str:
     """The search words of a customer, with a space at both ends."""
     return f" {words(customer.name, customer.address)} "
+
+
+def organisation_words(customer: Customer) -> str:
+    """The same of whom they speak for."""
+    return f" {words(customer.organisation or '')} "
 
 
 _MAIL_PROVIDERS = frozenset(
@@ -198,5 +256,5 @@ def organisation_of(identity: Identity) -> str | None:
 
 
 def _held(row: Sequence[Any]) -> Held:
-    ticket, number, message_id, flags, _ = row
+    ticket, number, message_id, flags, *_ = row
     return Held(ticket, number, message_id or "", tuple(decode(flags)) if flags else ())
