@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desk.errors import StoreError
 from storage.migrations import STEPS
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from storage.sql import Connection
 
 VERSION = len(STEPS)
+
+UNFINISHED = "SELECT value FROM setting WHERE name = 'copying'"
+"""What a copy that is under way notes in its target: the source, and the command that goes on with it."""
 
 
 def version(conn: sqlite3.Connection) -> int:
@@ -37,6 +40,15 @@ def demand_current(found: int, name: str) -> None:
         raise StoreError(
             f"{name}: needs an upgrade (schema {found}, now {VERSION}); start the relay, or run: deskhand store upgrade"
         )
+
+
+def demand_whole(conn: Any, name: str) -> None:
+    """Refuse a store of which only a part is there so far."""
+    row = conn.execute(UNFINISHED).fetchone()
+    if row:
+        from json import loads
+
+        raise StoreError(f"{name}: is being copied into; finish it with: {loads(row[0])['finish']}")
 
 
 def ahead(found: int) -> list[str]:

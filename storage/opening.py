@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from desk.config import DeskConfig
@@ -19,7 +20,14 @@ class SqliteStore(Views, Outbox, TeamRoom, SqliteEngine):
 
 
 def open_sqlite(
-    path: Path, url: str, config: DeskConfig, *, create: bool, upgrade: bool, mounts: Path = place.MOUNTS
+    path: Path,
+    url: str,
+    config: DeskConfig,
+    *,
+    create: bool,
+    upgrade: bool,
+    unfinished: bool = False,
+    mounts: Path = place.MOUNTS,
 ) -> SqliteStore:
     """The store at `path`, made when it is not there and `create` says so; StoreError says what is in the way."""
     # Not resolved: a symbolic link is to be seen.
@@ -43,6 +51,8 @@ def open_sqlite(
         with explained(path):
             fresh = migrate.version(conn) == 0
             _prepare(conn, path, create=create, upgrade=upgrade)
+            if not unfinished:
+                migrate.demand_whole(conn, str(path))
             if fresh:
                 # By whoever makes the store: made by the first who keeps mail, it would be a stranger's to the others.
                 store._open_blobs()
@@ -71,3 +81,17 @@ def _prepare(conn: sqlite3.Connection, path: Path, *, create: bool, upgrade: boo
         raise StoreError(
             f"{path}: somebody added the {planted[0][0]} {planted[0][1]!r}, which deskhand never makes; ask who, then drop it"
         )
+
+
+def pending_steps(path: Path) -> list[str]:
+    """What an upgrade of the file would do, a line a step; nothing is changed."""
+    path = path.absolute()
+    place.demand_fit(path)
+    if not path.exists():
+        raise NotFound(f"there is no store at {path} yet; make one with: deskhand store init")
+    with explained(path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as conn:
+        found = migrate.version(conn)
+    if found == 0 or found > migrate.VERSION:
+        migrate.demand_current(found, str(path))
+        raise NotFound(f"the store at {path} is empty; make one with: deskhand store init")
+    return migrate.ahead(found)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -388,7 +389,9 @@ class PostgresEngine(Engine):
             return postgres_check(conn)
 
     def backup(self, path: str) -> None:
-        raise NotImplementedError
+        from storage.copying import into_folder
+
+        into_folder(self, Path(path))
 
     def close(self) -> None:
         if self._listener is not None:
@@ -401,7 +404,9 @@ class PostgresStore(Views, Outbox, TeamRoom, PostgresEngine):
     """A `desk.store.Store` in a database."""
 
 
-def open_postgres(url: str, config: DeskConfig, *, create: bool, upgrade: bool) -> PostgresStore:
+def open_postgres(
+    url: str, config: DeskConfig, *, create: bool, upgrade: bool, unfinished: bool = False
+) -> PostgresStore:
     """The store at `url`, made where there is none and `create` says so; StoreError says what is in the way."""
     server = Server(url)
     store = PostgresStore(url, server, config)
@@ -413,7 +418,26 @@ def open_postgres(url: str, config: DeskConfig, *, create: bool, upgrade: bool) 
             raise NotFound(f"there is no store at {server.name} yet; make one with: deskhand store init {server.name}")
         elif found < migrate.VERSION:
             store._upgrade()
+        if not unfinished:
+            migrate.demand_whole(store._read, server.name)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def pending_steps(url: str) -> list[str]:
+    """What an upgrade of the store at `url` would do, a line a step; nothing is changed."""
+    from desk.config import DeskConfig
+
+    server = Server(url)
+    store = PostgresStore(url, server, DeskConfig())
+    try:
+        found = store._known_version()
+    finally:
+        store.close()
+    if found == 0:
+        raise NotFound(f"there is no store at {server.name} yet; make one with: deskhand store init {server.name}")
+    if found > migrate.VERSION:
+        migrate.demand_current(found, server.name)
+    return migrate.ahead(found)

@@ -105,12 +105,8 @@ def _all_missing(conn: sqlite3.Connection, blobs: Path) -> list[str]:
 
 def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> None:
     """Copy the store into the folder `target`; the rows first, so that every blob they name is copied after."""
-    target.mkdir(parents=True, exist_ok=True, mode=0o700)
     copy = target / path.name
-    if copy.exists():
-        raise StoreError(f"{copy}: exists already; name an empty folder, a backup never writes over another")
-    part = copy.with_suffix(".part")
-    part.unlink(missing_ok=True)
+    part = begun(copy)
     # Made before they hold anything, so that nobody else reads them while they grow.
     part.touch(0o600)
     conn.execute("VACUUM INTO ?", (str(part),))
@@ -118,6 +114,18 @@ def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> N
         (target / blobs.name).touch(0o600)
         _copy_blobs(blobs, target / blobs.name)
     part.replace(copy)
+
+
+def begun(copy: Path) -> Path:
+    """Where a backup grows until it is whole, in a folder of its own; nothing is left of one that was stopped."""
+    copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if copy.exists():
+        raise StoreError(f"{copy}: exists already; name an empty folder, a backup never writes over another")
+    part = copy.with_suffix(".part")
+    for left in (part, part.with_stem(f"{part.stem}-blobs")):
+        for ending in ("", "-wal", "-shm"):
+            left.with_name(left.name + ending).unlink(missing_ok=True)
+    return part
 
 
 def _copy_blobs(source: Path, target: Path) -> None:
