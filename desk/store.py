@@ -255,6 +255,9 @@ class Store(Protocol):
     ) -> list[Record]:
         """The log behind `after`, oldest first (with `newest`, the last `limit` lines)."""
 
+    def done(self, batch: str) -> list[Record]:
+        """What the log has of one batch, when whoever may still be writing it has ended; oldest first."""
+
     def causes(self, batch: str) -> list[str]:
         """The sources of a batch and of those that led to it, the nearest first."""
 
@@ -306,8 +309,11 @@ class Store(Protocol):
         tried at `next_at`.
         """
 
-    def reclaim(self, at: Millis) -> list[int]:
-        """Deliveries whose holder was lost: back to the queue before the data phase, `unknown` in or after it."""
+    def reclaim(self, at: Millis, *, without: Collection[int] = ()) -> list[int]:
+        """Deliveries whose holder was lost: back to the queue before the data phase, `unknown` in or after it.
+
+        Those in `without` are known not to be lost.
+        """
 
     def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:
         """Deliveries in these states (default: all not final) and when each is tried next."""

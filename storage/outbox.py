@@ -105,13 +105,14 @@ class Outbox(Engine):
 
         tx.append(batch, [Delivered(delivery.ticket, delivery.message, delivery.id, state, detail)])
 
-    def reclaim(self, at: Millis) -> list[int]:
-        lost = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE state = 'sending' AND held_until < ?"
-        if not self._read.execute(lost, (at,)).fetchone():
+    def reclaim(self, at: Millis, *, without: Collection[int] = ()) -> list[int]:
+        others = f" AND id NOT IN ({marks(list(without))})" if without else ""
+        lost = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE state = 'sending' AND held_until < ?{others}"
+        if not self._read.execute(lost, (at, *without)).fetchone():
             return []
 
         def body(tx: Transaction) -> list[int]:
-            found = [rows.delivery(row) for row in tx.conn.execute(lost + tx.conn.sql.skip, (at,)).fetchall()]
+            found = [rows.delivery(row) for row in tx.conn.execute(lost + tx.conn.sql.skip, (at, *without)).fetchall()]
             for delivery in found:
                 if delivery.phase in ("", "connect"):
                     state, detail = State.DEFERRED, "the sender was lost before it began; it is sent again"
