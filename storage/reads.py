@@ -42,8 +42,8 @@ def mark_seen(conn: Connection, agent: str, ticket: int, message: int) -> None:
     )
 
 
-def read_cursor(conn: Connection, account: str) -> str | None:
-    row = conn.execute("SELECT value FROM cursor WHERE account = ?", (account,)).fetchone()
+def read_cursor(conn: Connection, account: str, lock: str = "") -> str | None:
+    row = conn.execute(f"SELECT value FROM cursor WHERE account = ?{lock}", (account,)).fetchone()
     return row[0] if row else None
 
 

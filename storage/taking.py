@@ -187,7 +187,8 @@ class Taking(Pending):
         self.conn.execute(_CURSOR, (account, cursor))
 
     def cursor(self, account: str) -> str | None:
-        return reads.read_cursor(self.conn, account)
+        # Under lock: who goes on from here goes on alone.
+        return reads.read_cursor(self.conn, account, self.conn.sql.lock)
 
     def first_rest(self, rule: str, ticket: int, since: Millis) -> bool:
         statement = (
