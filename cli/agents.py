@@ -46,6 +46,7 @@ def list_(as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     here = session()
     at = now()
+    me = here.store().me(os.getuid())
     for agent in here.store().agents().values():
         if as_json:
             output.json_line(_json(agent))
@@ -54,12 +55,13 @@ def _list(as_json: bool) -> None:
             f"{agent.name:<16}",
             f"{agent.role.value:<9}",
             f"uid {agent.uid}" if agent.uid is not None else "no uid",
+            f"login {agent.login}" if agent.login is not None else "",
             agent.display,
             " ".join(agent.teams),
             _skills(agent),
             f"away until {iso(agent.away_until)}" if agent.away_until and agent.away_until > at else "",
             "" if agent.active else "inactive",
-            "you" if agent.uid == os.getuid() else "",
+            "you" if me is not None and agent.name == me.name else "",
         )
         click.echo("  ".join(filter(None, facts)))
 
@@ -163,6 +165,8 @@ def set_(name: str, **given: Any) -> None:
         raise Invalid(f"{name} is the only admin; make somebody else one first")
     store.save_agent(after, here.batch(now(), actor.name, f"agent set {name}"))
     click.echo(f"{name} is {_article(after.role)}" + ("" if after.active else ", inactive"))
+    if after.login and (after.role, after.active) != (before.role, before.active):
+        output.say(f"the server learns of it with: deskhand store {'grant' if after.active else 'revoke'} {name}")
 
 
 def _changed(here: Session, agent: Agent, given: dict[str, Any]) -> Agent:
@@ -240,7 +244,7 @@ def allow_as(answer: str) -> None:
 
 def _rules(agent: Agent) -> bool:
     """Whether somebody can act as this admin."""
-    return agent.role is Role.ADMIN and agent.active and agent.uid is not None
+    return agent.role is Role.ADMIN and agent.active and (agent.uid is not None or agent.login is not None)
 
 
 def _uid(text: str | None) -> int | None:

@@ -138,10 +138,10 @@ class Session:
                 more = f" (and {len(wrong) - 1} more: deskhand config check)" if len(wrong) > 1 else ""
                 click.echo(f"{wrong[0]}{more}; what held before still does", err=True)
                 return published(json.loads(text), version)
-            agent = store.agent_of(os.getuid())
+            agent = store.me(os.getuid())
             if agent is not None and agent.role is Role.ADMIN:
                 publishing.publish(self, store, changes, agent.name)
-        elif publishing.behind(store) and (agent := store.agent_of(os.getuid())) and agent.role is Role.ADMIN:
+        elif publishing.behind(store) and (agent := store.me(os.getuid())) and agent.role is Role.ADMIN:
             publishing.catch_up(self, store, agent.name)
         return dataclasses.replace(own, version=int(store.setting("config_version") or 0))
 
@@ -156,17 +156,18 @@ class Session:
         return Desk(store, store.config, Signer(bytes.fromhex(secret)))
 
     def agent(self) -> Agent | None:
-        """Who acts: the kernel's user, or the agent named with --as."""
+        """Who acts: whose login on the server this is, or the kernel's user, or the agent named with --as."""
         store = self.store()
         named = self.options.get("as_agent")
-        if named is None:
-            return store.agent_of(os.getuid())
+        me = store.me(os.getuid())
+        if named is None or (me is not None and me.name == named):
+            return me
         agents = store.agents()
         if named not in agents:
             from desk.query import suggest
 
             raise NotFound(f'there is no agent "{named}"{suggest(named, tuple(agents))}')
-        if store.setting("allow_as") != "yes" and agents[named].uid != os.getuid():
+        if store.setting("allow_as") != "yes":
             raise Forbidden("--as is not allowed at this desk; an admin allows it with: deskhand agent allow-as yes")
         return agents[named]
 

@@ -150,7 +150,8 @@ class Skill(Struct, frozen=True):
 
 
 class Agent(Struct, frozen=True):
-    """Somebody who works at the desk. `uid` is the kernel's number of that user on the shared host.
+    """Somebody who works at the desk. `uid` is the kernel's number of that user on the shared host,
+    `login` their own role on the server of the store, where it has some.
 
     `capacity` is how many tickets they have at once (0: as many as come), `hours` the name
     of a calendar; `turn` is the number of the distribution that gave them a ticket last.
@@ -169,6 +170,7 @@ class Agent(Struct, frozen=True):
     hours: str = ""
     away_until: Millis | None = None
     turn: int = 0
+    login: str | None = None
 
     @property
     def label(self) -> str:

@@ -173,12 +173,13 @@ def delivery_values(delivery: Delivery) -> list[Any]:
 
 AGENT = (
     "name", "display", "role", "uid", "address", "teams", "signature", "active", "skills", "capacity", "hours", "away_until", "turn",
+    "login",
 )  # fmt: skip
 
 
 def agent(row: Sequence[Any]) -> Agent:
     """A row of the columns AGENT as an agent."""
-    name, display, role, uid, address, teams, signature, active, skills, capacity, hours, away_until, turn = row
+    name, display, role, uid, address, teams, signature, active, skills, capacity, hours, away_until, turn, login = row
     return Agent(
         name,
         display or "",
@@ -193,6 +194,7 @@ def agent(row: Sequence[Any]) -> Agent:
         hours or "",
         away_until,
         turn or 0,
+        login,
     )
 
 
@@ -201,7 +203,7 @@ def agent_values(agent: Agent) -> list[Any]:
     skills = dump([[skill.topic, skill.level, skill.interest] for skill in agent.skills])
     return [
         agent.name, agent.display, agent.role.value, agent.uid, agent.address, dump(agent.teams), agent.signature, int(agent.active),
-        skills, agent.capacity, agent.hours, agent.away_until, agent.turn,
+        skills, agent.capacity, agent.hours, agent.away_until, agent.turn, agent.login,
     ]  # fmt: skip
 
 

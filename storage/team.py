@@ -27,8 +27,12 @@ class TeamRoom(Engine):
     def agents(self) -> dict[str, Agent]:
         return reads.read_agents(self._read)
 
-    def agent_of(self, uid: int) -> Agent | None:
-        row = self._read.execute(f"SELECT {', '.join(rows.AGENT)} FROM agent WHERE uid = ?", (uid,)).fetchone()
+    def me(self, uid: int) -> Agent | None:
+        mine = f"login = {self._read.sql.login}"
+        row = self._read.execute(
+            f"SELECT {', '.join(rows.AGENT)} FROM agent WHERE {mine} OR uid = ? ORDER BY CASE WHEN {mine} THEN 0 ELSE 1 END LIMIT 1",
+            (uid,),
+        ).fetchone()
         return rows.agent(row) if row else None
 
     def save_agent(self, agent: Agent, batch: Batch) -> None:
@@ -36,20 +40,27 @@ class TeamRoom(Engine):
             before = tx.agents().get(agent.name)
             # Whose turn it is changes by distributing alone, also while somebody edits the agent.
             fresh = replace(agent, turn=before.turn if before else 0)
-            other = next(
-                (a for a in tx.agents().values() if a.uid is not None and a.uid == agent.uid and a.name != agent.name),
-                None,
-            )
-            if other:
-                raise StoreError(
-                    f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
-                )
-            tx.conn.execute(keeping("agent", rows.AGENT), rows.agent_values(fresh))
+            for other in (a for a in tx.agents().values() if a.name != agent.name):
+                if agent.uid is not None and other.uid == agent.uid:
+                    raise StoreError(
+                        f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
+                    )
+                if agent.login is not None and other.login == agent.login:
+                    raise StoreError(
+                        f"the login {agent.login} is {other.name} already; take it from them first: deskhand store revoke {other.name}"
+                    )
             old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
             new = dict(zip(rows.AGENT, rows.agent_values(fresh), strict=True))
+            changed = [k for k in rows.AGENT if old[k] != new[k]]
+            if before is None:
+                tx.conn.insert("agent", rows.AGENT, [rows.agent_values(fresh)])
+            elif changed:
+                # Only that, since who may change this need not be let change that.
+                sets = ", ".join(f"{column} = ?" for column in changed)
+                tx.conn.execute(f"UPDATE agent SET {sets} WHERE name = ?", (*(new[k] for k in changed), agent.name))
             from desk.events import Changed
 
-            tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in rows.AGENT if old[k] != new[k]])
+            tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in changed])
 
         self.change(body)
 

@@ -12,7 +12,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     "agent": {
         "columns": {
             "name": str, "display": str, "role": str, "uid": int, "address": str, "teams": str, "signature": str, "active": int,
-            "skills": str, "capacity": int, "hours": str, "away_until": int, "turn": int,
+            "skills": str, "capacity": int, "hours": str, "away_until": int, "turn": int, "login": str,
         },
         "pk": "name",
     },
@@ -120,6 +120,7 @@ _INDEXES = (
     "CREATE INDEX batch_agent ON batch (agent, seq) WHERE agent IS NOT NULL",
     "CREATE INDEX customer_address ON customer (address)",
     "CREATE UNIQUE INDEX agent_uid ON agent (uid) WHERE uid IS NOT NULL",
+    "CREATE UNIQUE INDEX agent_login ON agent (login) WHERE login IS NOT NULL",
 )
 
 _NUMBERED = ("ticket", "message", "delivery", "customer")

@@ -710,8 +710,8 @@ def test_a_uid_is_one_agent(store: Store, other: Store, hand: Hand) -> None:
     kim = Agent("kim", "Kim", Role.ADMIN, 1000, "kim@x.example", ("a", "b"), "-- \nKim", True)
     store.save_agent(kim, hand.batch())
     assert other.agents() == {"kim": kim}
-    assert other.agent_of(1000) == kim
-    assert other.agent_of(1001) is None
+    assert other.me(1000) == kim
+    assert other.me(1001) is None
     with pytest.raises(StoreError, match="uid 1000 is kim already; take it from them first"):
         store.save_agent(Agent("sam", uid=1000), hand.batch())
     assert list(store.agents()) == ["kim"]
