@@ -14,6 +14,8 @@ from tests.servers.dovecot import Dovecot, User
 from tests.servers.exim import Exim
 from tests.servers.postgres import Postgres
 
+pytest_plugins = ["tests.on_postgres"]
+
 ASYNC_TEST_S = 30
 """An async test that takes longer hangs."""
 

@@ -35,7 +35,7 @@ class Shift:
         self.config.chmod(0o600)
         self.environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "XDG_CONFIG_HOME": str(folder),
             "XDG_DATA_HOME": str(folder),
             "DESKHAND_CONFIG": str(self.config),
