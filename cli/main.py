@@ -43,7 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "unprocessable": ("cli.rereading", "list mail that could not be read"),
     "reparse": ("cli.rereading", "read kept mail again, after an upgrade"),
     "parse": ("cli.moving", "show how deskhand reads mail files"),
-    "backup": ("cli.moving", "copy the store while others go on working"),
+    "backup": ("cli.storing", "copy the store while others go on working"),
     "rules": ("cli.rules", "the team's rules and hooks: list, check, test, replay"),
     "relay": ("cli.running", "fetch and send until stopped"),
     "health": ("cli.running", "how the relay, the accounts and the outbox fare"),
@@ -53,7 +53,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "config": ("cli.setup", "check the configuration, or publish the team's part"),
     "agent": ("cli.agents", "list, add and change agents and teams"),
     "theme": ("cli.themes", "list themes, look at one, begin one of your own"),
-    "store": ("cli.moving", "upgrade or check the store"),
+    "store": ("cli.storing", "make, upgrade, check, copy, back up or restore the store"),
     "demo": ("cli.demo", "a living sample desk, nothing to configure"),
 }
 """Every verb that is not an action, with the module that has it and its help in one line."""

@@ -1,4 +1,4 @@
-"""Mail and stores in and out: import, export, parse, backup, store."""
+"""Mail in and out: import, export, parse."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import click
 
 from cli import output
 from cli.ids import chosen
-from cli.wiring import Session, now, session
-from desk.errors import Invalid, NotFound, StoreError
+from cli.wiring import now, session
+from desk.errors import Invalid, NotFound
 from desk.model import Role, Status
 from desk.permissions import demand
 
@@ -146,47 +146,3 @@ def _flat(value: Any) -> str:
             else str(value)
         )
     return ", ".join(_flat(v) for v in value) if isinstance(value, list) else str(value)
-
-
-@click.command("backup")
-@click.argument("folder", type=click.Path(file_okay=False))
-def backup_command(folder: str) -> None:
-    """Copy the store into FOLDER while others go on working.
-
-    To restore, stop the relay and put the copied files in place of the store's.
-    """
-    here = session()
-    demand(here.agent(), "backup", Role.AGENT)
-    here.store().backup(folder)
-    click.echo(
-        f"copied to {folder}; check it with: deskhand store check --store sqlite:///{Path(folder).resolve()}/{_name(here)}"
-    )
-
-
-def _name(here: Session) -> str:
-    return Path(here.url.partition(":///")[2]).name
-
-
-@click.group("store")
-def store_command() -> None:
-    """Upgrade or check the store."""
-
-
-@store_command.command("check")
-def check() -> None:
-    """Look at everything that should hold; exit code 7 and the culprits when something does not."""
-    here = session()
-    found = here.store().check()
-    for sentence in found:
-        click.echo(sentence)
-    if found:
-        raise StoreError(f"{len(found)} rules do not hold; keep a copy of the files before you change anything")
-    click.echo("all is well")
-
-
-@store_command.command("upgrade")
-def upgrade() -> None:
-    """Bring the store to the schema of this version."""
-    here = session()
-    here.store(upgrade=True)
-    click.echo(f"{here.url} is up to date")

@@ -60,8 +60,18 @@ def silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def into_folder(source: Engine, folder: Path, tell: Tell = silent) -> None:
-    """Copy a store of any engine into a SQLite file in `folder`, as of one moment, while others go on working."""
+def back_up(store: Any, folder: Path, tell: Tell = silent) -> Path:
+    """Copy an open store into `folder` while others go on working; returns the SQLite file to open."""
+    from storage.sqlite import SqliteEngine
+
+    if isinstance(store, SqliteEngine):
+        store.backup(str(folder))
+        return folder / store.path.name
+    return into_folder(store, folder, tell)
+
+
+def into_folder(source: Engine, folder: Path, tell: Tell = silent) -> Path:
+    """Copy a store of any engine into a SQLite file in `folder`, as of one moment."""
     from storage import open_store
     from storage.sqlite import blob_path
     from storage.upkeep import begun
@@ -74,7 +84,7 @@ def into_folder(source: Engine, folder: Path, tell: Tell = silent) -> None:
     finally:
         store.close()
     blob_path(part).replace(blob_path(whole))
-    part.replace(whole)
+    return part.replace(whole)
 
 
 def differing(source: Engine, target: Engine, tell: Tell) -> list[str]:
@@ -105,7 +115,7 @@ class _Copy:
                 self._fill(here, tables)
                 wrong = self.differing(here, tables)
             if wrong:
-                raise StoreError(f"{self.target.name}: {unlike(self.source.name, wrong)}")
+                raise StoreError(unlike(self.target.name, self.source.name, wrong))
         if still:
             self._demand_still(numbers["seq"], finish)
         self._finish(numbers)
@@ -299,9 +309,12 @@ class _Steps:
         self._tell(self._what, self._done, self._total)
 
 
-def unlike(source: str, wrong: list[str]) -> str:
+def unlike(target: str, source: str, wrong: list[str]) -> str:
     """Which tables differ, as a sentence with what to do."""
-    return f"differs from {source} in: {', '.join(wrong)}; the source changed while it was copied: stop the relay and run it again"
+    return (
+        f"{target}: differs from {source} in: {', '.join(wrong)}; if the source changed while it was copied, "
+        "stop the relay and run it again"
+    )
 
 
 def _lines_behind(conn: Connection, ticket: int) -> tuple[list[tuple[int, str]], int, int]:

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from desk.errors import StoreError
+from desk.errors import NotFound, StoreError
 from storage.sql import Connection
 
 if TYPE_CHECKING:
@@ -126,6 +126,16 @@ def begun(copy: Path) -> Path:
         for ending in ("", "-wal", "-shm"):
             left.with_name(left.name + ending).unlink(missing_ok=True)
     return part
+
+
+def backup_in(folder: Path) -> Path:
+    """The file of the backup in a folder, beside which its bytes lie; NotFound."""
+    found = sorted(path for path in folder.glob("*.db") if not path.stem.endswith("-blobs"))
+    if len(found) != 1:
+        raise NotFound(
+            f"{folder}: holds {'several stores' if found else 'no backup'}; name the folder that was given to: deskhand store backup"
+        )
+    return found[0]
 
 
 def _copy_blobs(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Mail in and out: import, export, parse, backup, store."""
+"""Mail in and out: import, export, parse."""
 
 from __future__ import annotations
 
@@ -231,31 +231,3 @@ def test_parse_goes_on_after_a_file_it_cannot_open(deskhand: Deskhand, tmp_path:
     ran = deskhand("parse", "--json", tmp_path / "none.eml", tmp_path / "a.eml")
     assert (ran.code, len(ran.objects)) == (3, 1)
     assert "1 of 2 files could not be opened" in ran.err
-
-
-# -- the store itself -------------------------------------------------------
-
-
-def test_a_backup_can_be_opened_and_checked(deskhand: Deskhand, home: Path, tmp_path: Path) -> None:
-    (tmp_path / "one.eml").write_bytes(b"From: ann@x.example\nSubject: VPN\n\nhello\n")
-    deskhand("import", tmp_path / "one.eml", "--workers", 1)
-    ran = deskhand("backup", tmp_path / "copy")
-    assert f"deskhand store check --store sqlite:///{tmp_path}/copy/desk.db" in ran.out
-    assert deskhand("store", "check", "--store", f"sqlite:///{tmp_path}/copy/desk.db").out == "all is well\n"
-    assert deskhand("--store", f"sqlite:///{tmp_path}/copy/desk.db", "ls", "--count", "id:1..").out == "1\n"
-    assert deskhand("backup", tmp_path / "copy").code == 7
-
-
-def test_check_names_the_damage(deskhand: Deskhand, home: Path, tmp_path: Path) -> None:
-    (tmp_path / "one.eml").write_bytes(b"Subject: VPN\n\nhello\n")
-    deskhand("import", tmp_path / "one.eml", "--workers", 1)
-    store = opened(home)
-    store._execute("UPDATE ticket SET message_count = 5")  # type: ignore[attr-defined]
-    ran = deskhand("store", "check")
-    assert (ran.code, ran.out) == (7, "tickets whose message count is wrong: 1\n")
-    assert "1 rules do not hold" in ran.err or "1 rule does not hold" in ran.err
-
-
-def test_upgrade_says_that_all_is_well(deskhand: Deskhand, home: Path) -> None:
-    assert deskhand("init", "--no-account").code == 0
-    assert deskhand("store", "upgrade").out.endswith("is up to date\n")
