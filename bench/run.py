@@ -216,6 +216,24 @@ def clocks_(sizes: Sizes) -> Iterable[Line]:
     )  # fmt: skip
 
 
+def a_team(sizes: Sizes) -> Iterable[Line]:
+    """32 processes that act at once, and 50 that watch, on a store of each engine."""
+    from bench import team
+
+    for engine, rate, soon in (("sqlite", "", "250 ms"), ("postgresql", "500/s", "50 ms")):
+        with team.desk_on(engine) as url:
+            done = team.work(url, 32, 10.0 if sizes.turns > 3 else 4.0)
+            waits = sorted(team.seen(url, 50, 40 if sizes.turns > 3 else 10))
+        yield Line(
+            f"32 processes, {engine}", f"{done.per_second:,.0f}/s", "lost, doubled, failed",
+            f"{done.lost}, {done.doubled}, {done.errors}", goal=rate,
+        )  # fmt: skip
+        yield Line(
+            f"seen by 50, {engine}, p50", f"{waits[len(waits) // 2] * 1000:.0f} ms", "p99",
+            f"{waits[int(len(waits) * 0.99)] * 1000:.0f} ms", goal=soon,
+        )  # fmt: skip
+
+
 PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "import": import_,
     "ls": ls,
@@ -227,6 +245,7 @@ PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "macro": a_macro,
     "rules": a_hundred_rules,
     "clocks": clocks_,
+    "team": a_team,
 }
 
 

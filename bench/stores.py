@@ -49,7 +49,7 @@ def store_of(tickets: int, live: float = LIVE) -> Path:
     folder.mkdir(parents=True, mode=0o700)
     print(f"making a store of {tickets:,} tickets ...", file=sys.stderr, end="", flush=True)
     begun = time.perf_counter()
-    _fill(path, tickets, live)
+    fill(f"sqlite:///{path}", tickets, live)
     whole.write_text(_schema())
     print(f" {time.perf_counter() - begun:.0f} s", file=sys.stderr)
     return path
@@ -61,8 +61,9 @@ def _schema() -> str:
     return hashlib.sha256(b"".join(step.read_bytes() for step in steps)).hexdigest()
 
 
-def _fill(path: Path, tickets: int, live: float) -> None:
-    store = open_store(f"sqlite:///{path}", create=True)
+def fill(url: str, tickets: int, live: float) -> None:
+    """Put so many tickets into the empty store at `url`."""
+    store = open_store(url, create=True)
     dice = random.Random(tickets)
     now = time.time_ns() // 1_000_000
     header = Batch(new_batch_id(now, b"bench"), now, line="bench")
