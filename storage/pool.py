@@ -232,7 +232,12 @@ class Pool:
         if raw is None:
             raw = self._server.connect()
             if begin is not None:
-                _in(raw, begin)
+                try:
+                    with self._server.watch.on(raw):
+                        _in(raw, begin)
+                except psycopg.Error as error:
+                    raw.close()
+                    raise Lost(f"{self._server.name}: the connection was lost ({one_line(error)})") from error
         return raw
 
     def _drop(self) -> None:

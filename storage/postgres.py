@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown
 
-from desk.errors import Away, NotFound, Unsure
+from desk.errors import Away, Busy, NotFound, StoreError, Unsure
 from storage import migrate
 from storage.engine import Engine
 from storage.outbox import Outbox
@@ -272,6 +272,14 @@ class _Keeper:
             self._conn.execute("SELECT value FROM counter WHERE name = ? FOR UPDATE", (work,)).fetchone()
 
 
+class _Silence(Exception):
+    """No answer came to a commit: what line it wrote into the log last (0: none), of what batch, and what it is to return."""
+
+    def __init__(self, seq: int, batch: str, result: object) -> None:
+        super().__init__("no answer to a commit")
+        self.seq, self.batch, self.result = seq, batch, result
+
+
 class PostgresEngine(Engine):
     """A database, and everything about connections and commits."""
 
@@ -310,17 +318,32 @@ class PostgresEngine(Engine):
 
     def change(self, body: Callable[[Any], T], *, bulk: bool = False) -> T:
         """Run `body` in a transaction, as often as it takes, and commit it once."""
+        silent: _Silence | None = None
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._once(body, _BEGIN + _HASTY if bulk else _BEGIN)
-            except Lost:
+            except _Silence as lost:
+                # Asked only now that its connection was given back: all may have lost theirs at once.
+                if lost.seq and self._stands(lost.seq, lost.batch):
+                    return cast(T, lost.result)
+                # What writes no log is done again, for it comes to the same; but then it may stand already.
+                silent = None if lost.seq else lost
+                if attempt == _ATTEMPTS:
+                    raise self._unsure() from lost
+            except Lost as error:
                 # Nothing of it stands, and the next connection is a fresh one.
                 if attempt == _ATTEMPTS:
+                    if silent:
+                        raise self._unsure() from error
                     raise
             except MET as error:
                 if attempt == _ATTEMPTS:
                     raise self.server.told(error) from error
                 time.sleep(0.005 * attempt)
+            except (Away, Busy) as error:
+                if silent:
+                    raise self._unsure() from error
+                raise
         raise AssertionError
 
     def _once(self, body: Callable[[Any], T], begin: str) -> T:
@@ -336,9 +359,7 @@ class PostgresEngine(Engine):
             except psycopg.OperationalError as error:
                 if not raw.closed:
                     raise
-                if tx.seq and self._stands(tx.seq, tx.batch):
-                    return result
-                raise Lost(str(error)) from error
+                raise _Silence(tx.seq, tx.batch, result) from error
             assert status == "COMMIT", status
             return result
 
@@ -354,13 +375,16 @@ class PostgresEngine(Engine):
                     found = conn.execute("SELECT 1 FROM event WHERE seq = ? AND batch = ?", (seq, batch)).fetchone()
                     raw.execute("ROLLBACK")
                     return found is not None
-            except Away as error:
+            except StoreError as error:
                 if time.monotonic() > end:
-                    raise Unsure(
-                        f"{self.server.name}: went away while it saved; whether it did is not known. "
-                        "Look at the ticket before you do it again"
-                    ) from error
+                    raise self._unsure() from error
                 time.sleep(0.2)
+
+    def _unsure(self) -> Unsure:
+        return Unsure(
+            f"{self.server.name}: went away while it saved; whether it did is not known. "
+            "Look at the ticket before you do it again"
+        )
 
     def _known_version(self) -> int:
         with self._moment() as conn:

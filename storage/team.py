@@ -95,7 +95,11 @@ class TeamRoom(Engine):
         return row[0] if row else None
 
     def first_setting(self, name: str, value: str) -> bool:
-        return bool(self._execute(f"{adding('setting', ('name', 'value'))} RETURNING name", (name, value)))
+        # Who does it again, because no answer came the first time, was first, too.
+        mine = "ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE setting.value = excluded.value"
+        return bool(
+            self._execute(f"INSERT INTO setting (name, value) VALUES (?, ?) {mine} RETURNING name", (name, value))
+        )
 
     def set_setting(self, name: str, value: str) -> None:
         self._execute(_SETTING, (name, value))
