@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.json import Encoder
 
 from storage.engine import Engine
+from storage.indexing import Lines
 from storage.search import SHIFT
 from storage.sql import Connection, marks
 
@@ -67,6 +68,10 @@ class Table:
     def count(self, conn: Connection) -> int:
         """How many rows it has."""
         return int(conn.execute(f"SELECT count(*) FROM {self._rows}").fetchone()[0])
+
+    def clear(self, conn: Connection) -> None:
+        """Take all rows out."""
+        conn.execute(f"DELETE FROM {self._rows}")
 
     @property
     def _rows(self) -> str:
@@ -142,6 +147,22 @@ class Contents(ABC):
         """Give out no number again."""
 
     @abstractmethod
+    def indexes(self, conn: Connection) -> dict[str, str]:
+        """The indexes that rows are added faster without, by name, each with the statement that makes it."""
+
+    @abstractmethod
+    def make(self, conn: Any, statement: str) -> None:
+        """Make an index."""
+
+    @abstractmethod
+    def shape(self) -> Callable[[Lines], Lines]:
+        """What makes token lines fit the word index; another process can be given it."""
+
+    @abstractmethod
+    def put_words(self, conn: Connection, lines: Lines) -> None:
+        """Add to the word index what fits it."""
+
+    @abstractmethod
     def forget_words(self, conn: Connection) -> None:
         """Empty the word index."""
 
@@ -156,16 +177,6 @@ class Contents(ABC):
     def change(self, body: Callable[[Transaction], T], *, bulk: bool = False) -> T:
         """Run `body` in a transaction."""
         return self.store.change(body, bulk=bulk)
-
-    def sum(self, conn: Connection, table: Table, *, printable: bool, tell: Callable[[int], None]) -> tuple[int, str]:
-        """A table in one line; `tell` hears of every few rows."""
-        whole = Sum()
-        for piece in table.pieces(conn):
-            if printable:
-                piece.printable()
-            whole.add(piece)
-            tell(len(piece.rows))
-        return whole.result
 
 
 def last_indexed(conn: Connection) -> int:
@@ -198,6 +209,8 @@ class SqliteContents(Contents):
         writer = self.store._open_writer()
         if not writer.execute("SELECT 1 FROM pragma_database_list WHERE name = 'blobs'").fetchone():
             self._whole(writer)
+            # A large index is sorted on the disk, not in memory.
+            writer.execute("PRAGMA temp_store = FILE")
         return super().change(body, bulk=bulk)
 
     def _whole(self, conn: Any) -> None:
@@ -226,6 +239,19 @@ class SqliteContents(Contents):
 
     def go_on(self, conn: Connection, numbers: Mapping[str, int]) -> None:
         conn.executemany("UPDATE counter SET value = ? WHERE name = ?", [(n, name) for name, n in numbers.items()])
+
+    def indexes(self, conn: Connection) -> dict[str, str]:
+        statement = "SELECT name, sql FROM main.sqlite_master WHERE type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %'"
+        return dict(conn.execute(statement).fetchall())
+
+    def make(self, conn: Any, statement: str) -> None:
+        conn.execute(statement)
+
+    def shape(self) -> Callable[[Lines], Lines]:
+        return list
+
+    def put_words(self, conn: Connection, lines: Lines) -> None:
+        conn.index((), lines)
 
     def forget_words(self, conn: Connection) -> None:
         conn.execute("INSERT INTO words (words) VALUES ('delete-all')")
@@ -276,6 +302,23 @@ class PostgresContents(Contents):
         )
         return [row[0].removesuffix("_id") for row in conn.execute(statement)]
 
+    def indexes(self, conn: Connection) -> dict[str, str]:
+        statement = (
+            "SELECT made.relname, pg_get_indexdef(made.oid) FROM pg_index JOIN pg_class made ON made.oid = indexrelid "
+            "WHERE made.relnamespace = CAST(current_schema() AS REGNAMESPACE) AND NOT indisunique AND made.relname <> 'words_rowid'"
+        )
+        return dict(conn.execute(statement).fetchall())
+
+    def make(self, conn: Any, statement: str) -> None:
+        # In the server's own words, which are not those of `storage.sql`.
+        conn.raw.execute(statement)
+
+    def shape(self) -> Callable[[Lines], Lines]:
+        return _as_vectors
+
+    def put_words(self, conn: Connection, lines: Lines) -> None:
+        conn.insert("words", ("rowid", "text"), lines)
+
     def forget_words(self, conn: Connection) -> None:
         conn.execute("TRUNCATE words")
 
@@ -284,6 +327,12 @@ class PostgresContents(Contents):
 
     def settle(self, conn: Connection) -> None:
         conn.execute("ANALYZE")
+
+
+def _as_vectors(lines: Lines) -> Lines:
+    from storage.tsvector import vectors
+
+    return [(number, vector) for number, line in lines for vector in vectors(line)]
 
 
 def contents(store: Any) -> Contents:

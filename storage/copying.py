@@ -15,20 +15,14 @@ from typing import Any, NamedTuple
 from msgspec.json import decode, encode
 
 from desk.errors import Busy, StoreError
-from desk.text import words
-from storage import rows
 from storage.contents import Contents, Key, Piece, Row, Sum, Table, contents, last_indexed
 from storage.engine import Engine
+from storage.indexing import Lines, parts
 from storage.migrate import UNFINISHED
-from storage.project import message_words
-from storage.search import SHIFT
 from storage.sql import Connection
 
 CHUNK_ROWS, CHUNK_BYTES = 4096, 8_000_000
 """What is written at once ends at what it reaches first."""
-
-INDEXED = 500
-"""So many tickets, with their messages, go into the word index at once."""
 
 Tell = Callable[[str, int, int], None]
 """Hears how far it is: with what, how many are done, and of how many."""
@@ -101,6 +95,7 @@ class _Copy:
         self.source, self.target = source, target
         self._tell = tell
         self._sums: dict[str, tuple[int, str]] = {}
+        self._indexes: dict[str, str] = {}
         self._changed = 0
 
     def run(self, finish: str, still: bool) -> Copied:
@@ -111,13 +106,14 @@ class _Copy:
             self._fill(here, tables)
             if wrong := self.differing(here, tables):
                 # They were copied before the source changed, or somebody changed the copy.
-                self._forget(wrong)
+                self._forget(wrong, {table.name: table for table in tables})
                 self._fill(here, tables)
                 wrong = self.differing(here, tables)
             if wrong:
                 raise StoreError(unlike(self.target.name, self.source.name, wrong))
         if still:
             self._demand_still(numbers["seq"], finish)
+        self._put_back_indexes()
         self._finish(numbers)
         counts = {table.name: self._sums[table.name][0] for table in tables}
         return Copied(sum(counts.values()), counts["ticket"], counts["message"], self._changed)
@@ -138,22 +134,28 @@ class _Copy:
 
     def _claim(self, tables: list[Table], finish: str) -> None:
         """Make the target ours, unless it is already."""
-        mark = encode({"source": self.source.name, "finish": finish}).decode()
 
-        def body(tx: Any) -> None:
+        def body(tx: Any) -> dict[str, str]:
             found = tx.conn.execute(UNFINISHED).fetchone()
             if found is None:
                 self._demand_empty(tx.conn, tables)
                 for name in _MADE:
                     tx.conn.execute(f"DELETE FROM {name}")
-                tx.conn.execute("INSERT INTO setting (name, value) VALUES ('copying', ?)", (mark,))
-            elif (other := decode(found[0])["source"]) != self.source.name:
+                indexes = self.target.indexes(tx.conn)
+                for name in indexes:
+                    tx.conn.execute(f"DROP INDEX {name}")
+                mark = {"source": self.source.name, "finish": finish, "indexes": indexes}
+                tx.conn.execute("INSERT INTO setting (name, value) VALUES ('copying', ?)", (encode(mark).decode(),))
+                return indexes
+            mark = decode(found[0])
+            if mark["source"] != self.source.name:
                 raise StoreError(
-                    f"{self.target.name}: {other} is being copied into it; finish that with: "
-                    f"{decode(found[0])['finish']} - or name an empty store"
+                    f"{self.target.name}: {mark['source']} is being copied into it; finish that with: {mark['finish']} "
+                    "- or name an empty store"
                 )
+            return dict(mark["indexes"])
 
-        self.target.change(body)
+        self._indexes = self.target.change(body)
 
     def _demand_empty(self, conn: Connection, tables: list[Table]) -> None:
         """Refuse a store that somebody has used."""
@@ -228,19 +230,17 @@ class _Copy:
     def _index(self, here: Connection) -> None:
         """Make the word index anew from what the tickets say."""
         at: int = self.target.change(lambda tx: last_indexed(tx.conn))
-        left = "SELECT count(*), coalesce(max(id), 0) FROM ticket WHERE id > ?"
-        total, last = here.execute(left, (at,)).fetchone()
-        steps = _Steps(self._tell, "tickets indexed", total)
-        while at < last:
-            lines, upto, count = _lines_behind(here, at)
-            self._put_lines(lines, at, upto)
-            at = upto
-            steps.more(count)
+        left = here.execute("SELECT count(*) FROM ticket WHERE id > ?", (at,)).fetchone()[0]
+        steps = _Steps(self._tell, "tickets indexed", left)
+        for part in parts(here, at, self.target.shape()):
+            self._put_words(part.lines, at, part.last)
+            at = part.last
+            steps.more(part.tickets)
 
-    def _put_lines(self, lines: list[tuple[int, str]], before: int, after: int) -> None:
+    def _put_words(self, lines: Lines, before: int, after: int) -> None:
         def body(tx: Any) -> None:
             if self._due(tx.conn, last_indexed(tx.conn), before, after):
-                tx.conn.index((), lines)
+                self.target.put_words(tx.conn, lines)
 
         self.target.change(body, bulk=True)
 
@@ -272,7 +272,7 @@ class _Copy:
             steps.more(len(piece.rows))
         return whole.result
 
-    def _forget(self, wrong: list[str]) -> None:
+    def _forget(self, wrong: list[str], tables: dict[str, Table]) -> None:
         """Empty these tables of the target, so that they are copied again."""
 
         def body(tx: Any) -> None:
@@ -283,6 +283,20 @@ class _Copy:
                     )
             if {"ticket", "message", "words"} & {*wrong}:
                 self.target.forget_words(tx.conn)
+
+        self.target.change(body)
+
+    def _put_back_indexes(self) -> None:
+        """Make what the rows were added without."""
+        steps = _Steps(self._tell, "indexes made", len(self._indexes))
+        for name in self._indexes:
+            self._put_back(name)
+            steps.more(1)
+
+    def _put_back(self, name: str) -> None:
+        def body(tx: Any) -> None:
+            if name not in self.target.indexes(tx.conn):
+                self.target.make(tx.conn, self._indexes[name])
 
         self.target.change(body)
 
@@ -315,16 +329,3 @@ def unlike(target: str, source: str, wrong: list[str]) -> str:
         f"{target}: differs from {source} in: {', '.join(wrong)}; if the source changed while it was copied, "
         "stop the relay and run it again"
     )
-
-
-def _lines_behind(conn: Connection, ticket: int) -> tuple[list[tuple[int, str]], int, int]:
-    """What the word index says of the next tickets, in its order; the last of them, and how many."""
-    found = conn.execute(
-        f"SELECT id, subject FROM ticket WHERE id > ? ORDER BY id LIMIT {INDEXED}", (ticket,)
-    ).fetchall()
-    last = found[-1][0]
-    held = f"SELECT {rows.MESSAGE_COLUMNS} FROM message WHERE ticket > ? AND ticket <= ? AND withdrawn = 0"
-    lines = [(number << SHIFT, words(subject)) for number, subject in found]
-    for message in map(rows.message, conn.execute(held, (ticket, last))):
-        lines.append((message.ticket << SHIFT | message.id, message_words(message)))
-    return sorted(lines), last, len(found)
