@@ -127,7 +127,10 @@ class Tx(Protocol):
         """All agents by name."""
 
     def workload(self, at: Millis) -> Mapping[str, int]:
-        """How many tickets keep each agent busy: live, awake, and not waiting for their requester."""
+        """How many tickets keep each agent busy: live, awake, and not waiting for their requester.
+
+        Until the commit nobody else is told, so that of two who distribute one sees what the other did.
+        """
 
     def previous(self, ticket: Ticket) -> list[str]:
         """Who had this ticket, and then who had the customer's others, the latest first."""

@@ -24,6 +24,7 @@ class Dealing(Pending):
 
     def workload(self, at: Millis) -> Mapping[str, int]:
         if self._loads is None:
+            self._keeper.alone("dealing")
             awake = compile_query(All((VISIBLE, Not(Snoozed(at)))), self.conn.sql)
             query = (
                 f"SELECT assignee, count(*) FROM ticket WHERE {awake.where} AND live = 1 "

@@ -49,9 +49,10 @@ def distribute(
     """
     if not ticket.status.live:
         raise Invalid(f"#{ticket.id} is {ticket.status}; there is nothing left to give")
-    agents = ctx.agents()
+    # In this order: who counts is from then on the only one who distributes, and the turns stand still.
+    workload, agents = ctx.workload(), ctx.agents()
     chosen = choose(
-        ticket, agents.values(), team=team or ticket.team, way=by, at=ctx.at, config=ctx.config, workload=ctx.workload(),
+        ticket, agents.values(), team=team or ticket.team, way=by, at=ctx.at, config=ctx.config, workload=workload,
         first=lambda: ctx.previous(ticket) if keep else (),
     )  # fmt: skip
     if chosen.name == ticket.assignee:

@@ -145,7 +145,7 @@ _OWN = {
         *(f"CREATE SEQUENCE {name}_id" for name in _NUMBERED),
         # One row that every commit changes: its versions stay on one page.
         "ALTER TABLE counter SET (fillfactor = 10)",
-        "INSERT INTO counter (name, value) VALUES ('intake', 0)",
+        "INSERT INTO counter (name, value) VALUES ('intake', 0), ('dealing', 0)",
     ),
 }
 
