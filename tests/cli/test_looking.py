@@ -136,7 +136,7 @@ def test_show_is_calm_text_for_people(deskhand: Deskhand, room: Room) -> None:
     out = deskhand("show", "6,1", "--events").out
     assert "#6  VPN drops every 20 minutes" in out
     assert "hello ␛]52;c;evil␇ you" in out
-    assert "message in 6" in out
+    assert f"message in {room.store.thread(6)[0].id}" in out
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", re.sub(r"\x1b\[[0-9;]*m", "", out))
 
 
@@ -145,15 +145,16 @@ def test_show_writes_bytes_as_they_came(deskhand: Deskhand, room: Room, tmp_path
     room.receive(
         room.mail(60, raw=raw.key, attachments=(Attachment("../../a.pdf", "x/y", 4, file.key),), blobs=(raw, file))
     )
-    assert deskhand("show", 6, "--raw", 6).out == "Subject: x\r\n\r\nbytes"
+    message = room.store.thread(6)[0].id
+    assert deskhand("show", 6, "--raw", message).out == "Subject: x\r\n\r\nbytes"
     target = tmp_path / "saved"
-    assert deskhand("show", 6, "--save", 6, 1, target).code == 0
+    assert deskhand("show", 6, "--save", message, 1, target).code == 0
     assert target.read_bytes() == b"%PDF"
-    again = deskhand("show", 6, "--save", 6, 1, target)
+    again = deskhand("show", 6, "--save", message, 1, target)
     assert (again.code, again.err) == (2, f"deskhand: {target}: File exists\n")
-    assert deskhand("show", 6, "--save", 6, 2, tmp_path / "other").code == 3
+    assert deskhand("show", 6, "--save", message, 2, tmp_path / "other").code == 3
     assert deskhand("show", 1, "--raw", 1).err == "deskhand: message 1 did not come as bytes; show prints its text\n"
-    assert deskhand("show", 1, "--raw", 6).code == 3
+    assert deskhand("show", 1, "--raw", message).code == 3
 
 
 def test_the_log_tells_who_did_what(deskhand: Deskhand, room: Room) -> None:

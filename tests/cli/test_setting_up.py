@@ -106,6 +106,7 @@ def test_what_was_published_holds_in_a_shared_store(deskhand: Deskhand, home: Pa
     assert "in 3 s; deskhand undo takes it back" in ran.out
 
 
+@pytest.mark.sqlite("modes of the file")
 def test_doctor_says_the_exact_fix(deskhand: Deskhand, home: Path, room: Room) -> None:
     ran = deskhand("doctor", "--offline", "--json")
     assert all(set(finding) == {"area", "well", "text"} for finding in ran.objects)
@@ -119,6 +120,7 @@ def test_doctor_says_the_exact_fix(deskhand: Deskhand, home: Path, room: Room) -
     assert f"close it with: chmod o-rwx {path}" in ran.out
 
 
+@pytest.mark.sqlite("modes of the file")
 def test_a_store_in_a_bad_place_is_a_sentence_and_a_code(deskhand: Deskhand, home: Path, room: Room) -> None:
     path = home / "data" / "deskhand" / "desk.db"
     path.chmod(0o644)
@@ -134,6 +136,7 @@ def test_the_relay_needs_an_account(deskhand: Deskhand, room: Room) -> None:
     )
 
 
+@pytest.mark.sqlite("a store in PostgreSQL is nobody's alone")
 def test_whoever_has_the_store_alone_need_not_publish(deskhand: Deskhand, home: Path, room: Room) -> None:
     folder = home / "config" / "deskhand"
     (folder / "team").mkdir(parents=True)
@@ -154,7 +157,9 @@ def test_whoever_has_the_store_alone_need_not_publish(deskhand: Deskhand, home: 
     assert room.store.ticket(1).due_at == begun + 2 * HOUR
 
 
-@pytest.mark.parametrize("way", ["config apply", "ls"])
+@pytest.mark.parametrize(
+    "way", ["config apply", pytest.param("ls", marks=pytest.mark.sqlite("a store in PostgreSQL is nobody's alone"))]
+)
 def test_who_was_stopped_while_setting_the_clocks_goes_on(
     deskhand: Deskhand, home: Path, room: Room, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:

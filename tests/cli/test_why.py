@@ -102,5 +102,6 @@ def test_why_a_message_that_was_merged_is_here(room: Room, deskhand: Deskhand) -
 
 def test_why_shows_that_a_clock_stood_still_from_the_beginning(told: Room, deskhand: Deskhand, home: Path) -> None:
     (home / "policies.toml").write_text('[policies.all]\nresolution = { normal = "9h", pause = ["new"] }\n')
-    (clock,) = deskhand("--config", home / "policies.toml", "why", 1, "--json").object["clocks"]
+    assert deskhand("--config", home / "policies.toml", "config", "apply").code == 0
+    (clock,) = deskhand("why", 1, "--json").object["clocks"]
     assert clock["pauses"] == [[clock["started_at"], None]]

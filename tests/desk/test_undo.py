@@ -18,7 +18,7 @@ from desk.events import Reread
 from desk.model import HOUR, MINUTE, SECOND, Bin, Link, Message, State, Status, Ticket
 from desk.query import EVERYTHING
 from desk.store import Batch
-from tests.desks import Room
+from tests.desks import SUBJECTS, Room
 
 
 def state(room: Room) -> dict[int, tuple[Ticket, list[Message]]]:
@@ -258,13 +258,13 @@ def test_a_reply_for_later_is_not_sent_sooner_by_taking_it_back_and_forth(room: 
 
 @pytest.mark.parametrize("how", ["claimed", State.SENT, State.BOUNCED, State.UNKNOWN])
 def test_a_reply_on_its_way_cannot_be_taken_back(room: Room, how: State | str) -> None:
-    room.do("tag a; reply hello", 1)
+    (reply,) = room.do("tag a; reply hello", 1).posted
     if isinstance(how, State):
         room.send(state=how)
     else:
         room.store.claim("relay", room.clock + HOUR, room.clock + 2 * HOUR)
     word = how.value if isinstance(how, State) else "sending"
-    with pytest.raises(Conflict, match=f"message 6 is {word} and cannot be taken back; write again instead"):
+    with pytest.raises(Conflict, match=f"message {reply} is {word} and cannot be taken back; write again instead"):
         room.undo()
     assert room.store.ticket(1).tags == ("a",)
     assert len(room.store.thread(1)) == 2
@@ -302,10 +302,10 @@ def test_a_merge_is_undone_whole(room: Room) -> None:
 def test_what_came_after_a_merge_stays_where_it_came(room: Room) -> None:
     room.do("merge 2", 1)
     first = room.store.thread(2)[0]
-    room.receive(room.mail(60, sender=first.sender, in_reply_to=(first.message_id or "",)))
+    room.receive(room.mail(60, subject="what came after", sender=first.sender, in_reply_to=(first.message_id or "",)))
     room.undo()
-    assert [m.id for m in room.store.thread(1)] == [1]
-    assert [m.id for m in room.store.thread(2)] == [2, 6]
+    assert [m.subject for m in room.store.thread(1)] == [SUBJECTS[0]]
+    assert [m.subject for m in room.store.thread(2)] == [SUBJECTS[1], "what came after"]
 
 
 def test_a_merge_into_what_was_merged_further_is_not_half_undone(room: Room) -> None:
@@ -321,7 +321,7 @@ def test_a_merge_into_what_was_merged_further_is_not_half_undone(room: Room) -> 
 def test_a_split_is_undone_whole(room: Room) -> None:
     room.answer(1)
     before = state(room)
-    room.do("split 6", 1)
+    room.do(f"split {room.store.thread(1)[-1].id}", 1)
     room.undo()
     assert state(room) == before
     left = room.store.ticket(6)

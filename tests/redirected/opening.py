@@ -35,6 +35,7 @@ def open_sqlite(path: Path, url: str, config: DeskConfig, *, create: bool, upgra
             )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        fresh.touch(0o600)
         fresh.write_text(database := _database())
         try:
             os.link(fresh, path)

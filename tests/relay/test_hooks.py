@@ -32,15 +32,15 @@ class Hooked(Ruled):
     """A room whose relay calls programs in a folder of its own."""
 
     def __init__(self, folder: Path, text: str, tickets: int = 1) -> None:
-        super().__init__(folder, text, tickets)
         self.folder = folder / "hooks"
         self.folder.mkdir(mode=0o700)
+        super().__init__(folder, text, tickets)
         begin(self.engine, hooks.CURSOR)
 
     def relay(self, holder: str) -> Engine:
         """One that knows its folder, and how tickets are shown."""
         engine = super().relay(holder)
-        engine.folder = self.room.store.path.parent  # type: ignore[attr-defined]
+        engine.folder = self.folder.parent
         engine.shown = self.shown
         return engine
 
