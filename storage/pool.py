@@ -144,6 +144,9 @@ def _named(url: str) -> str:
 
 
 _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], tuple[str, ...], type[StoreError], str], ...] = (
+    # First, for "the database system is starting up" has words of others in it.
+    ((pg.IdleInTransactionSessionTimeout, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow),
+     ("the database system is",), Away, "wait for it to come back"),
     ((pg.DiskFull,), (), StoreError, "the disk of the server is full: nothing was changed, make room and do it again"),
     ((pg.InsufficientPrivilege,), (), StoreError, "an admin gives you the right with: deskhand store grant"),
     ((pg.TooManyConnections,), ("too many", "remaining connection slots"), Away,
@@ -155,8 +158,6 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], tuple[str, ...], type[Stor
     ((pg.UndefinedTable, pg.InvalidSchemaName), (), StoreError, "there is no store here yet; make one with: deskhand store init"),
     ((pg.ReadOnlySqlTransaction,), ("read-only",), Away, "this server only reads (a replica); name the primary, or all hosts"),
     ((pg.LockNotAvailable,), (), Busy, "another session holds it for over 60 s; deskhand doctor names it"),
-    ((pg.IdleInTransactionSessionTimeout, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow), ("starting up", "shutting down"), Away,
-     "wait for it to come back"),
     ((), ("certificate", "SSL"), StoreError, "see sslmode, sslrootcert, sslcert and sslkey in docs/cluster.md"),
 )  # fmt: skip
 """What to do about an error: by its class, or by words of a connection that failed, where it has none."""
