@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from desk.errors import ConfigError, DeskError
 from desk.model import State
 from desk.store import Store, relay_runs
 from desk.when import brief, iso
+
+if TYPE_CHECKING:
+    from desk.perform import Desk
 
 
 @click.command("relay")
@@ -32,33 +36,42 @@ def relay_command(log_to: str | None, level: str | None, child: bool) -> None:
     if not stations:
         place = here.config_path or "the configuration"
         raise ConfigError(f"{place} names no account, so there is nothing to fetch; add one with: deskhand init")
-    here.store(create=True, upgrade=True)
     from relay import log
     from relay.engine import Engine
+    from relay.patience import when_there
     from relay.run import run
     from relay.workers import Workers
 
-    desk, settings = here.desk(), here.config.relay
-    listener = log.start(log_to or settings.log, level or settings.log_level)
-    engine = Engine(
-        desk.store,
-        desk.config,
-        desk.signer,
-        stations,
-        _holder(),
-        now,
-        Workers(settings.workers),
-        settings.lease_s * 1_000,
-        folder=here.config_path.absolute().parent if here.config_path else None,
-        shown=partial(rules.shown, here),
-    )
     if child:
         threading.Thread(target=_end_with_parent, daemon=True).start()
+    settings = here.config.relay
+    listener = log.start(log_to or settings.log, level or settings.log_level)
     try:
-        asyncio.run(run(engine))
+        # Who starts a service does not start it again: it waits for a store that is not up yet.
+        desk = when_there(partial(_desk, here))
+        engine = Engine(
+            desk.store,
+            desk.config,
+            desk.signer,
+            stations,
+            _holder(),
+            now,
+            Workers(settings.workers),
+            settings.lease_s * 1_000,
+            folder=here.config_path.absolute().parent if here.config_path else None,
+            shown=partial(rules.shown, here),
+        )
+        try:
+            asyncio.run(run(engine))
+        finally:
+            desk.store.close()
     finally:
         listener.stop()
-        desk.store.close()
+
+
+def _desk(here: Session) -> Desk:
+    here.store(create=True, upgrade=True)
+    return here.desk()
 
 
 def _end_with_parent() -> None:

@@ -89,9 +89,15 @@ class Session:
     def store(self, *, create: bool = False, upgrade: bool = False) -> Store:
         """The store, opened once; `create` makes it where there is none, with whoever asks as its admin."""
         if self._store is None:
-            self._store = open_store(self.url, self.config.desk, create=create, upgrade=upgrade)
-            self._first_use(self._store)
-            self._store.config = self.desk_config(self._store)
+            found = self._store = open_store(self.url, self.config.desk, create=create, upgrade=upgrade)
+            try:
+                self._first_use(found)
+                found.config = self.desk_config(found)
+            except BaseException:
+                # Whoever asks again, when the store is back, is not to get a half.
+                self._store = None
+                found.close()
+                raise
         return self._store
 
     _store: Store | None = None

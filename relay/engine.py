@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,13 @@ from msgspec.structs import replace
 
 from desk.channel import AuthRequired, Channel, ChannelError, RateLimited, Retry
 from desk.config import DeskConfig
-from desk.errors import DeskError
+from desk.errors import DeskError, StoreError
 from desk.model import Account, Millis
-from desk.store import Store
+from desk.store import RELAY, Store
 from desk.text import storable
 from desk.threads import Signer
 from relay.log import log
+from relay.patience import Patience
 from relay.retry import backoff
 from relay.workers import Parse, Workers
 
@@ -76,17 +77,40 @@ class Engine:
     health: dict[str, str] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
 
-    async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.show_up)
+
+    async def once(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call on the store beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(work, *args, **kwargs))
 
-    async def _take(self, name: str) -> bool:
-        return await self.call(self.store.lease, name, self.holder, self.now(), self.now() + self.lease_ms)
+    async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call on the store, again when it is back if it is away: one that may be made twice."""
+        return await self.patience.outlast(lambda: self.once(work, *args, **kwargs))
+
+    async def news(self, after: int, seconds: float) -> None:
+        """Return when the log goes on behind `after`, or after `seconds`."""
+        try:
+            # Not one of the engine's threads: they are for who has something to do.
+            await asyncio.to_thread(self.store.wait, after, seconds)
+        except StoreError:
+            # Whoever asks for the news meets the same, and waits for the store.
+            await asyncio.sleep(seconds)
+
+    async def show_up(self) -> None:
+        """Let front ends see that a relay is there."""
+        at = self.now()
+        await self.once(self.store.lease, f"{RELAY}{self.holder}", self.holder, at, at + self.lease_ms)
+
+    def _take(self, name: str) -> bool:
+        # The time by which it is ours begins when the store is asked, not when we began to wait for it.
+        at = self.now()
+        return self.store.lease(name, self.holder, at, at + self.lease_ms)
 
     @asynccontextmanager
     async def leased(self, name: str) -> AsyncIterator[None]:
         """Hold the job `name` for as long as the block runs; wait for it while another process has it."""
-        while not await self._take(name):  # noqa: ASYNC110 - what we wait for happens in another process
+        while not await self.call(self._take, name):  # noqa: ASYNC110 - what we wait for happens in another process
             await asyncio.sleep(self.lease_ms / 3_000)
         task = asyncio.current_task()
         keeper = asyncio.create_task(self._keep(name, task))
@@ -94,13 +118,15 @@ class Engine:
             yield
         finally:
             keeper.cancel()
-            await asyncio.shield(self.call(self.store.release, name, self.holder))
+            # What cannot be given back runs out by itself.
+            with suppress(DeskError):
+                await asyncio.shield(self.once(self.store.release, name, self.holder))
 
     async def _keep(self, name: str, task: asyncio.Task[object] | None) -> None:
         while True:
             await asyncio.sleep(self.lease_ms / 3_000)
             try:
-                kept = await self._take(name)
+                kept = await self.call(self._take, name)
             except DeskError as error:
                 log.warning("lease not renewed", extra={"lease": name, "error": str(error)})
                 continue

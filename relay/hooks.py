@@ -65,7 +65,7 @@ async def hooks(engine: Engine) -> None:
         while True:
             more = await work.read_on()
             work.start()
-            await work.keep()
+            await engine.patience.outlast(work.keep)
             if not more:
                 await work.rest()
     finally:
@@ -156,7 +156,7 @@ class Work:
         if self.waiting or self.under_way:
             await asyncio.wait(self.under_way, timeout=WAIT_S / 10, return_when=asyncio.FIRST_COMPLETED)
         elif load(self.engine.config).items:
-            await asyncio.to_thread(self.engine.store.wait, self.read, WAIT_S)
+            await self.engine.news(self.read, WAIT_S)
         else:
             await asyncio.sleep(WAIT_S)
         for task in [task for task in self.under_way if task.done()]:
@@ -169,13 +169,13 @@ class Work:
         now = asyncio.get_running_loop().time()
         if place == self.kept or now - self.kept_at < after_s:
             return
-        self.kept, self.kept_at = place, now
 
         def body(tx: Tx) -> None:
             if int(tx.cursor(CURSOR) or 0) < place:
                 tx.set_cursor(CURSOR, str(place))
 
-        await self.engine.call(self.engine.store.write, body)
+        await self.engine.once(self.engine.store.write, body)
+        self.kept, self.kept_at = place, now
 
     async def end(self) -> None:
         """Stop: what is under way is called again by whoever goes on."""

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from desk.channel import (
@@ -29,7 +30,7 @@ from desk.channel import (
     Unknown,
 )
 from desk.errors import DeskError, Invalid, NotFound
-from desk.model import Identity, Kind, State
+from desk.model import Delivery, Identity, Kind, State
 from desk.store import Outbound
 from desk.templates import expand
 from desk.text import storable
@@ -47,20 +48,21 @@ STOP_S = 5.0
 async def outbox(engine: Engine) -> None:
     """Send what is due, for ever; none waits for the slowest of those before it."""
     stations = {s.name: s for s in engine.stations if isinstance(s.channel, Sender)}
-    under_way: dict[asyncio.Task[None], str] = {}
+    under_way: dict[asyncio.Task[None], Delivery] = {}
     try:
         while True:
-            lost = await engine.call(engine.store.reclaim, engine.now())
+            # Ours are not lost, however long we could not say so.
+            ours = [delivery.id for delivery in under_way.values()]
+            lost = await engine.call(engine.store.reclaim, engine.now(), without=ours)
             if lost:
                 log.warning("taken over from a lost sender", extra={"deliveries": lost})
             # Each account has its own room: a server that hangs holds up no reply to others.
-            full = [name for name, count in Counter(under_way.values()).items() if count >= AT_ONCE]
-            claimed = await engine.call(
-                engine.store.claim, engine.holder, engine.now(), engine.now() + engine.lease_ms, 1, without=full
-            )
+            busy = Counter(delivery.account for delivery in under_way.values())
+            full = [name for name, count in busy.items() if count >= AT_ONCE]
+            claimed = await engine.call(_claim, engine, full)
             for one in claimed:
-                account = one.delivery.account
-                under_way[asyncio.create_task(_deliver(engine, stations.get(account), one))] = account
+                task = asyncio.create_task(_deliver(engine, stations.get(one.delivery.account), one))
+                under_way[task] = one.delivery
             if claimed:
                 continue
             await _change(under_way)
@@ -68,7 +70,12 @@ async def outbox(engine: Engine) -> None:
         await _end(under_way)
 
 
-async def _change(under_way: dict[asyncio.Task[None], str]) -> None:
+def _claim(engine: Engine, without: list[str]) -> list[Outbound]:
+    at = engine.now()
+    return engine.store.claim(engine.holder, at, at + engine.lease_ms, 1, without=without)
+
+
+async def _change(under_way: dict[asyncio.Task[None], Delivery]) -> None:
     """Return when there may be something to send and room for it; raises what failed unforeseen."""
     if not under_way:
         await asyncio.sleep(IDLE_S)
@@ -79,7 +86,7 @@ async def _change(under_way: dict[asyncio.Task[None], str]) -> None:
         task.result()
 
 
-async def _end(under_way: dict[asyncio.Task[None], str]) -> None:
+async def _end(under_way: dict[asyncio.Task[None], Delivery]) -> None:
     """We are to stop: those under way are given time to end."""
     if not under_way:
         return
@@ -113,7 +120,7 @@ async def _deliver(engine: Engine, station: Station | None, one: Outbound) -> No
             if station is None:
                 raise Retry(f'no account "{one.delivery.account}" is configured where the relay runs')
             await ask(engine, one)
-            part = await asyncio.to_thread(_render, engine, station, one)
+            part = await engine.patience.outlast(partial(asyncio.to_thread, _render, engine, station, one))
             result = await _attempt(station, part, one, phase)
         except _ClaimLost:
             log.warning("delivery taken over by another relay", extra={"delivery": one.delivery.id})
@@ -190,7 +197,8 @@ class _Phase:
         # may have gone out look like one that never began.
         async with self._one_by_one:
             engine = self._engine
-            return await engine.call(
+            # Not asked again later: the other side would not wait for it in the middle of a message.
+            return await engine.once(
                 engine.store.phase, self._number, engine.holder, self.name, engine.now() + engine.lease_ms
             )
 

@@ -67,11 +67,10 @@ async def rules(engine: Engine) -> None:
             if not load(engine.config).items:
                 await asyncio.sleep(WAIT_S)
             elif not more:
-                # Not one of the engine's threads: they are for who has something to do.
-                await asyncio.to_thread(engine.store.wait, work.read, WAIT_S)
+                await engine.news(work.read, WAIT_S)
     finally:
         with suppress(DeskError):
-            await asyncio.shield(engine.call(work.keep, 0))
+            await asyncio.shield(engine.once(work.keep, 0))
 
 
 @dataclass(frozen=True, slots=True, order=True)

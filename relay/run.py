@@ -56,7 +56,7 @@ async def _end(engine: Engine, parts: list[asyncio.Task[None]]) -> None:
         await station.channel.close()
     engine.workers.close()
     try:
-        await engine.call(engine.store.release, f"{RELAY}{engine.holder}", engine.holder)
+        await engine.once(engine.store.release, f"{RELAY}{engine.holder}", engine.holder)
     except DeskError as error:
         log.warning("presence not taken back", extra={"error": str(error)})
     log.info("relay stopped")
@@ -79,10 +79,9 @@ async def _settings(engine: Engine) -> None:
 
 
 async def _presence(engine: Engine) -> None:
-    name = f"{RELAY}{engine.holder}"
     while True:
         try:
-            await engine.call(engine.store.lease, name, engine.holder, engine.now(), engine.now() + engine.lease_ms)
+            await engine.patience.outlast(engine.show_up)
         except DeskError as error:
             log.warning("presence not renewed", extra={"error": str(error)})
         await asyncio.sleep(engine.lease_ms / 3_000)

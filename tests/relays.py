@@ -44,8 +44,8 @@ def batch(line: str = "") -> Batch:
 class Room:
     """A store with an agent, an account `support` and one ticket, and relays for it."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
-        self.url = f"sqlite:///{folder}/desk.db"
+    def __init__(self, folder: Path, settings: Settings | None = None, url: str = "") -> None:
+        self.url = url or f"sqlite:///{folder}/desk.db"
         self.store: Store = open_store(self.url, CONFIG, create=True)
         self.store.save_agent(Agent("kim", role=Role.ADMIN, uid=0), batch())
         self.desk = Desk(self.store, CONFIG, SIGNER)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from desk.channel import Batch, Capabilities, Inbound, Permanent, Raw, Retry
-from desk.errors import StoreError
+from desk.errors import Busy
 from desk.intake import Intake
 from desk.model import Account, Identity
 from relay import engine as engine_module
@@ -184,11 +184,11 @@ async def test_commit_that_fails_confirms_nothing_and_leaves_nothing_running(
     here, station = engine(room, channel)
 
     def full(*_: Any) -> None:
-        raise StoreError("the disk is full")
+        raise Busy("somebody holds the store")
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "commit", full)
-        with pytest.raises(StoreError):
+        with pytest.raises(Busy):
             await module.pump(here, station)
     assert kept(room) == []
     assert not any(said.startswith("confirm") for said in channel.log)
