@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from desk.actions import Action, Argument, find
 from desk.errors import Invalid
@@ -27,16 +28,14 @@ _ROW = re.compile(r"""(?:(?<!\S)"(?:[^"\\]|\\.)*"(?=\s|$)|(?<!\S)'[^']*'(?=\s|$)
 _PLAIN = re.compile(r"""[^\s"';\\-][^\s;\\]*""")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """A verb with its arguments as plain values, not yet given their meaning."""
 
     verb: str
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A verb with its arguments as they are written, placeholders and all (True: an option without a value)."""
 
     verb: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from desk.channel import Inbound
 from desk.model import DAY, Millis
@@ -22,8 +23,7 @@ _PREFIXES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """An automatic mail that went out to an address."""
 
     at: Millis

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
+
+from msgspec import Struct
 
 from desk.assign import WAYS
 from desk.errors import Invalid
@@ -44,8 +45,7 @@ class Resolver(Protocol):
         """The file as an attachment, its bytes kept."""
 
 
-@dataclass(frozen=True)
-class Param:
+class Param(Struct, frozen=True):
     """A kind of argument: one word unless `rest` (the remainder of the line) or `many` (all words left)."""
 
     word: str
@@ -70,7 +70,7 @@ class Param:
         return value
 
 
-class _Agent(Param):
+class _Agent(Param, frozen=True):
     def parse(self, text: str) -> str:
         if not re.fullmatch(r"[\w.@+-]+", text):
             raise Invalid(f'"{text}" is not the name of an agent; write a name, me or none')
@@ -80,12 +80,12 @@ class _Agent(Param):
         return None if value == "none" else resolver.agent(value)
 
 
-class _Team(Param):
+class _Team(Param, frozen=True):
     def resolve(self, value: str, resolver: Resolver) -> str | None:
         return None if value == "none" else resolver.team(value)
 
 
-class _Ticket(Param):
+class _Ticket(Param, frozen=True):
     def parse(self, text: str) -> int:
         if not re.fullmatch(r"#?\d{1,15}", text):
             raise Invalid(f'"{text}" is not a ticket number; write 12 or #12')
@@ -95,7 +95,7 @@ class _Ticket(Param):
         return resolver.ticket(value)
 
 
-class _Messages(Param):
+class _Messages(Param, frozen=True):
     def parse(self, text: str) -> tuple[int, ...]:
         found = text.replace(",", " ").split()
         if not found or not all(re.fullmatch(r"\d{1,15}", word) for word in found):
@@ -109,7 +109,7 @@ class _Messages(Param):
         return tuple(resolver.message(v) for v in value)
 
 
-class _Tags(Param):
+class _Tags(Param, frozen=True):
     def parse(self, text: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(word.lower().lstrip("+") for word in text.replace(",", " ").split()))
         bad = [word for word in found if not re.fullmatch(r"[^\W_][\w:./-]{0,49}", word)]
@@ -123,7 +123,7 @@ class _Tags(Param):
         return " ".join(value)
 
 
-class _Choice(Param):
+class _Choice(Param, frozen=True):
     def parse(self, text: str) -> str:
         word = text.lower()
         if word not in self.choices:
@@ -131,17 +131,17 @@ class _Choice(Param):
         return word
 
 
-class _Priority(_Choice):
+class _Priority(_Choice, frozen=True):
     def resolve(self, value: str, resolver: Resolver) -> Priority:
         return Priority.parse(value)
 
 
-class _Status(_Choice):
+class _Status(_Choice, frozen=True):
     def resolve(self, value: str, resolver: Resolver) -> Status:
         return Status(value)
 
 
-class _When(Param):
+class _When(Param, frozen=True):
     def parse(self, text: str) -> str:
         from datetime import UTC
 
@@ -188,7 +188,7 @@ def written(identity: Identity) -> str:
     return f"{name} <{identity.value}>"
 
 
-class _Address(Param):
+class _Address(Param, frozen=True):
     def parse(self, text: str) -> str:
         return written(address(text))
 
@@ -196,7 +196,7 @@ class _Address(Param):
         return address(value)
 
 
-class _Addresses(Param):
+class _Addresses(Param, frozen=True):
     def parse(self, text: str) -> tuple[str, ...]:
         items = _ITEM.findall(text)
         return tuple(dict.fromkeys(written(address(item)) for item in items if item.strip()))
@@ -213,7 +213,7 @@ class _Addresses(Param):
         return tuple(address(item) for item in value)
 
 
-class _Files(Param):
+class _Files(Param, frozen=True):
     def parse(self, text: str) -> tuple[str, ...]:
         try:
             return tuple(shlex.split(text))
@@ -232,12 +232,12 @@ class _Files(Param):
         return tuple(resolver.file(path) for path in value)
 
 
-class _Flag(Param):
+class _Flag(Param, frozen=True):
     def parse(self, text: str) -> bool:
         return text.lower() in ("", "yes", "true", "1")
 
 
-class _Text(Param):
+class _Text(Param, frozen=True):
     def parse(self, text: str) -> str:
         folded = " ".join(text.split())
         if not folded:
@@ -245,7 +245,7 @@ class _Text(Param):
         return folded
 
 
-class _Body(Param):
+class _Body(Param, frozen=True):
     def parse(self, text: str) -> str:
         return text.replace("\r\n", "\n")
 

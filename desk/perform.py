@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
+
+from msgspec import Struct, field
 
 from desk import lines
 from desk.actions import Action, Context, find
@@ -32,8 +33,7 @@ CHUNK = 32
 """Tickets in one transaction of a bulk run: about 20 ms, so that others' changes come between."""
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """Who acts: the agent (None: nobody this desk knows), the kernel's user, the host, where they are."""
 
     agent: Agent | None
@@ -42,8 +42,7 @@ class Who:
     zone: tzinfo = UTC
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """What every change needs to know about the desk itself."""
 
     store: Store
@@ -51,8 +50,7 @@ class Desk:
     signer: Signer
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What a request did: the batch (for undo), tickets done, tickets left alone and why, messages posted."""
 
     batch: str
@@ -172,8 +170,7 @@ def _add(whole: Outcome, part: Outcome) -> None:
     whole.events += part.events
 
 
-@dataclass
-class _Run:
+class _Run(Struct):
     """One request on its way through the tickets."""
 
     desk: Desk

@@ -15,11 +15,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import NoReturn
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from desk.errors import Invalid
 from desk.errors import suggest as suggest
@@ -334,8 +333,7 @@ _TERM = re.compile(
 _DEEPEST = 100
 
 
-@dataclass
-class _Reader:
+class _Reader(Struct):
     text: str
     env: Env
     place: int = 0

@@ -18,7 +18,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from desk.channel import Inbound
 from desk.store import Held
@@ -31,8 +32,7 @@ _PLUS = re.compile(r"\+(\d{1,15})-([0-9a-f]{16})@", re.IGNORECASE)
 _NUMBER = re.compile(r"\[#(\d{1,15})\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The ticket (None: a new one), the rule that found it, and the message it answers.
 
     `suspect` is a ticket that the subject names without a right to.

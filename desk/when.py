@@ -6,10 +6,11 @@ Nothing here reads the clock: the moment "now" and the time zone are passed in.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, time, timedelta, tzinfo
 from datetime import date as Date
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from desk.errors import Invalid
 from desk.model import DAY, HOUR, MINUTE, SECOND, Millis
@@ -130,8 +131,7 @@ def brief(length: Millis) -> str:
     return f"{minutes // (24 * 60)}d"
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Moments between `start` (included) and `end` (excluded); None is open."""
 
     start: Millis | None

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from msgspec import Struct
+
 from desk.config import DeskConfig
 from desk.errors import NotFound
 from desk.events import Event
@@ -23,8 +25,7 @@ from desk.params import Param
 from desk.query import suggest
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What an action may know besides the ticket: when, who, how the desk is set up.
 
     What is a function is loaded only when asked for: `workload` is how many tickets keep each
@@ -47,8 +48,7 @@ class Context:
     previous: Callable[[Ticket], Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One argument of a verb: its kind, and whether it may be left out."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as with_
 from datetime import UTC
 from itertools import count
 from pathlib import Path
@@ -115,7 +114,7 @@ def test_agents_who_ask_at_once_never_get_the_same_ticket(tmp_path: Path) -> Non
 
     def shift(i: int) -> list[int]:
         # A store of one's own, as each process has one.
-        desk = with_(room.desk, store=open_store(room.store.url))
+        desk = replace(room.desk, store=open_store(room.store.url))
         who = Who(desk.store.agents()[f"a{i}"])
         got: list[int] = []
         try:
