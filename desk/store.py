@@ -386,8 +386,28 @@ class Store(Protocol):
     def backup(self, path: str) -> None:
         """Write a complete copy to the folder `path` while others go on working."""
 
+    def circumstances(self) -> list[tuple[bool, str]]:
+        """What there is to know of where it is kept: whether it is well, and a sentence; first whose word counts there."""
+
+    def skew(self) -> Millis:
+        """How far this host's clock was ahead of that of the store's server, when it was last compared."""
+
     def close(self) -> None:
         """Let go of the store."""
+
+
+MAY_DIFFER_MS, MUST_NOT_DIFFER_MS = 2_000, 10_000
+"""From here on the clocks of a host and of the store's server are worth a word; with more, no relay goes by them."""
+
+
+def astray(skew: Millis, most: Millis) -> str:
+    """What to do about a clock that is off by more than `most`; "" when it is not."""
+    if abs(skew) <= most:
+        return ""
+    way = "ahead of" if skew > 0 else "behind"
+    return (
+        f"this host's clock is {abs(skew) / 1_000:.0f} s {way} the database server's; set it: timedatectl set-ntp true"
+    )
 
 
 RELAY = "relay:"

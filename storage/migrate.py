@@ -92,6 +92,7 @@ def postgres_upgrade(conn: Connection) -> list[int]:
 
     A second process waits for the first, and then finds nothing left to do.
     """
+    from storage.grants import renew
     from storage.schema import PostgresSchema
 
     conn.execute("SELECT pg_advisory_xact_lock(hashtext('deskhand upgrade'))")
@@ -103,4 +104,5 @@ def postgres_upgrade(conn: Connection) -> list[int]:
     )
     if found < VERSION:
         conn.execute(counted, (VERSION,))
+        renew(conn)
     return list(range(found + 1, VERSION + 1))

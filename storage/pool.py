@@ -17,7 +17,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from desk.errors import Away, Busy, ConfigError, StoreError
+from desk.errors import Away, Busy, ConfigError, DeskError, Forbidden, StoreError
 from storage.watching import Watch
 
 T = TypeVar("T")
@@ -79,7 +79,6 @@ class Server:
         """A new connection; StoreError says what is in the way."""
         from storage.postgres import adapt
 
-        before = time.time()
         try:
             raw = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
             adapt(raw)
@@ -90,7 +89,8 @@ class Server:
                     f"{self.name}: PostgreSQL {found // 10_000} is too old; deskhand needs {OLDEST} or newer on the server"
                 )
             with self.watch.on(raw):
-                pid, schema, there = raw.execute(_HELLO).fetchone() or (0, "", 0)
+                before = time.time()
+            pid, schema, there = raw.execute(_HELLO).fetchone() or (0, "", 0)
         except psycopg.Error as error:
             raise self.told(error) from error
         here = (before + time.time()) * 500
@@ -113,9 +113,14 @@ class Server:
         except (psycopg.Error, OSError):
             return True
 
-    def told(self, error: psycopg.Error) -> StoreError:
+    def told(self, error: psycopg.Error) -> DeskError:
         """What the server or its absence says, as a sentence with a next step."""
         said = one_line(error)
+        if isinstance(error, pg.InsufficientPrivilege):
+            from storage import grants
+
+            said = error.diag.message_primary or said
+            return Forbidden(f"{self.name}: {said}; {grants.advice(said)}")
         unconnected = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
         for kinds, words, kind, advice in _ADVICE:
             if isinstance(error, kinds) or (unconnected and any(word in said for word in words)):
@@ -143,12 +148,12 @@ def _named(url: str) -> str:
     return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{hosts}", parts.path, query, ""))
 
 
-_ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], tuple[str, ...], type[StoreError], str], ...] = (
+_ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], tuple[str, ...], type[DeskError], str], ...] = (
     # First, for "the database system is starting up" has words of others in it.
     ((pg.IdleInTransactionSessionTimeout, pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow),
      ("the database system is",), Away, "wait for it to come back"),
     ((pg.DiskFull,), (), StoreError, "the disk of the server is full: nothing was changed, make room and do it again"),
-    ((pg.InsufficientPrivilege,), (), StoreError, "an admin gives you the right with: deskhand store grant"),
+    ((), ("permission denied",), Forbidden, "an admin lets a login in with: deskhand store grant AGENT"),
     ((pg.TooManyConnections,), ("too many", "remaining connection slots"), Away,
      "raise max_connections, or put PgBouncer before it (docs/cluster.md)"),
     ((pg.InvalidPassword,), ("password",), StoreError, "put the right one into ~/.pgpass (mode 0600) or a service file"),

@@ -412,6 +412,16 @@ class PostgresEngine(Engine):
         with self._moment() as conn:
             return postgres_check(conn)
 
+    def circumstances(self) -> list[tuple[bool, str]]:
+        from storage.circumstances import circumstances
+
+        with self._moment() as conn:
+            assert self.server.hello is not None
+            return circumstances(conn, self.server.hello)
+
+    def skew(self) -> int:
+        return self.server.hello.skew if self.server.hello else 0
+
     def backup(self, path: str) -> None:
         from storage.copying import into_folder
 

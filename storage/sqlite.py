@@ -346,6 +346,12 @@ class SqliteEngine(Engine):
         with closing(self.connect(SqliteConnection)) as conn:
             backup(conn, self.path, blob_path(self.path), Path(path))
 
+    def circumstances(self) -> list[tuple[bool, str]]:
+        return [(True, "shared by its group: a trusted team, roles are advisory" if self.shared else "yours alone")]
+
+    def skew(self) -> int:
+        return 0
+
     def close(self) -> None:
         with self._writing:
             for conn in [*self._readers, *([self._writer] if self._writer else [])]:

@@ -36,33 +36,7 @@ class TeamRoom(Engine):
         return rows.agent(row) if row else None
 
     def save_agent(self, agent: Agent, batch: Batch) -> None:
-        def body(tx: Transaction) -> None:
-            before = tx.agents().get(agent.name)
-            # Whose turn it is changes by distributing alone, also while somebody edits the agent.
-            fresh = replace(agent, turn=before.turn if before else 0)
-            for other in (a for a in tx.agents().values() if a.name != agent.name):
-                if agent.uid is not None and other.uid == agent.uid:
-                    raise StoreError(
-                        f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
-                    )
-                if agent.login is not None and other.login == agent.login:
-                    raise StoreError(
-                        f"the login {agent.login} is {other.name} already; take it from them first: deskhand store revoke {other.name}"
-                    )
-            old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
-            new = dict(zip(rows.AGENT, rows.agent_values(fresh), strict=True))
-            changed = [k for k in rows.AGENT if old[k] != new[k]]
-            if before is None:
-                tx.conn.insert("agent", rows.AGENT, [rows.agent_values(fresh)])
-            elif changed:
-                # Only that, since who may change this need not be let change that.
-                sets = ", ".join(f"{column} = ?" for column in changed)
-                tx.conn.execute(f"UPDATE agent SET {sets} WHERE name = ?", (*(new[k] for k in changed), agent.name))
-            from desk.events import Changed
-
-            tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in changed])
-
-        self.change(body)
+        self.change(lambda tx: keep_agent(tx, agent, batch))
 
     def teams(self) -> dict[str, Team]:
         return reads.read_teams(self._read)
@@ -147,3 +121,31 @@ class TeamRoom(Engine):
             unknown=one("SELECT count(*) FROM delivery WHERE state = 'unknown'"),
             last_seq=one("SELECT value FROM counter WHERE name = 'seq'"),
         )
+
+
+def keep_agent(tx: Transaction, agent: Agent, batch: Batch) -> None:
+    """Add or change an agent."""
+    before = tx.agents().get(agent.name)
+    # Whose turn it is changes by distributing alone, also while somebody edits the agent.
+    fresh = replace(agent, turn=before.turn if before else 0)
+    for other in (a for a in tx.agents().values() if a.name != agent.name):
+        if agent.uid is not None and other.uid == agent.uid:
+            raise StoreError(
+                f"uid {agent.uid} is {other.name} already; take it from them first: deskhand agent set {other.name} --uid none"
+            )
+        if agent.login is not None and other.login == agent.login:
+            raise StoreError(
+                f"the login {agent.login} is {other.name} already; take it from them first: deskhand store revoke {other.name}"
+            )
+    old = dict(zip(rows.AGENT, rows.agent_values(before), strict=True)) if before else dict.fromkeys(rows.AGENT)
+    new = dict(zip(rows.AGENT, rows.agent_values(fresh), strict=True))
+    changed = [k for k in rows.AGENT if old[k] != new[k]]
+    if before is None:
+        tx.conn.insert("agent", rows.AGENT, [rows.agent_values(fresh)])
+    elif changed:
+        # Only that, since who may change this need not be let change that.
+        sets = ", ".join(f"{column} = ?" for column in changed)
+        tx.conn.execute(f"UPDATE agent SET {sets} WHERE name = ?", (*(new[k] for k in changed), agent.name))
+    from desk.events import Changed
+
+    tx.append(batch, [Changed(agent.name, k, old[k], new[k], "agent") for k in changed])
