@@ -139,8 +139,9 @@ def _configuration(here: Session) -> Iterator[Finding]:
 def _store(here: Session) -> Iterator[Finding]:
     store = here.store()
     numbers = store.numbers()
-    mode = "shared by its group: a trusted team, roles are advisory" if store.shared else "yours alone"
-    yield Finding("store", True, f"{here.url}: {numbers.tickets:,} tickets, {mode}")
+    (well, words), *more = store.circumstances()
+    yield Finding("store", well, f"{store.url}: {numbers.tickets:,} tickets, {words}")
+    yield from (Finding("store", well, words) for well, words in more)
     at = now()
     held = [lease for lease in store.leases() if lease.until > at]
     if relay_runs(store, at):

@@ -13,9 +13,9 @@ import click
 
 from cli import output, rules
 from cli.wiring import Session, now, session
-from desk.errors import ConfigError, DeskError
+from desk.errors import ConfigError, DeskError, StoreError
 from desk.model import State
-from desk.store import Store, relay_runs
+from desk.store import MUST_NOT_DIFFER_MS, Store, astray, relay_runs
 from desk.when import brief, iso
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def relay_command(log_to: str | None, level: str | None, child: bool) -> None:
 
 
 def _desk(here: Session) -> Desk:
-    here.store(create=True, upgrade=True)
+    # What is due goes by this host's clock.
+    if words := astray(here.store(create=True, upgrade=True).skew(), MUST_NOT_DIFFER_MS):
+        raise StoreError(words)
     return here.desk()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import output
+from cli.granting import grant, revoke
 from cli.wiring import session
 from desk.errors import NotFound, StoreError
 from desk.model import Role
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 @click.group("store")
 def store_command() -> None:
-    """Make, upgrade, check, copy, back up or restore the store."""
+    """Make, upgrade, check, copy, back up or restore the store; give its agents logins of their own."""
+
+
+for command in (grant, revoke):
+    store_command.add_command(command)
 
 
 @store_command.command("init")
