@@ -40,7 +40,15 @@ _DEFAULTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-_HELLO = "SELECT pg_backend_pid(), coalesce(current_schema(), 'public'), CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+_NOTICED = {
+    # The same for the server: a client that is gone in the middle of a change holds up everybody else.
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 3,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_HELLO = "SELECT pg_backend_pid(), coalesce(current_schema(), 'public'), CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT), "
+_HELLO += ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _NOTICED.items())
 
 
 class Lost(Away):
@@ -90,7 +98,7 @@ class Server:
                 )
             with self.watch.on(raw):
                 before = time.time()
-            pid, schema, there = raw.execute(_HELLO).fetchone() or (0, "", 0)
+            pid, schema, there = (raw.execute(_HELLO).fetchone() or (0, "", 0))[:3]
         except psycopg.Error as error:
             raise self.told(error) from error
         here = (before + time.time()) * 500
