@@ -41,6 +41,8 @@ def _whose_word(conn: PostgresConnection, logins: int) -> str:
         return f"roles are enforced by the server, which knows you as {name}"
     if name:
         return f"the server knows you as {name}; the login {login} may do everything here, whatever the role"
+    if not free:
+        return f"roles are enforced by the server, and the login {login} is no agent's"
     uids = "; over a network, each host says itself who its users are" if far else ""
     if logins:
         return f"the login {login} is no agent's: roles are advisory for who uses it, and enforced for {logins} with logins of their own{uids}"

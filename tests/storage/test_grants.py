@@ -393,6 +393,8 @@ def test_a_changed_role_is_told_until_it_is_granted(shop: Shop) -> None:
         "the login desk is no agent's: roles are advisory for who uses it, and enforced for 4"
     )
     assert shop.store("sam").circumstances()[0] == (True, "roles are enforced by the server, which knows you as sam")
+    relays = shop.store("relay").circumstances()[0][1]
+    assert relays.startswith(f"the login {shop.login('relay')} is no agent's: roles are advisory for who uses it")
     owner.save_agent(replace(owner.agents()["sam"], role=Role.LEAD), Batch("up", NOW))
     sentence = (
         f"sam is lead here, and the server lets the login {shop.login('sam')} do other things; deskhand store grant sam"
