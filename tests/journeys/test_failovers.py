@@ -35,18 +35,18 @@ MACRO = Macro(("tag sorted", "priority high", "note Sorted by {{ agent.name }}."
 class Shift:
     """One agent's hour: what they do is noted once it is acknowledged."""
 
-    def __init__(self, number: int, url: str, began: float, speed: float, note: Callable[[str], None]) -> None:
+    def __init__(self, number: int, url: str, speed: float, note: Callable[[str], None]) -> None:
         self.desk, _ = opened(url)
         self.store: Store = self.desk.store
         agent = self.store.agents()[f"agent{number}"]
         self.number, self.who, self.note = number, Who(agent, None, f"host{number}"), note
-        self._began, self._speed = began, speed
+        self.began, self._speed = 0.0, speed
         self.dice, self.turn, self.told = Random(number), 0, Counter[str]()
 
     @property
     def at(self) -> Millis:
         """The time at the desk: the same for all."""
-        return NOW + int((time.monotonic() - self._began) * self._speed * 1000)
+        return NOW + int((time.monotonic() - self.began) * self._speed * 1000)
 
     def surely(self, batch: str, act: Callable[[], Any]) -> Any:
         """Do it however often the store goes away, and once; None when it was refused, True when only the log knows."""
@@ -125,7 +125,8 @@ class Shift:
     def macro(self, batch: str) -> None:
         ids = self.dice.sample(self.store.ids(parse("is:open", Env(self.at)), limit=60), 3)
         ready = macros.prepare(self.desk, "it", MACRO, ids, self.who, at=self.at, given={})
-        if self.surely(batch, lambda: macros.run(self.desk, ready, self.who, at=self.at, batch_id=batch)):
+        done = self.surely(batch, lambda: macros.run(self.desk, ready, self.who, at=self.at, batch_id=batch))
+        if done is True or (done and done.changed):
             self.note(f"did {batch}")
 
     def next(self, batch: str) -> None:
@@ -174,11 +175,12 @@ class Shift:
             self.store.seen(f"agent{self.number}", row.ticket.id, row.ticket.heard)
 
 
-def work(number: int, url: str, began: float, speed: float) -> Work:
+def work(number: int, url: str, speed: float) -> Work:
     """An hour of one agent."""
     with notes(number) as note:
-        shift = Shift(number, url, began, speed, lambda line: note(f"{shift.at} {line}"))
+        shift = Shift(number, url, speed, lambda line: note(f"{shift.at} {line}"))
         yield
+        shift.began = time.monotonic()
         while shift.at < NOW + HOUR and not told_to_stop():
             shift.step()
     return shift.told
@@ -195,8 +197,8 @@ def an_hour(pair: Pair, agents: int, failovers: int, seconds: float) -> str:
     url = pair.url(name(pair.primary.copy_of(prepared)))
     room = furnished(url, TICKETS, agents)
     speed = HOUR / 1000 / seconds
-    began = time.monotonic() + 1
-    with Crowd(work, agents, url, began, speed) as crowd:
+    with Crowd(work, agents, url, speed) as crowd:
+        began = time.monotonic()
         for number in range(failovers):
             due = began + seconds * (number + 1) / (failovers + 1)
             eventually(lambda due=due: not crowd.going() or time.monotonic() > due, "the time to come", 2 * seconds)  # type: ignore[misc]
