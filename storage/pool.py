@@ -220,7 +220,9 @@ class Pool:
             except psycopg.Error as error:
                 if raw.closed:
                     self._drop()
-                    raise Lost(f"{self._server.name}: the connection was lost ({one_line(error)})") from error
+                    raise Lost(
+                        f"{self._server.name}: the connection was lost ({one_line(error)}); do it again"
+                    ) from error
                 if isinstance(error, MET):
                     raise
                 raise self._server.told(error) from error
@@ -251,7 +253,9 @@ class Pool:
                         _in(raw, begin)
                 except psycopg.Error as error:
                     raw.close()
-                    raise Lost(f"{self._server.name}: the connection was lost ({one_line(error)})") from error
+                    raise Lost(
+                        f"{self._server.name}: the connection was lost ({one_line(error)}); do it again"
+                    ) from error
         return raw
 
     def _drop(self) -> None:

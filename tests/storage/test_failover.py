@@ -57,6 +57,7 @@ def write(number: int, url: str) -> Work:
                 else:
                     break
             note(f"{time.monotonic():.3f} {batch}")
+            time.sleep(PAUSE_S / 4)
             if turn % 5 == 0:
                 _send(store, f"relay{number}", note, told)
     return told
@@ -134,14 +135,14 @@ def rounds(pair: Pair, count: int) -> str:
     worst = 0.0
     with Crowd(write, WRITERS, url) as crowd:
         try:
-            for _ in range(count):
+            for number in range(1, count + 1):
                 _all_go_on(crowd, time.monotonic())
                 pair.kill_primary()
                 pair.promote()
                 begun = time.monotonic()
                 worst = max(worst, _all_go_on(crowd, begun))
-                pair.rejoin()
-            _all_go_on(crowd, time.monotonic())
+                if number < count:
+                    pair.rejoin()
         finally:
             crowd.stop()
         told = sum((Counter(one) for one in crowd.results()), Counter[str]())
