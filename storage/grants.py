@@ -77,7 +77,7 @@ RIGHTS: dict[str, dict[str, str]] = {
 """What a group may do with a table, besides what those before it may. What is in no line, only the owner may."""
 
 NUMBERS = ("ticket_id", "message_id", "delivery_id", "customer_id")
-"""The sequences, from which agents draw."""
+"""The sequences, from which agents draw, and which the relay also reads when it makes a backup."""
 
 # Whoever keeps cursors is the relay, or owns the tables, and speaks for everybody.
 _SIGNED = """
@@ -201,6 +201,7 @@ def _rights(here: Place, groups: dict[str, str]) -> Iterator[str]:
         for role, right in rights.items():
             yield f"GRANT {right} ON {schema}.{_name(table)} TO {_name(groups[role])}"
     yield f"GRANT USAGE ON SEQUENCE {numbers} TO {_name(groups[Role.AGENT])}"
+    yield f"GRANT SELECT ON SEQUENCE {numbers} TO {_name(groups[RELAY])}"
 
 
 def _triggers(conn: psycopg.Connection[Any], here: Place) -> Iterator[str]:
@@ -243,18 +244,17 @@ def out_of_step(conn: psycopg.Connection[Any], agents: Iterable[Agent]) -> list[
 
 def advice(said: str) -> str:
     """Who may do what the server has just refused, and how somebody becomes one."""
-    table = said.partition("permission denied for table ")[2].strip('"')
-    rights = RIGHTS.get(table)
     if said.startswith("the login "):
         return "come with the login of whom you act for"
     if "admin option" in said.lower() or "role" in said:
         return "whoever runs the server lets you (ALTER ROLE … CREATEROLE), or runs what you get with --dry-run"
-    if rights is None:
-        return "an admin gives a login its rights with: deskhand store grant AGENT"
+    table = said.removeprefix("permission denied for table ").strip('"')
+    rights = RIGHTS.get(table, {RELAY: ""} if "for sequence" in said else {})
     people = [role for role in rights if role != RELAY]
-    if RELAY in rights and people in ([], [Role.READ_ONLY]):
+    if RELAY in rights and len(people) < 2:
         return "that is the relay's (deskhand store grant --relay LOGIN) and the owner's"
-    return f"it takes the rights of the role {people[-1]}; an admin gives a login those of its agent with: deskhand store grant AGENT"
+    takes = f"it takes the role {' or '.join(people[1:] or people)}; " if people else ""
+    return f"{takes}an admin gives a login the rights of its agent with: deskhand store grant AGENT"
 
 
 def grant(

@@ -250,7 +250,7 @@ def test_a_reader_reads(shut: Shop) -> None:
     room = shut.room("rob")
     # Were the program to let him, the server would not.
     for line in ("note hm", "solve", "tag vpn"):
-        with pytest.raises(Forbidden, match=r"permission denied for .*; it takes the rights of the role agent"):
+        with pytest.raises(Forbidden, match=r"permission denied for .*; it takes the role agent"):
             room.do(line, 1, by="kim")
 
 
@@ -283,6 +283,18 @@ def test_the_relay_takes_in_and_sends_and_acts_as_the_rules(shop: Shop) -> None:
 def test_nobody_but_the_relay_sees_how_accounts_are_read(shut: Shop, person: str, table: str) -> None:
     with shut.raw(person) as conn, pytest.raises(pg.InsufficientPrivilege):
         conn.execute(f"SELECT * FROM {table}")
+
+
+def test_the_relay_can_copy_it_all(shut: Shop, tmp_path: Path) -> None:
+    shut.store("relay").backup(str(tmp_path / "copy"))
+    assert shut.store("relay").check() == []
+    for person in ("sam", "kim"):
+        for attempt in (
+            shut.store(person).check,
+            lambda person=person: shut.store(person).backup(str(tmp_path / person)),
+        ):
+            with pytest.raises(Forbidden, match=r"that is the relay's .* and the owner's"):
+                attempt()
 
 
 def test_an_archive_is_taken_in_by_the_relay(shut: Shop) -> None:
