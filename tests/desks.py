@@ -29,10 +29,12 @@ SUBJECTS = (
 )
 
 
-def make_desk(tmp_path: Path, tickets: int = 5, *, config: DeskConfig | None = None) -> tuple[Store, Desk, Who]:
+def make_desk(
+    tmp_path: Path, tickets: int = 5, *, config: DeskConfig | None = None, url: str = ""
+) -> tuple[Store, Desk, Who]:
     """A store with the agents kim (admin) and sam, one mail account, and so many tickets, the oldest first."""
     config = config or DeskConfig()
-    store = open_store(f"sqlite:///{tmp_path}/desk.db", config, create=True)
+    store = open_store(url or f"sqlite:///{tmp_path}/desk.db", config, create=True)
     kim = Agent("kim", display="Kim", role=Role.ADMIN, uid=1000)
     for agent in (kim, Agent("sam", display="Sam", uid=1001)):
         store.save_agent(agent, Batch(f"agent-{agent.name}", NOW))

@@ -18,20 +18,21 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 import themes
-from desk.errors import DeskError, StoreError
+from desk.errors import Away, DeskError, StoreError
 from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
-from tui.feed import Feed, Found, House, Lost, Touched, house
+from tui.feed import Feed, House, Lost, Touched, house
 from tui.front import Front
 from tui.hands import Hands
 from tui.order import Order
 from tui.outgoing import NOTE
 from tui.prompting import Prompting
-from tui.runner import Runner
+from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane
 from tui.screens.ticket import TicketPane
 from tui.terminal import Backstop, Ground, QuietDriver
+from tui.waiting import Waiting
 from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
@@ -62,14 +63,17 @@ class DeskApp(App[None], inherit_bindings=False):
         if no_color:
             os.environ["NO_COLOR"] = no_color
         self.animation_level = "none"
-        self.front, self.look, self.runner = front, look(front.theme), Runner()
+        self.front, self.look, self.runner = front, look(front.theme), Runner(front.now)
         self.queue = QueuePane(front, self.runner, self.look)
         self.ticket = TicketPane(front, self.runner, self.look)
         self.edges = Edges(front, self.look)
         self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
+        self.waiting = Waiting(self)
         self.feed = Feed(front.desk.store, self.post_message, front.now)
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
+        self.shown = 0
+        """The line of the log up to which the screen shows what happened."""
         self.hands = Hands(self)
         self._filters_last = (Ground(self.look), Backstop())
         self._retrying = False
@@ -89,6 +93,7 @@ class DeskApp(App[None], inherit_bindings=False):
         """Top line, list or ticket, notice, status line."""
         self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
         self.edges.view, self.edges.key = lambda: self.queue.title, self.hands.key
+        self.edges.outage, self.edges.waiting = lambda: self.runner.away, self.waiting.told
         wait((self._first,), timeout=_PATIENCE_S)
         self._start()
         yield self.edges.top
@@ -113,7 +118,7 @@ class DeskApp(App[None], inherit_bindings=False):
         if not self._first.done() or self._first.exception():
             self.edges.refresh()
             return False
-        _, found, loaded = self._first.result()
+        self.shown, found, loaded = self._first.result()
         self.edges.accounts, self.edges.relay = found.accounts, found.relay
         self.queue.begin(self.front.query, loaded)
         if self._all.done() and not self._all.exception() and (order := self._all.result()):
@@ -123,7 +128,6 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Show the first page and begin to follow the desk."""
-        self.runner.away, self.runner.back = self._away, self._back
         self.queue.list.focus()
         self.run_worker(self.guarded(self._begin(self._first.done())))
         self.set_interval(1.0, self._tick)
@@ -142,7 +146,7 @@ class DeskApp(App[None], inherit_bindings=False):
             self.queue.list.fill(
                 Order(), (), empty=("The list could not be read.", "/ asks for another one, ^l tries again.")
             )
-            self.say(str(error))
+            self.fail(error)
         finally:
             self.feed.start(seq)
 
@@ -194,6 +198,7 @@ class DeskApp(App[None], inherit_bindings=False):
         if (place := self.queue.list.order.place(number)) is not None:
             self.queue.list.move_to(place)
         self.focus_pane()
+        self.waiting.seen(number)
         self.edges.refresh()
         self.run_worker(self.guarded(self._see(number)))
 
@@ -239,6 +244,13 @@ class DeskApp(App[None], inherit_bindings=False):
         try:
             await work
         except DeskError as error:
+            self.fail(error)
+
+    def fail(self, error: DeskError) -> None:
+        """Tell what went wrong; that the store is away, and why, stands in the line above."""
+        if isinstance(error, Away) and self.runner.away:
+            self.say(AWAY, "notice")
+        else:
             self.say(str(error))
 
     @property
@@ -248,11 +260,14 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def leave(self) -> None:
         """End the program; texts that were never sent are asked about first."""
-        if not self.ticket.drafts:
+        where = ", ".join(f"#{number}" for number, _ in self.ticket.drafts)
+        lost = [f"an unsent text on {where}"] if where else []
+        if self.waiting.asked:
+            lost.append(f"what waits for the store ({len(self.waiting.asked)})")
+        if not lost:
             self.exit()
             return
-        where = ", ".join(f"#{number}" for number, _ in self.ticket.drafts)
-        self.hands.ask(f"an unsent text on {where} would be lost", {"y": ("leave all the same", self._quit)})
+        self.hands.ask(f"{' and '.join(lost)} would be lost", {"y": ("leave all the same", self._quit)})
 
     async def _quit(self) -> None:
         self.exit()
@@ -264,9 +279,12 @@ class DeskApp(App[None], inherit_bindings=False):
             self.ticket.tell()
         else:
             self.queue.list.tick()
-        if self.edges.away and not self._retrying:
+        if self.feed.silent:
+            if not self.runner.away:
+                self.runner.lost(Away("it does not answer"))
+        elif (self.runner.away or self.waiting.asked) and not self._retrying:
             self._retrying = True
-            self.run_worker(self._retry())
+            self.run_worker(self.guarded(self._return()))
         self._restyle()
         self.edges.refresh()
 
@@ -283,22 +301,23 @@ class DeskApp(App[None], inherit_bindings=False):
             for widget in self.screen.walk_children():
                 widget.refresh()
 
-    async def _retry(self) -> None:
+    async def _return(self) -> None:
+        """The store seems to be back: do what waits for it, and show what happened meanwhile."""
         try:
-            # What it says does not matter: an answer is the news.
-            await self.runner.read(self.front.desk.store.last_seq)
-        except DeskError:
-            pass
+            try:
+                seq = await self.runner.knock(self.front.desk.store.last_seq)
+            except StoreError as error:
+                self.runner.lost(error)
+                return
+            self.runner.found()
+            await self.waiting.again()
+            await self.queue.load(keep=self.queue.list.current)
+            await self.ticket.reload()
+            if not self.runner.away:
+                self.shown = max(self.shown, seq)
         finally:
             self._retrying = False
-
-    def _away(self, error: StoreError) -> None:
-        self.edges.lost(str(error))
-
-    def _back(self) -> None:
-        if self.edges.found():
             self.edges.refresh()
-            self.run_worker(self.guarded(self.queue.load(keep=self.queue.list.current)))
 
     async def on_touched(self, event: Touched) -> None:
         """Somebody changed tickets: show it."""
@@ -306,11 +325,13 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def _follow(self, event: Touched) -> None:
         own = event.batches <= self.own
-        await self.queue.touched(event.tickets, own=own)
+        seen = await self.queue.touched(event.tickets, own=own)
         view = self.ticket.view
         if view is not None and view.ticket.id in event.tickets:
             await self.ticket.reload()
             await self.ticket.see()
+        if seen:
+            self.shown = max(self.shown, event.seq)
 
     def on_house(self, event: House) -> None:
         """How the desk fares."""
@@ -319,15 +340,12 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def on_lost(self, event: Lost) -> None:
         """The store went away."""
-        self.edges.lost(event.reason)
-
-    def on_found(self, event: Found) -> None:
-        """The store is back."""
-        self._back()
+        self.runner.lost(event.error)
+        self.edges.refresh()
 
     def on_queue_pane_failed(self, event: QueuePane.Failed) -> None:
         """A list could not be read."""
-        self.say(str(event.error))
+        self.fail(event.error)
 
     async def on_queue_list_pressed(self, event: QueueList.Pressed) -> None:
         """A ticket was clicked twice."""

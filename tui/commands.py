@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from desk import lines
@@ -13,6 +13,7 @@ from desk.model import Priority
 from desk.perform import Outcome, perform, undo
 from tui.draw import plural
 from tui.outgoing import NOTE, REPLY
+from tui.waiting import Asked
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -25,8 +26,8 @@ class Commands:
         self._app = app
         self._front = app.front
         self.last: str | None = None
-        self.sent: tuple[str, int, str, str] | None = None
-        """The last text that went out: its batch, ticket, kind and the text itself."""
+        self.sent: Asked | None = None
+        """The last text that went out."""
 
     # -- which tickets ------------------------------------------------------------
 
@@ -85,18 +86,21 @@ class Commands:
 
     async def _batch(self, groups: list[tuple[list[Call], list[int]]], line: str) -> None:
         app, front, batch = self._app, self._front, self._front.new_batch()
-        app.own.add(batch)
 
-        def work() -> Outcome:
-            whole = Outcome(batch, "")
-            for calls, ids in groups:
+        def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome:
+            whole, wanted = Outcome(batch, ""), set(ids)
+            for calls, some in groups:
+                left = [number for number in some if number in wanted]
+                if some and not left:
+                    continue
                 part = perform(
                     front.desk,
                     calls,
-                    ids,
+                    left,
                     front.who,
                     at=front.now(),
                     batch_id=batch,
+                    expect=versions,
                     read_file=front.read_file,
                     progress=self.progress,
                 )
@@ -108,13 +112,16 @@ class Commands:
                 whole.events += part.events
             return whole
 
-        outcome = await app.runner.write(work)
+        every = tuple(number for _, ids in groups for number in ids)
+        title = line or lines.title([call for calls, _ in groups for call in calls])
+        outcome = await app.waiting.do(Asked(batch, title, every, work))
         if line:
             self.last = line
         if app.ticket.view is None:
             app.queue.list.mark(())
-        app.say(told(outcome, app.hands.key("undo")), "quiet" if outcome.skipped else "good")
-        await self.settle(outcome)
+        if isinstance(outcome, Outcome):
+            app.say(told(outcome, app.hands.key("undo")), "quiet" if outcome.skipped else "good")
+            await self.settle(outcome)
 
     def progress(self, done: int, whole: int) -> bool:
         """Tell how far a long run is; False when it was stopped."""
@@ -139,21 +146,25 @@ class Commands:
     # -- taking back --------------------------------------------------------------
 
     async def take_back(self, *, redo: bool = False) -> None:
-        """Undo the agent's newest batch, or do again what was undone last."""
+        """Undo what was asked last, or do again what was undone last; what waits still is only dropped."""
         app, front, batch = self._app, self._front, self._front.new_batch()
-        app.own.add(batch)
-        desk = front.desk
-        me = front.me
+        if app.waiting.asked and not redo:
+            app.waiting.drop(len(app.waiting.asked))
+            return
+        desk, me = front.desk, front.me
         target = await app.runner.read(lambda: desk.store.last_batch(me, undo=redo) if me else None)
-        outcome = await app.runner.write(lambda: undo(desk, front.who, at=front.now(), batch_id=batch, redo=redo))
+
+        def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome:
+            return undo(desk, front.who, at=front.now(), batch_id=batch, batch=target, redo=redo)
+
+        outcome = await app.waiting.do(Asked(batch, "redo" if redo else "undo", (), work))
+        if not isinstance(outcome, Outcome):
+            return
         app.edges.sending = None
-        if self.sent and self.sent[0] == target and not redo:
-            _, number, kind, text = self.sent
-            app.ticket.drafts[number, kind] = text
-            app.say(
-                f"taken back, nothing was sent; the text is kept: {'i' if kind == NOTE else 'r'} goes on with it",
-                "good",
-            )
+        if self.sent and self.sent.text and self.sent.batch == target and not redo:
+            app.ticket.give_back(self.sent.text)
+            goes_on = "i" if self.sent.text.kind == NOTE else "r"
+            app.say(f"taken back, nothing was sent; the text is kept: {goes_on} goes on with it", "good")
         else:
             line = outcome.line.partition(": ")[2] or outcome.line
             app.say(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from desk.model import MINUTE, SECOND, Account, Millis
-from desk.when import brief
+from desk.model import SECOND, Account, Millis
 from tui.clock import wall
 from tui.draw import Look, flat
 from tui.front import Front
+from tui.runner import Outage
 from tui.widgets.bars import Line, Part, keys, sentence
 
 NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand relay"
@@ -51,8 +51,10 @@ class Edges:
         self.relay = True
         self.sending: tuple[Millis, str] | None = None
         """When the last reply goes out, and what to call it."""
+        self.outage: Callable[[], Outage | None] = lambda: None
+        self.waiting: Callable[[], str] = lambda: ""
+        """What waits for the store, or could not be done when it was back."""
         self._said: list[Part] | None = None
-        self._away: tuple[Millis, str] | None = None
 
     # -- what they know -----------------------------------------------------------
 
@@ -64,21 +66,6 @@ class Edges:
     def clear(self) -> None:
         """The sentence has been read."""
         self._said = None
-
-    @property
-    def away(self) -> bool:
-        """Whether the store does not answer."""
-        return self._away is not None
-
-    def lost(self, reason: str) -> None:
-        """The store does not answer."""
-        self._away = (self._away[0] if self._away else self._front.now(), reason)
-        self.refresh()
-
-    def found(self) -> bool:
-        """The store answers; True when it did not before."""
-        was, self._away = self._away is not None, None
-        return was
 
     # -- what they show -----------------------------------------------------------
 
@@ -109,12 +96,12 @@ class Edges:
         return left, [*right, (front.me or "read only", "bar"), (f"   {wall(front.now(), front.zone)}", "bar")]
 
     def _notice(self) -> list[Part]:
-        if self._away:
-            since, reason = self._away
-            return [
-                (f"read-only: the store has been away for {_for(self._front.now() - since)}, retrying", "notice"),
-                (f"  {flat(reason)}", "quiet"),
-            ]
+        waiting = self.waiting()
+        if outage := self.outage():
+            told = f"store away since {wall(outage.since, self._front.zone)}" + (f" · {waiting}" if waiting else "")
+            return [(told, "notice"), (f"  {flat(outage.why)}", "quiet")]
+        if waiting:
+            return [(waiting, "notice")]
         return [(NO_RELAY, "notice")] if not self.relay and not self._front.demo else []
 
     def _status(self) -> list[Part]:
@@ -145,7 +132,3 @@ def _health(account: Account) -> tuple[str, str]:
     if account.health in ("", "ok"):
         return "ok", "quiet"
     return "failing", "trouble"
-
-
-def _for(length: Millis) -> str:
-    return f"{max(0, length) // SECOND} s" if length < 2 * MINUTE else brief(length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from textual.message import Message
@@ -11,17 +12,20 @@ from desk.events import Record
 from desk.model import Account, Millis
 from desk.store import Store, relay_runs
 
+SILENT_S = 2.5
+"""A store that answers nothing for so long is away."""
+
 _SLICE_S = 1.0
 _STEP = 1_000
 _HOUSE_EVERY = 5
 
 
 class Touched(Message):
-    """Tickets that changed, and in which batches."""
+    """Tickets that changed, in which batches, and the last line of the log that tells of it."""
 
-    def __init__(self, tickets: set[int], batches: set[str]) -> None:
+    def __init__(self, tickets: set[int], batches: set[str], seq: int) -> None:
         super().__init__()
-        self.tickets, self.batches = tickets, batches
+        self.tickets, self.batches, self.seq = tickets, batches, seq
 
 
 class House(Message):
@@ -35,22 +39,21 @@ class House(Message):
 class Lost(Message):
     """The store does not answer the feed."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
-        self.reason = reason
-
-
-class Found(Message):
-    """The store answers again."""
+        self.error = error
 
 
 class Feed:
-    """Follows the log of a store and posts what happened; survives the store being away."""
+    """Follows the log of a store and posts what happened; survives the store being away.
+
+    It asks for nothing that takes long, so that its silence tells that the store hangs.
+    """
 
     def __init__(self, store: Store, post: Callable[[Message], object], now: Callable[[], Millis]) -> None:
         self._store, self._post, self._now = store, post, now
         self._stopped = threading.Event()
-        self._lost = False
+        self._heard_at = time.monotonic()
         self._seq: int | None = None
         # A daemon: leaving must not wait for the end of a slice.
         self._thread = threading.Thread(target=self._follow, name="desk-feed", daemon=True)
@@ -64,33 +67,43 @@ class Feed:
         """End with the slice at hand."""
         self._stopped.set()
 
+    @property
+    def silent(self) -> bool:
+        """Whether the store has answered nothing for longer than it may."""
+        return time.monotonic() - self._heard_at > SILENT_S
+
     def _follow(self) -> None:
         turn = 0
         while not self._stopped.is_set():
             try:
-                if turn % _HOUSE_EVERY == 0:
-                    self._look_around()
+                self._step(turn)
                 turn += 1
-                self._wait()
             except Exception as error:
                 # Whatever a database raises when its disk or host is gone, the screen stays and says so.
-                self._say(Lost(str(error)))
-                self._lost = True
+                turn = 0
+                self._say(Lost(error))
                 self._stopped.wait(_SLICE_S)
-            else:
-                if self._lost:
-                    self._lost = False
-                    self._say(Found())
 
-    def _wait(self) -> None:
+    def _step(self, turn: int) -> None:
+        newest = self._store.last_seq()
+        self._heard_at = time.monotonic()
         if self._seq is None:
-            self._seq = self._store.last_seq()
-        if self._store.wait(self._seq, _SLICE_S) <= self._seq:
-            return
-        records = self._store.log(after=self._seq, limit=_STEP)
-        if records:
+            self._seq = newest
+        if turn % _HOUSE_EVERY == 0:
+            self._look_around()
+        if newest <= self._seq:
+            newest = self._wait(newest)
+        if newest > self._seq and (records := self._store.log(after=self._seq, limit=_STEP)):
             self._seq = records[-1].seq
-            self._say(Touched(touched(records), {record.batch for record in records}))
+            self._say(Touched(touched(records), {record.batch for record in records}, self._seq))
+
+    def _wait(self, seq: int) -> int:
+        try:
+            return self._store.wait(seq, _SLICE_S)
+        except Exception:
+            # Who brings the news comes back later than the store itself, at times.
+            self._stopped.wait(_SLICE_S)
+            return seq
 
     def _look_around(self) -> None:
         self._say(house(self._store, self._now()))

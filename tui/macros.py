@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from desk import macros
@@ -14,6 +15,7 @@ from desk.perform import Outcome
 from tui.commands import told
 from tui.completion import Choice
 from tui.draw import plural
+from tui.waiting import Asked
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -73,20 +75,24 @@ class Macros:
 
     async def _do(self, name: str, ready: Prepared, said: str) -> None:
         app, front, batch = self._app, self._app.front, self._app.front.new_batch()
-        app.own.add(batch)
-        outcome = await app.runner.write(
-            lambda: macros.run(
+
+        def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome:
+            again = replace(ready, calls={n: ready.calls[n] for n in ids}, versions=versions) if versions else ready
+            return macros.run(
                 front.desk,
-                ready,
+                again,
                 front.who,
                 at=front.now(),
                 batch_id=batch,
                 read_file=front.read_file,
                 progress=app.commands.progress,
             )
-        )
+
+        outcome = await app.waiting.do(Asked(batch, f"macro {name}", tuple(ready.calls), work))
         if not app.reading:
             app.queue.list.mark(())
+        if not isinstance(outcome, Outcome):
+            return
         app.say(
             " · ".join(filter(None, (told(outcome, app.hands.key("undo")), said))),
             "quiet" if outcome.skipped else "good",

@@ -51,10 +51,12 @@ def recipients(message: Message) -> list[tuple[str, Identity]]:
     return [(way, person) for way, people in groups for person in people]
 
 
-def heading(kind: str, message: Message) -> tuple[tuple[str, str], ...]:
-    """What is being written, in words and colour."""
+def heading(kind: str, message: Message | None) -> tuple[tuple[str, str], ...]:
+    """What is being written, in words and colour; without a message nobody knows yet to whom it goes."""
     if kind == NOTE:
         return ((" NOTE ", "note_word"), ("  internal · only colleagues see it", "note"))
+    if message is None:
+        return (("REPLY", "reply_word"), ("  public · to whom is told before it is sent", "quiet"))
     parts: dict[str, list[str]] = {}
     for way, person in recipients(message):
         parts.setdefault(way, []).append(flat(person.value))
@@ -105,10 +107,12 @@ class News:
     messages: Sequence[Message]
 
 
-def send(front: Front, calls: Sequence[Call], ticket: int, seen: int) -> Outcome | News:
+def send(
+    front: Front, calls: Sequence[Call], ticket: int, seen: int, batch: str, version: int | None = None
+) -> Outcome | News:
     """Do `calls` on the ticket unless somebody else said something after the message `seen`.
 
-    The ticket's version is read before its messages and expected afterwards, so that
+    Where no `version` of it is expected, the ticket's version is read before its messages and expected afterwards, so that
     nothing can come in between looking and sending.
     """
     for turn in range(_TRIES):
@@ -123,13 +127,13 @@ def send(front: Front, calls: Sequence[Call], ticket: int, seen: int) -> Outcome
                 [ticket],
                 front.who,
                 at=front.now(),
-                batch_id=front.new_batch(),
-                expect={ticket: found.version},
+                batch_id=batch,
+                expect={ticket: found.version if version is None else version},
                 read_file=front.read_file,
             )
         except Conflict:
             # Something changed between reading and writing; look again, it may be a message.
-            if turn == _TRIES - 1:
+            if turn == _TRIES - 1 or version is not None:
                 raise
     raise AssertionError("unreachable")
 

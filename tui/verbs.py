@@ -283,6 +283,18 @@ async def undo(app: DeskApp, count: int | None, rest: str) -> None:
 
 
 @verb()
+async def waiting(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show what waits for a store that is away, and what could not be done when it was back."""
+    app.waiting.show()
+
+
+@verb()
+async def drop(app: DeskApp, count: int | None, rest: str) -> None:
+    """Drop what waits for the store: all of it, or one by its place."""
+    app.waiting.drop(int(rest) if rest.isdecimal() else count)
+
+
+@verb()
 async def redo(app: DeskApp, count: int | None, rest: str) -> None:
     """Do again what you took back."""
     await app.commands.take_back(redo=True)

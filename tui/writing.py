@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from desk.errors import DeskError, Invalid
+from desk.errors import Invalid
 from desk.perform import Outcome
 from tui.commands import told
 from tui.editor import edit
@@ -102,24 +102,21 @@ class Writing:
         if shelf is None:
             return
 
-        def text_of(name: str) -> str:
-            return shelf.snippet(name, self._number)
-
-        try:
-            app.ticket.fill(text_of)
-        except DeskError as error:
-            app.say(str(error))
+        number = self._number
+        app.hands.spawn(app.ticket.fill(lambda name: shelf.snippet(name, number)))
 
     async def _send(self, key: str) -> None:
         app, ticket = self._app, self._app.ticket
-        number, kind, text = self._number, ticket.kind, ticket.body
-        result = await ticket.send(key)
+        asked = ticket.ask(key)
+        result = await app.waiting.do(asked)
         if isinstance(result, News):
             await ticket.reload()
             self._ask(result, key)
             return
-        app.own.add(result.batch)
-        app.commands.sent = (result.batch, number, kind, text)
+        ticket.discard()
+        if result is None:
+            return
+        app.commands.sent = asked
         self._tell(result, key)
         await app.commands.settle(result)
         await ticket.see()

@@ -167,14 +167,14 @@ class QueuePane(Vertical):
 
     # -- what happened ----------------------------------------------------------
 
-    async def touched(self, ids: Iterable[int], *, own: bool) -> None:
-        """Read tickets again that changed. Others' changes never move a line; one's own take effect at once."""
+    async def touched(self, ids: Iterable[int], *, own: bool) -> bool:
+        """Read tickets again that changed, if that can be. Others' changes never move a line; one's own take effect at once."""
         wanted = list(ids)
         try:
             rows, matching = await self.runner.read(lambda: self._reread(wanted))
         except DeskError:
-            # Told by the runner already; the list is read anew when the store is back.
-            return
+            # The list is read anew when the store is back.
+            return False
         listed = {i for i in wanted if i in self.list.order}
         entering, leaving = matching - listed, listed - matching
         self.list.put(rows, gone=() if own else leaving, back=listed & matching)
@@ -187,6 +187,7 @@ class QueuePane(Vertical):
         else:
             self.arrived = (self.arrived - set(wanted)) | entering
         self.tell()
+        return True
 
     def _reread(self, ids: list[int]) -> tuple[list[Row], set[int]]:
         store, node = self.front.desk.store, self.node()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from desk import lines
+from desk.errors import Away
 from desk.lines import Call
 from desk.model import Customer, Message, Ticket
 from desk.perform import Outcome
@@ -20,6 +23,7 @@ from tui.draw import Look, cut, flat
 from tui.front import Front
 from tui.outgoing import NOTE, News, call, heading, preview, review, send
 from tui.runner import Runner
+from tui.waiting import Asked, Text
 from tui.widgets.bars import Line, Part, Rule
 from tui.widgets.conversation import Conversation
 from tui.widgets.lines import Lines
@@ -146,7 +150,10 @@ class TicketPane(Vertical):
         """Begin a reply or a note, or go on with the one kept; errors say why it cannot be."""
         assert self.view is not None
         number = self.view.ticket.id
-        message = await self.runner.write(lambda: preview(self.front, kind, number))
+        message = None
+        # Without the store nobody knows whether it may be sent, but it may be written.
+        with suppress(Away):
+            message = await self.runner.write(lambda: preview(self.front, kind, number))
         composer = await self._written()
         self.kind, self.stage, self.seen = kind, "writing", self.view.newest
         text = self.drafts.pop((number, kind), "")
@@ -179,14 +186,15 @@ class TicketPane(Vertical):
         if self._composer:
             self._composer.text = text
 
-    def fill(self, text_of: Callable[[str], str]) -> None:
+    async def fill(self, text_of: Callable[[str], str]) -> None:
         """Put the text that stands for the word before the cursor in its place."""
         assert self._composer is not None
         area = self._composer.area
         row, column = area.cursor_location
         before = area.document.get_line(row)[:column]
         name = before.split(" ")[-1]
-        area.replace(clean(text_of(name)).expandtabs(4).rstrip("\n"), (row, column - len(name)), (row, column))
+        text = await self.runner.read(lambda: text_of(name))
+        area.replace(clean(text).expandtabs(4).rstrip("\n"), (row, column - len(name)), (row, column))
 
     def keep(self) -> bool:
         """Put the text away for later; False when there was none."""
@@ -199,7 +207,7 @@ class TicketPane(Vertical):
         return bool(text.strip())
 
     def discard(self) -> None:
-        """Throw the text away."""
+        """Forget the text here."""
         self._leave()
 
     def _leave(self) -> None:
@@ -240,15 +248,25 @@ class TicketPane(Vertical):
         self._arrange()
         self.focus_stage()
 
-    async def send(self, key: str) -> Outcome | News:
-        """Send what was reviewed, and what `key` says besides; or tell who spoke meanwhile."""
+    def ask(self, key: str) -> Asked:
+        """What was reviewed, to be sent, and what `key` says besides."""
         assert self.view is not None
-        number, seen = self.view.ticket.id, self.seen
-        calls = [call(self.kind, self.body), *_AFTERWARDS[key]]
-        result = await self.runner.write(lambda: send(self.front, calls, number, seen))
-        if isinstance(result, Outcome):
-            self._leave()
-        return result
+        front, number, seen, kind, body = self.front, self.view.ticket.id, self.seen, self.kind, self.body
+        calls, batch = [call(kind, body), *_AFTERWARDS[key]], front.new_batch()
+
+        def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome | News:
+            return send(front, calls, number, seen, batch, versions.get(number))
+
+        return Asked(batch, lines.title(calls), (number,), work, Text(number, kind, body))
+
+    def give_back(self, text: Text) -> None:
+        """Keep a text that was not sent after all; what is being written there now comes behind it."""
+        key = (text.ticket, text.kind)
+        if self.stage != "reading" and self.view and (self.view.ticket.id, self.kind) == key:
+            self.body = "\n\n".join(filter(None, (text.body, self.body)))
+            return
+        self.drafts[key] = "\n\n".join(filter(None, (text.body, self.drafts.get(key))))
+        self.tell()
 
     def accept(self, news: News) -> None:
         """What came meanwhile has been shown; sending may go on."""
