@@ -122,9 +122,23 @@ def test_the_server_never_sees_a_password(deskhand: Deskhand, desk: str, postgre
     ("way", "line"),
     [("--peer", 'local  {base}  "{login}"  peer'), ("--cert", 'hostssl  {base}  "{login}"  all  cert')],
 )
-def test_each_way_in_has_its_line(deskhand: Deskhand, desk: str, way: str, line: str) -> None:
+def test_each_way_in_has_its_line(deskhand: Deskhand, desk: str, postgres: Postgres, way: str, line: str) -> None:
+    postgres.own()
     ran = deskhand("store", "grant", "sam", "--login", login(desk), way)
     assert (ran.code, ran.out) == (0, line.format(base=name(desk), login=login(desk)) + "\n")
+    access = postgres.data / "pg_hba.conf"
+    before = access.read_text()
+    try:
+        # Behind what lets everybody in: it is read, and changes nothing.
+        access.write_text(before + ran.out)
+        with postgres.admin() as admin:
+            query = "SELECT user_name, error FROM pg_hba_file_rules ORDER BY line_number DESC LIMIT 1"
+            who, error = admin.execute(query).fetchone() or ("", "")
+        assert who == [login(desk)]
+        # The server of the tests has no certificate.
+        assert error in (None, "hostssl record cannot match because SSL is disabled")
+    finally:
+        access.write_text(before)
 
 
 def test_a_dry_run_prints_what_another_can_run(deskhand: Deskhand, desk: str, postgres: Postgres) -> None:
@@ -176,6 +190,7 @@ def test_who_is_no_admin_grants_nothing(deskhand: Deskhand, desk: str) -> None:
         assert (told.code, "this needs the role admin" in told.err) == (4, True)
 
 
+@pytest.mark.sqlite("is about a file")
 def test_a_file_knows_no_logins(deskhand: Deskhand, room: object) -> None:
     told = deskhand("store", "grant", "sam", "--peer")
     assert (told.code, "roles are enforced by PostgreSQL: docs/roles.md" in told.err) == (2, True)
