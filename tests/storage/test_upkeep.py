@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from desk.errors import StoreError
 from desk.model import Attachment
 from desk.query import EVERYTHING
 from storage import open_store, upkeep
+from storage.copying import copy, silent
 from tests.desks import Room
+from tests.servers.postgres import Postgres
 
 
 def damage(tmp_path: Path, *statements: str, file: str = "desk.db") -> None:
@@ -50,6 +53,21 @@ def test_check_finds_each_damage_and_names_the_culprit(room: Room, tmp_path: Pat
     damage(tmp_path, _DAMAGES[name])
     found = room.store.check()
     assert any(sentence.startswith(f"{name}: ") for sentence in found), found
+
+
+def test_check_finds_each_damage_in_a_database_too(room: Room, postgres: Postgres) -> None:
+    raw = Blob.of(b"raw")
+    room.receive(room.mail(60, raw=raw.key, blobs=(raw,)))
+    room.do("tag vpn; reply hello", 1)
+    url = postgres.empty()
+    with closing(open_store(url, create=True)) as store:
+        copy(room.store, store, "", silent)  # type: ignore[arg-type]
+        assert store.check() == []
+        for statement in (*_DAMAGES.values(), "DELETE FROM blob"):
+            store._execute(statement)  # type: ignore[attr-defined]
+        found = [sentence.partition(": ")[0] for sentence in store.check()]
+    assert found == [*_DAMAGES, "messages whose bytes are missing"]
+    postgres.drop(url)
 
 
 def test_check_finds_bytes_that_are_missing(room: Room, tmp_path: Path) -> None:
