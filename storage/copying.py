@@ -161,7 +161,8 @@ class _Copy:
         """Refuse a store that somebody has used."""
         used = {table.name for table in tables if table.last(conn)} - _MADE
         settings = conn.execute("SELECT count(*) FROM setting WHERE name <> 'secret'").fetchone()[0]
-        if used or settings or self.target.numbers(conn)["seq"] > 1:
+        batches = conn.execute("SELECT count(*) FROM batch").fetchone()[0]
+        if used or settings or batches > 1:
             raise StoreError(
                 f"{self.target.name}: there is a desk in it already, and nothing is ever written over one; name an empty store"
             )

@@ -146,6 +146,12 @@ def test_a_copy_to_postgresql_and_back_is_the_same_desk(
         assert opened.object["opened"] == [8], opened.err
 
 
+def test_a_store_that_was_only_made_takes_a_copy(deskhand: Deskhand, room: Room, new: str) -> None:
+    deskhand("store", "init", new)
+    assert deskhand("store", "copy", room.store.url, new).code == 0
+    assert exported(deskhand, new) == exported(deskhand, room.store.url)
+
+
 def test_a_copy_is_never_put_over_a_desk(deskhand: Deskhand, room: Room, tmp_path: Path) -> None:
     other = Room.open(tmp_path / "data")
     other.store.close()
