@@ -99,7 +99,8 @@ class Edges:
         waiting = self.waiting()
         if outage := self.outage():
             told = f"store away since {wall(outage.since, self._front.zone)}" + (f" · {waiting}" if waiting else "")
-            return [(told, "notice"), (f"  {flat(outage.why)}", "quiet")]
+            why = outage.why.removeprefix(f"{self._front.desk.store.url}: ")
+            return [(told, "notice"), (f"  {flat(why)}", "quiet")]
         if waiting:
             return [(waiting, "notice")]
         return [(NO_RELAY, "notice")] if not self.relay and not self._front.demo else []
