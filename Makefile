@@ -7,12 +7,13 @@ ARGS :=
 JOBS := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check format bench torture lock clean
+.PHONY: help run demo test test-postgresql lint check format bench torture lock clean
 
 help:
 	@echo "make demo      a sample desk to play with; nothing to configure"
 	@echo "make run       start deskhand (make run ARGS='ls is:open')"
 	@echo "make test      set up the test servers and run the tests"
+	@echo "make test-postgresql  the tests that keep a desk, once more with PostgreSQL beneath"
 	@echo "make check     format, lint, types, tests: all that a change has to pass"
 	@echo "make format    put the code into its format"
 	@echo "make bench     measure, with peers beside us where they are installed (ARGS='--only ls,start')"
@@ -30,12 +31,18 @@ test: $(VENV)/.dev
 	@sh tests/servers/install.sh || echo "the test servers could not be installed"
 	$(BIN)/python -m pytest -n $(JOBS) -m "not torture" $(ARGS)
 
+# tests/contracts runs on every engine by itself; the others keep no desk.
+test-postgresql: $(VENV)/.dev
+	@sh tests/servers/install.sh || echo "the test servers could not be installed"
+	DESKHAND_TEST_ENGINE=postgresql $(BIN)/python -m pytest -n $(JOBS) -m "not torture and not sqlite" \
+		tests/cli tests/desk tests/journeys tests/relay tests/storage tests/tui $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check: lint test
+check: lint test test-postgresql
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

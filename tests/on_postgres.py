@@ -26,11 +26,27 @@ if WANTED:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about SQLite."""
+    """Leave out what is about SQLite, and what has no store: they are made in folders of tests."""
     if WANTED:
-        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        folders = {"tmp_path", "tmp_path_factory"}
+        without = [item for item in items if not folders & _fixtures(item)]
+        about = [item for item in items if item.get_closest_marker("sqlite")]
+        # Run by `make test` already: they choose their engine themselves.
+        chosen = [item for item in items if {"postgresql", "sqlite", "postgres"} & {*_params(item), *_fixtures(item)}]
+        left_out = {*without, *about, *chosen}
         items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+        config.hook.pytest_deselected(items=[*left_out])
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    """What the test asks for, by whatever way; what comes by itself is left out."""
+    return set(getattr(item, "fixturenames", ())) - {"stores", "dropped"}
+
+
+def _params(item: pytest.Item) -> list[object]:
+    """What the test was parametrised with, as far as it is words."""
+    call = getattr(item, "callspec", None)
+    return [value for value in call.params.values() if isinstance(value, str)] if call else []
 
 
 def prepared(url: str) -> None:

@@ -25,7 +25,7 @@ from tests.journeys.test_first_answer import letter
 from tests.servers.dovecot import Dovecot, User
 from tests.servers.exim import Exim
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sqlite("dies at statements of SQLite")]
 
 ROUND_S = 40.0
 

@@ -44,7 +44,7 @@ def shift(tmp_path: Path, dovecot: Dovecot, user: User, exim: Exim) -> Iterator[
         "imap": user.imap(),
         "smtp": exim.smtp(),
     }
-    found = Shift(tmp_path, {"support": mailbox})
+    found = Shift(tmp_path, {"support": mailbox}, undo_s=3)
     found.run("init", "--no-account")
     found.run("agent", "add", "kim", "--display", "Kim Arden")
     yield found
@@ -113,7 +113,7 @@ def test_relay_killed_again_and_again_loses_and_doubles_nothing(shift: Shift, us
     relay = shift.relay()
     soon(lambda: user.count(criteria="UNSEEN") == 0, "every mail to be flagged", 60)
     assert int(shift.run("ls", "id:1..", "--count")) == rounds * per_round
-    ids = [m["message_id"] for t in shift.tickets() for m in shift.messages(t["id"])]
+    ids = [m["message_id"] for shown in shift.json("show", f"1-{rounds * per_round}") for m in shown["messages"]]
     assert sorted(ids) == sorted(f"letter.{i}@customer.example" for i in range(rounds * per_round))
     assert shift.stop(relay) == 0
     assert "all is well" in shift.run("store", "check")

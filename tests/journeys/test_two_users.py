@@ -17,6 +17,8 @@ import pytest
 from tests.journeys.shift import ROOT
 from tests.servers import folder, missing
 
+pytestmark = pytest.mark.sqlite("two users on one file")
+
 GROUP = "nogroup"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +17,17 @@ from weakref import WeakKeyDictionary
 
 from desk.config import DeskConfig
 from desk.errors import NotFound
+from storage import migrate
 from storage.postgres import PostgresStore, open_postgres
 
 TEMPLATE = "DESKHAND_TEST_TEMPLATE"
 MADE = "DESKHAND_TEST_MADE"
+
+_real = spec_from_file_location("storage.opening.real", Path(migrate.__file__).with_name("opening.py"))
+assert _real
+assert _real.loader
+real = module_from_spec(_real)
+_real.loader.exec_module(real)
 
 opened: WeakKeyDictionary[PostgresStore, Path] = WeakKeyDictionary()
 """The stores of this process, and where they seem to be."""
@@ -52,6 +60,20 @@ def open_sqlite(path: Path, url: str, config: DeskConfig, *, create: bool, upgra
     store.url = url
     opened[store] = path
     return store
+
+
+def pending_steps(path: Path) -> list[str]:
+    """What an upgrade of the database would do."""
+    from storage import pending_steps as of_database
+
+    if not path.exists():
+        return list(real.pending_steps(path))
+    return of_database(path.read_text())
+
+
+def __getattr__(name: str) -> Any:
+    """Whatever else the module has is as it was."""
+    return getattr(real, name)
 
 
 def _database() -> str:

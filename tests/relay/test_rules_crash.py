@@ -22,6 +22,8 @@ from tests.desks import Room
 from tests.ruled import Ruled, configured
 from tests.storage.test_crash import Counted
 
+pytestmark = pytest.mark.sqlite("dies at statements of SQLite")
+
 RULES = """
 [rules.ping]
 on = ["changed", "message-in"]

@@ -15,6 +15,8 @@ from storage.find import Finder
 from storage.fts5 import Fts5
 from storage.sqlite import SqliteConnection
 
+pytestmark = pytest.mark.sqlite("plans and steps of SQLite")
+
 INDEXES = {
     "mine": ["ticket_assignee"],
     "unassigned": ["ticket_assignee"],

@@ -24,6 +24,8 @@ from storage import open_store
 from tests.connections import watch
 from tests.desks import NOW, Room
 
+pytestmark = pytest.mark.sqlite("dies at statements of SQLite")
+
 MAILS = 4
 """Mails in the batch that comes in."""
 

@@ -14,6 +14,8 @@ from desk.query import Env, parse
 from desk.store import Batch, Store, Tx
 from storage import find, fts5, open_store, search
 
+pytestmark = pytest.mark.sqlite("plans over FTS5")
+
 NOW = 1_770_000_000_000
 TICKETS = range(1, 61)
 """Every ticket says all; every second even, every seventh seven, every twentieth rare; a third is solved."""

@@ -13,6 +13,8 @@ from desk.errors import NotFound, StoreError
 from storage import migrate, open_store
 from storage.migrate import VERSION, upgrade, version
 
+pytestmark = pytest.mark.sqlite("files of other versions; PostgreSQL has tests/contracts")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

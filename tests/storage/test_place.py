@@ -14,6 +14,8 @@ from storage import open_store
 from storage.opening import open_sqlite
 from storage.place import create, demand_fit, file_system, is_shared
 
+pytestmark = pytest.mark.sqlite("modes, owners and file systems")
+
 ROOT = "22 1 0:20 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 
 

@@ -18,6 +18,8 @@ from storage.blobs import Blobs
 from tests.desks import Room
 from tests.servers import missing
 
+pytestmark = pytest.mark.sqlite("connections and errors of SQLite")
+
 
 @pytest.fixture
 def raw(room: Room, tmp_path: Path) -> Iterator[sqlite3.Connection]:

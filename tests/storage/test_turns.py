@@ -14,6 +14,8 @@ import pytest
 from desk.store import Store
 from storage import open_store, sqlite
 
+pytestmark = pytest.mark.sqlite("the line before the writer of a file")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:

@@ -19,6 +19,8 @@ from storage.copying import copy, silent
 from tests.desks import Room
 from tests.servers.postgres import Postgres
 
+pytestmark = pytest.mark.sqlite("damages and copies a file")
+
 
 def damage(tmp_path: Path, *statements: str, file: str = "desk.db") -> None:
     conn = sqlite3.connect(tmp_path / file, isolation_level=None)
