@@ -54,6 +54,8 @@ def grant(name: str, login: str | None, way: str | None, relay: bool, dry_run: b
     agent = None if relay else _agent(store, name)
     if relay and any(name in (a.name, a.login) for a in store.agents().values()):
         raise Invalid(f"{name} is an agent; give the relay a login of its own")
+    if agent and not agent.active:
+        raise Invalid(f"{name} is inactive; first: deskhand agent set {name} --active")
     login = login or (_usual(agent, way) if agent else name)
     if not 0 < len(login.encode()) <= _LONGEST:
         raise Invalid(f'"{login}" is no login: up to {_LONGEST} bytes')
@@ -136,8 +138,6 @@ def _agent(store: PostgresStore, name: str) -> Agent:
     agents = store.agents()
     if name not in agents:
         raise NotFound(f'there is no agent "{name}"{suggest(name, tuple(agents))}; for the relay say --relay')
-    if not agents[name].active:
-        raise Invalid(f"{name} is inactive; first: deskhand agent set {name} --active")
     return agents[name]
 
 

@@ -203,6 +203,11 @@ def test_a_change_of_role_reminds_of_the_server(deskhand: Deskhand, desk: str) -
     assert "deskhand store grant sam" in deskhand("doctor", "--offline").out
     assert deskhand("store", "grant", "sam").code == 0
     assert "deskhand store grant sam" not in deskhand("doctor", "--offline").out
+    ran = deskhand("agent", "set", "sam", "--inactive")
+    assert "the server learns of it with: deskhand store revoke sam" in ran.err
+    assert (told := deskhand("store", "grant", "sam")).code == 2, told.err
+    assert deskhand("store", "revoke", "sam").code == 0
+    assert "deskhand store revoke sam" not in deskhand("doctor", "--offline").out
 
 
 def test_doctor_says_whose_word_counts(deskhand: Deskhand, desk: str, monkeypatch: pytest.MonkeyPatch) -> None:
