@@ -35,8 +35,8 @@ been told that the wire is cut; half of the answer comes back."""
 
 TICKETS = 20
 LATE_S = 0.1
-TURNS = b"QSc"
-"""Messages of the client that are answered: a query, the end of a prepared one, the end of COPY."""
+TURNS = b"QS"
+"""Messages of the client that are answered: a query, and the end of a prepared one."""
 
 
 @dataclass
@@ -167,6 +167,7 @@ class _Fate:
         with suppress(OSError):
             server.sendall(message)
         self.answered.wait(10)
+        _close(server)
 
 
 def _close(end: socket.socket) -> None:
