@@ -49,7 +49,7 @@ _UNSURE_S = 30.0
 _COPIED = 4
 """From so many rows on COPY is faster than INSERT."""
 
-_BEGIN = "BEGIN; SET LOCAL lock_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+_BEGIN = "BEGIN; SET LOCAL lock_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '20s'"
 _MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _HASTY = "; SET LOCAL synchronous_commit = off"
 _PLACES = re.compile(r"'(?:[^']|'')*'|\?|:([a-z]\w*)")
