@@ -86,7 +86,7 @@ def seen(url: str, terminals: int, changes: int) -> list[float]:
     found: list[float] = []
     for turn in range(changes):
         time.sleep(0.1)
-        _priority(desk, who, 1, turn)
+        _do(desk, who, 1, f"note change {turn}", random.Random(turn))
         done = time.time()
         seq = desk.store.last_seq()
         for ours, _ in pipes:
@@ -160,10 +160,6 @@ def _act(number: int, told: Connection, url: str, seconds: float) -> None:
 def _do(desk: Desk, who: Who, ticket: int, line: str, dice: random.Random) -> Any:
     at = _now()
     return perform(desk, lines.script(line), [ticket], who, at=at, batch_id=new_batch_id(at, dice.randbytes(8)))
-
-
-def _priority(desk: Desk, who: Who, ticket: int, turn: int) -> None:
-    _do(desk, who, ticket, f"priority {('low', 'high')[turn % 2]}", random.Random(turn))
 
 
 def _watch(url: str, told: Connection) -> None:

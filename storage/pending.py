@@ -140,7 +140,8 @@ class Pending:
         return reads.read_accounts(self.conn)
 
     def records(self, batch: str) -> list[ev.Record]:
-        self._flush_events()
+        self._number()
+        self.record()
         query = f"SELECT {rows.RECORD_COLUMNS} FROM event JOIN batch ON batch.id = event.batch WHERE event.batch = ? ORDER BY event.seq"
         return [rows.record(row) for row in self.conn.execute(query, (batch,))]
 
@@ -261,7 +262,21 @@ class Pending:
             self._gone.clear()
             self._words.clear()
 
-    def _flush_events(self) -> None:
+    def flush(self) -> None:
+        """Write everything that waits but the lines of the log, and number these.
+
+        From here to the commit nobody else writes into the log, so its order is the order of the commits.
+        """
+        self._flush_messages()
+        self._flush_tickets()
+        self._flush_words()
+        if self._external:
+            self.conn.executemany(_EXTERNAL, self._external)
+            self._external.clear()
+        self._keeper.flush()
+        self._number()
+
+    def _number(self) -> None:
         if not self._records:
             return
         for batch in self._batches.values():
@@ -270,27 +285,23 @@ class Pending:
                 again = "UPDATE batch SET undone_by = NULL WHERE id = (SELECT undoes FROM batch WHERE id = ?)"
                 self.conn.execute("UPDATE batch SET undone_by = ? WHERE id = ?", (batch.id, batch.undoes))
                 self.conn.execute(again, (batch.undoes,))
-        # From here to the commit nobody else writes into the log, so its order is the order of the commits.
         counted = "UPDATE counter SET value = value + ? WHERE name = 'seq' RETURNING value"
-        last = self.conn.execute(counted, (len(self._records),)).fetchone()[0]
-        first = last - len(self._records) + 1
-        begun = {batch: seq for seq, (batch, *_) in reversed(list(enumerate(self._records, first)))}
-        self.conn.executemany(_BATCH, [_header(batch, begun[batch.id]) for batch in self._batches.values()])
-        self.conn.insert("event", _EVENT, [(seq, *record) for seq, record in enumerate(self._records, first)])
-        self.seq, self.batch = last, self._records[-1][0]
-        self._records.clear()
-        self._batches.clear()
+        self.seq, self.batch = self.conn.execute(counted, (self.lines,)).fetchone()[0], self._records[-1][0]
 
-    def flush(self) -> None:
-        """Write everything that waits; the log last."""
-        self._flush_messages()
-        self._flush_tickets()
-        self._flush_words()
-        if self._external:
-            self.conn.executemany(_EXTERNAL, self._external)
-            self._external.clear()
-        self._keeper.flush()
-        self._flush_events()
+    @property
+    def lines(self) -> int:
+        """How many lines wait to be written into the log."""
+        return len(self._records)
+
+    def record(self) -> None:
+        """Write the lines, which asks nothing of the store any more."""
+        if self._records:
+            first = self.seq - self.lines + 1
+            begun = {batch: seq for seq, (batch, *_) in reversed(list(enumerate(self._records, first)))}
+            self.conn.executemany(_BATCH, [_header(batch, begun[batch.id]) for batch in self._batches.values()])
+            self.conn.insert("event", _EVENT, [(seq, *record) for seq, record in enumerate(self._records, first)])
+            self._records.clear()
+            self._batches.clear()
 
 
 def _header(batch: Batch, seq: int) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -45,6 +45,9 @@ _ATTEMPTS = 8
 
 _UNSURE_S = 30.0
 """So long we try to find out whether a commit stands before saying that we do not know."""
+
+_IN_ONE_GO = 100
+"""So many lines of the log are sent together with the commit; more are copied."""
 
 _COPIED = 4
 """From so many rows on COPY is faster than INSERT."""
@@ -162,7 +165,7 @@ class PostgresConnection:
     def insert(self, table: str, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
         """Add new rows."""
         named = f"{table} ({', '.join(columns)})"
-        if len(values) < _COPIED:
+        if len(values) < _COPIED or self.raw.pgconn.pipeline_status:
             self.executemany(f"INSERT INTO {named} VALUES ({marks(columns)})", values)
             return
         with self.raw.cursor().copy(f"COPY {named} FROM STDIN") as copy:
@@ -352,10 +355,14 @@ class PostgresEngine(Engine):
             tx = self._begun(conn, _Keeper(conn))
             result = body(tx)
             tx.flush()
-            if tx.seq:
-                conn.execute("SELECT pg_notify(?, ?)", (self.server.channel, str(tx.seq)))
             try:
-                status = raw.execute("COMMIT").statusmessage
+                # In one go: everybody else who writes waits for this commit from here on.
+                with raw.pipeline() if tx.lines <= _IN_ONE_GO else nullcontext():
+                    tx.record()
+                    if tx.seq:
+                        conn.execute("SELECT pg_notify(?, ?)", (self.server.channel, str(tx.seq)))
+                    done = raw.execute("COMMIT")
+                status = done.statusmessage
             except psycopg.OperationalError as error:
                 if not raw.closed:
                     raise

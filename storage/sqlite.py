@@ -304,6 +304,7 @@ class SqliteEngine(Engine):
             tx = self._begun(conn, _Counters(conn, self._open_blobs))
             job.result = job.body(tx)
             tx.flush()
+            tx.record()
         except sqlite3.Error:
             # The transaction itself is in doubt (disk full, I/O error): nobody's part stands.
             raise
