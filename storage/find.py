@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from desk.query import LIVE, All, Attached, Has, Node, Not, Snoozed, Within, Words
+from desk.query import LIVE, VISIBLE, All, Attached, Has, Is, Node, Not, Snoozed, Within, Words
+from desk.query import Any as AnyOf
 from storage import search
 from storage.search import NEVER, behind, compile_query, key_columns, order_by
 from storage.sql import Connection
@@ -27,6 +28,7 @@ PATIENCE = 2_000
 FEW = 5_000
 """So many are looked at all at once: 5 to 10 ms."""
 
+_PEOPLE = 1_000
 _LARGEST = 4_096
 _PAGE = 1_000
 _SAMPLE = 256
@@ -46,8 +48,9 @@ class Finder:
     """Answers one query on one connection."""
 
     def __init__(self, conn: Connection, query: Node, lexicon: Lexicon) -> None:
-        self._conn, self._query, self._lexicon = conn, query, lexicon
-        self._text, self._rest = split(query)
+        self._conn, self._lexicon = conn, lexicon
+        self._query = self._known(query) if conn.sql.distant else query
+        self._text, self._rest = split(self._query)
 
     def page(self, sort: str, after: Key | None, limit: int) -> list[Key]:
         """The number and the key of the first `limit` tickets behind the key `after`, in order."""
@@ -81,6 +84,20 @@ class Finder:
 
     def _indexed(self, sort: str) -> bool:
         return sort in ("newest", "oldest", "updated") or natural_sort(self._query) == "urgency"
+
+    def _known(self, node: Node) -> Node:
+        """`node` with the numbers of people in the place of their names where they are few: a planner knows no names."""
+        match node:
+            case All(parts) if node != VISIBLE:
+                return All(tuple(self._known(part) for part in parts))
+            case AnyOf(parts):
+                return AnyOf(tuple(self._known(part) for part in parts))
+            case Not(part):
+                return Not(self._known(part))
+            case Words(where="requester" | "organisation"):
+                found = self._conn.execute(*search.people(node, self._conn.sql, _PEOPLE + 1)).fetchall()
+                return Is("requester", tuple(row[0] for row in found)) if len(found) <= _PEOPLE else node
+        return node
 
     # -- newest or oldest first -----------------------------------------------------
 

@@ -53,7 +53,8 @@ _COPIED = 4
 """From so many rows on COPY is faster than INSERT."""
 
 _BEGIN = "BEGIN; SET LOCAL lock_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '20s'"
-_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Planned for each value: what is right for a rare word is not for a common one.
+_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
 _HASTY = "; SET LOCAL synchronous_commit = off"
 _PLACES = re.compile(r"'(?:[^']|'')*'|\?|:([a-z]\w*)")
 _SEQ = "SELECT value FROM counter WHERE name = 'seq'"
@@ -81,6 +82,7 @@ DIALECT = Dialect(
     among=lambda column, values: (f"{column} = ANY(?)", [list(values)]),
     listed="unnest(CAST(:ids AS BIGINT[])) AS listed (value) JOIN ticket ON ticket.id = value",
     numbers=list,
+    one_of="{0} = ANY(CAST({1} AS BIGINT[]))",
     along=lambda index: "ticket",
     member="EXISTS (SELECT 1 FROM json_array_elements_text(CAST({0} AS JSON)) AS member (value) WHERE value = {1})",
     key="(CAST({0} AS JSON) ->> '{1}')",

@@ -75,6 +75,17 @@ def compile_query(node: Node, sql: Dialect, rare: Rare = lambda node: True) -> C
     return compiled
 
 
+def people(node: Words, sql: Dialect, limit: int) -> tuple[str, dict[str, Value]]:
+    """What asks for the first customers with these words, and its parameters."""
+    into = _Compiler(sql, lambda node: True, {"limit": limit})
+    return f"SELECT id FROM customer WHERE {_named(node, sql, into.bind)} LIMIT :limit", into.params
+
+
+def _named(node: Words, sql: Dialect, bind: Callable[[Value], str]) -> str:
+    column = "words" if node.where == "requester" else "organisation_words"
+    return sql.within.format(column, bind(f" {node.needle}" if node.prefix else f" {node.needle} "))
+
+
 def order_by(sort: str) -> str:
     """The ORDER BY of a sort."""
     expressions, direction = _ORDERS[sort]
@@ -125,8 +136,10 @@ class _Compiler:
             case Not(part):
                 return f"NOT ({self.condition(part)})"
             case Is(column, values):
+                if len(values) > _SOME and column in _NUMBERS:
+                    return self.sql.one_of.format(f"ticket.{column}", self.bind(self.sql.numbers([int(value or 0) for value in values])))
                 name = f"ticket.{column}" if len(values) == 1 else _column(column)
-                return "(" + " OR ".join(self._equal(name, value) for value in values) + ")"
+                return "(" + (" OR ".join(self._equal(name, value) for value in values) or _NO) + ")"
             case Has(column, value):
                 return self._has(node, column, value)
             case Between(column, low, high):
@@ -144,8 +157,9 @@ class _Compiler:
             case Unread(None):
                 return _NO
             case Unread(agent):
+                # What was never news, an archive that was taken in, is in no index of what was.
                 mark = f"(SELECT message FROM seen WHERE seen.agent = {self.bind(agent)} AND seen.ticket = ticket.id)"
-                return f"ticket.heard > coalesce({mark}, 0)"
+                return f"(ticket.heard > 0 AND ticket.heard > coalesce({mark}, 0))"
             case Attached():
                 if self.rare(node):
                     return "ticket.id IN (SELECT ticket FROM message WHERE attachments IS NOT NULL AND withdrawn = 0)"
@@ -185,9 +199,7 @@ class _Compiler:
 
     def _words(self, node: Words) -> str:
         if node.where in ("requester", "organisation"):
-            column = "words" if node.where == "requester" else "organisation_words"
-            wanted = self.bind(f" {node.needle}" if node.prefix else f" {node.needle} ")
-            return f"ticket.requester IN (SELECT id FROM customer WHERE {self.sql.within.format(column, wanted)})"
+            return f"ticket.requester IN (SELECT id FROM customer WHERE {_named(node, self.sql, self.bind)})"
         matches = self.sql.matches.format(self.bind(self.sql.phrase(node.needle, node.prefix)))
         if self.rare(node):
             subject = f" AND rowid & {MESSAGE} = 0" if node.where == "subject" else ""
@@ -202,6 +214,8 @@ class _Compiler:
 _YES, _NO = "1 = 1", "1 = 0"
 _FULL = ("status", "priority", "bin", "live", "id", "channel", "requester")
 """Columns that are never empty."""
+_NUMBERS = ("id", "requester")
+_SOME = 8
 
 
 def _column(name: str) -> str:

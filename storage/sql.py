@@ -48,7 +48,7 @@ class Dialect:
     Of a `distant` one every question costs a journey: what will be asked is asked at once. `lock` ends a SELECT whose rows are about to be changed, `skip` one that takes only
     rows nobody else has locked. `among` is the condition that a column is one of some values,
     and its values; `listed` the tickets whose numbers are the parameter `ids`, made with
-    `numbers`; `along` the tickets in the order of an index (None: of their numbers). Of the rest each takes the names of a column and a value:
+    `numbers`, `one_of` that a column is among such; `along` the tickets in the order of an index (None: of their numbers). Of the rest each takes the names of a column and a value:
     `member` (whether a JSON list holds it), `key` (what a JSON object has there), `length` (how long a JSON list is),
     `within` (whether a text holds another), `matches` (whether the words of a message
     hold a phrase, made with `phrase` from a token line). `login` is the session's role on the server.
@@ -61,6 +61,7 @@ class Dialect:
     among: Callable[[str, Sequence[Any]], tuple[str, list[Any]]]
     listed: str
     numbers: Callable[[Sequence[int]], Any]
+    one_of: str
     along: Callable[[str | None], str]
     member: str
     key: str

@@ -59,6 +59,7 @@ DIALECT = Dialect(
     # CROSS keeps the order: these tickets first, whatever else there is an index for.
     listed="json_each(:ids) CROSS JOIN ticket ON ticket.id = value",
     numbers=_numbers,
+    one_of="{0} IN (SELECT value FROM json_each({1}))",
     along=lambda index: f"ticket INDEXED BY {index}" if index else "ticket NOT INDEXED",
     member="EXISTS (SELECT 1 FROM json_each({0}) WHERE value = {1})",
     key="json_extract({0}, '$.{1}')",

@@ -32,6 +32,9 @@ A message looked up costs about as much as one walked past: a page of 80 is met 
 """
 
 _READ_AT_ONCE = (16, 64, 256)
+_SURE = 400
+_WRONG = 8
+"""Where 400 are expected and not an eighth of them is met, the estimate is wrong."""
 
 
 def quoted(token: str) -> str:
@@ -56,28 +59,47 @@ class Tsvector:
     def hits(self, words: Words, sign: int) -> Stream:
         match = self._conn.sql.phrase(words.needle, words.prefix)
         subject = f"AND rowid & {MESSAGE} = 0" if words.where == "subject" else ""
-        if self._estimate(match) ** 2 < FEW * self._total:
-            whole = f"SELECT DISTINCT rowid >> {SHIFT} FROM words WHERE text @@ CAST(? AS TSQUERY) {subject}"
-            return listed(sorted(row[0] * sign for row in self._conn.execute(whole, (match,))))
+        holding = f"FROM words WHERE text @@ CAST(? AS TSQUERY) {subject}"
+        expected = self._estimate(match)
         bound, order = ("<=", "DESC") if sign < 0 else (">=", "ASC")
-        statement = (
-            f"SELECT rowid FROM words WHERE text @@ CAST(? AS TSQUERY) AND rowid {bound} ? {subject} "
-            f"ORDER BY rowid {order} LIMIT ?"
-        )
-        last = MESSAGE if sign < 0 else 0
+        step = f"SELECT rowid {holding} AND rowid {bound} ? AND rowid {'>' if sign < 0 else '<'} ? ORDER BY rowid {order} LIMIT ?"
 
-        def read(place: int) -> Iterator[Sequence[int]]:
-            ticket = max(place * sign, 0) if place > FIRST else (0 if sign > 0 else (1 << 28) - 1)
-            row = ticket << SHIFT | last
+        def whole(row: int) -> list[int]:
+            found = self._conn.execute(f"SELECT DISTINCT rowid >> {SHIFT} {holding} AND rowid {bound} ?", (match, row))
+            return sorted(number * sign for (number,) in found)
+
+        def walk(place: int) -> Iterator[Sequence[int]]:
+            row = self._row(place, sign)
+            width = int(_SURE * self._newest / expected) + 1 << SHIFT
             sizes = iter(_READ_AT_ONCE)
-            size = 0
-            while found := self._conn.execute(statement, (match, row, size := next(sizes, size))).fetchall():
-                yield [(number >> SHIFT) * sign for (number,) in found]
+            size = met = 0
+            edge = row + sign * width
+            while 0 <= row <= self._newest + 1 << SHIFT:
+                found = self._conn.execute(step, (match, row, edge, size := next(sizes, size))).fetchall()
+                met += len(found)
+                if found:
+                    yield [(number >> SHIFT) * sign for (number,) in found]
+                    row = found[-1][0] + sign
                 if len(found) < size:
-                    return
-                row = found[-1][0] + sign
+                    if met < _SURE / _WRONG and not subject:
+                        # Not where we are, whatever the planner thinks of all there is.
+                        yield whole(edge)
+                        return
+                    row, met, width = edge, 0, 2 * width
+                    edge = row + sign * width
 
-        return Hits(read, far=FAR)
+        if expected**2 < FEW * self._total:
+            return listed(whole(self._row(FIRST, sign)))
+        return Hits(walk, far=FAR)
+
+    def _row(self, place: int, sign: int) -> int:
+        """The row behind which all at or behind a place lie."""
+        ticket = max(place * sign, 0) if place > FIRST else (0 if sign > 0 else self._newest)
+        return ticket << SHIFT | (MESSAGE if sign < 0 else 0)
+
+    @cached_property
+    def _newest(self) -> int:
+        return int(self._conn.execute(f"SELECT coalesce(max(rowid), 0) >> {SHIFT} FROM words").fetchone()[0])
 
     def share(self, needle: str, prefix: bool, newest: int) -> float:
         return min(self._estimate(self._conn.sql.phrase(needle, prefix)) / max(self._total, 1), 1.0)

@@ -70,7 +70,8 @@ class Views(Engine):
         return [row[0] for row in found]
 
     def count(self, query: Node) -> int:
-        return self._finder(self._read, query).count()
+        with self._moment() as conn:
+            return self._finder(conn, query).count()
 
     def rows(self, ids: Sequence[int], *, agent: str | None = None) -> list[Row]:
         found: dict[int, Row] = {}

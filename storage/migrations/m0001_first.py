@@ -105,6 +105,7 @@ _INDEXES = (
     "CREATE INDEX ticket_requester ON ticket (requester)",
     "CREATE INDEX ticket_alarm ON ticket (alarm_at) WHERE alarm_at IS NOT NULL",
     f"CREATE INDEX ticket_snoozed ON ticket (snoozed_until) WHERE {_ASLEEP}",
+    "CREATE INDEX ticket_heard ON ticket (id) WHERE heard > 0",
     "CREATE INDEX ticket_solved ON ticket (solved_at) WHERE solved_at IS NOT NULL",
     "CREATE INDEX message_ticket ON message (ticket, at, id)",
     f"CREATE INDEX message_attached ON message (ticket) WHERE {_ATTACHED}",
