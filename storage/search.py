@@ -137,7 +137,8 @@ class _Compiler:
                 return f"NOT ({self.condition(part)})"
             case Is(column, values):
                 if len(values) > _SOME and column in _NUMBERS:
-                    return self.sql.one_of.format(f"ticket.{column}", self.bind(self.sql.numbers([int(value or 0) for value in values])))
+                    numbers = self.sql.numbers([int(value or 0) for value in values])
+                    return self.sql.one_of.format(f"ticket.{column}", self.bind(numbers))
                 name = f"ticket.{column}" if len(values) == 1 else _column(column)
                 return "(" + (" OR ".join(self._equal(name, value) for value in values) or _NO) + ")"
             case Has(column, value):
