@@ -64,9 +64,14 @@ def export_command(words: tuple[str, ...], query: str | None, form: str, out: st
     """Write tickets with their conversation as JSON lines, or their mail as an mbox."""
     here = session()
     store = here.store()
-    if not words and query is None:
-        query = "id:1.."
-    ids, rest = chosen(here, words, query)
+    everything = not words and query is None
+    try:
+        ids, rest = chosen(here, words, "id:1.." if everything else query)
+    except NotFound:
+        if not everything:
+            raise
+        # Of an empty desk that is nothing, and no mistake.
+        ids, rest = [], []
     if rest:
         raise Invalid(f'export does not take "{rest[0]}"; it is written: export IDS')
     try:

@@ -96,9 +96,9 @@ class Server:
                 raise StoreError(
                     f"{self.name}: PostgreSQL {found // 10_000} is too old; deskhand needs {OLDEST} or newer on the server"
                 )
+            before = time.time()
             with self.watch.on(raw):
-                before = time.time()
-            pid, schema, there = (raw.execute(_HELLO).fetchone() or (0, "", 0))[:3]
+                pid, schema, there = (raw.execute(_HELLO).fetchone() or (0, "", 0))[:3]
         except psycopg.Error as error:
             raise self.told(error) from error
         here = (before + time.time()) * 500
@@ -148,12 +148,13 @@ def one_line(error: BaseException) -> str:
 
 def _named(url: str) -> str:
     """The URL without a password."""
-    from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+    from urllib.parse import parse_qsl, urlencode, urlsplit
 
     parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
     query = urlencode([(k, v) for k, v in parse_qsl(parts.query) if "password" not in k], safe="/:,")
-    return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{hosts}", parts.path, query, ""))
+    # Put together by hand: with a socket for a host nothing stands between the slashes.
+    return f"{parts.scheme}://{user.partition(':')[0]}{at}{hosts}{parts.path}{f'?{query}' if query else ''}"
 
 
 _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], tuple[str, ...], type[DeskError], str], ...] = (
@@ -164,10 +165,11 @@ _ADVICE: tuple[tuple[tuple[type[psycopg.Error], ...], tuple[str, ...], type[Desk
     ((), ("permission denied",), Forbidden, "an admin lets a login in with: deskhand store grant AGENT"),
     ((pg.TooManyConnections,), ("too many", "remaining connection slots"), Away,
      "raise max_connections, or put PgBouncer before it (docs/cluster.md)"),
-    ((pg.InvalidPassword,), ("password",), StoreError, "put the right one into ~/.pgpass (mode 0600) or a service file"),
-    ((pg.InvalidCatalogName,), ("database",), StoreError, "whoever runs the server makes it with: createdb"),
-    ((pg.InvalidAuthorizationSpecification,), ("pg_hba.conf", "authentication failed", "role"), StoreError,
+    # Before those that follow, for a refusal names the database too.
+    ((pg.InvalidAuthorizationSpecification,), ("pg_hba.conf", 'role "'), StoreError,
      "whoever runs the server lets you in by pg_hba.conf, and: deskhand store grant"),
+    ((pg.InvalidPassword,), ("password", "authentication failed"), StoreError, "put the right one into ~/.pgpass (mode 0600) or a service file"),
+    ((pg.InvalidCatalogName,), ('database "',), StoreError, "whoever runs the server makes it with: createdb"),
     ((pg.UndefinedTable, pg.InvalidSchemaName), (), StoreError, "there is no store here yet; make one with: deskhand store init"),
     ((pg.ReadOnlySqlTransaction,), ("read-only",), Away, "this server only reads (a replica); name the primary, or all hosts"),
     ((pg.LockNotAvailable,), (), Busy, "another session holds it for over 60 s; deskhand doctor names it"),

@@ -127,7 +127,12 @@ def backup(conn: sqlite3.Connection, path: Path, blobs: Path, target: Path) -> N
 
 def begun(copy: Path) -> Path:
     """Where a backup grows until it is whole, in a folder of its own; nothing is left of one that was stopped."""
-    copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(
+            f"{copy.parent}: cannot be made ({error.strerror}); name a folder where you may write"
+        ) from error
     if copy.exists():
         raise StoreError(f"{copy}: exists already; name an empty folder, a backup never writes over another")
     part = copy.with_suffix(".part")
