@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from desk import intake, lines
+from desk.blobs import Blob
 from desk.channel import Inbound
 from desk.config import DeskConfig
 from desk.model import HOUR, MINUTE, Account, Agent, Attachment, Identity, Millis, Role, State, Team
@@ -166,3 +169,26 @@ class Room:
         for one in claimed:
             assert self.store.settle(one.delivery.id, "relay", state, self.clock, error=error)
         return [one.delivery.id for one in claimed]
+
+
+@contextmanager
+def receiving(room: Room) -> Iterator[None]:
+    """Meanwhile mail with bytes of its own comes in, one after the other; the first has come when it begins."""
+    stop, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        number = 1_000
+        while not stop.is_set():
+            number += 1
+            raw = Blob.of(b"raw %d" % number)
+            room.receive(room.mail(number, raw=raw.key, blobs=(raw,)))
+            begun.set()
+
+    writer = threading.Thread(target=work)
+    writer.start()
+    try:
+        assert begun.wait(20)
+        yield
+    finally:
+        stop.set()
+        writer.join()

@@ -6,7 +6,6 @@ import io
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +21,7 @@ from desk.model import Attachment
 from desk.query import EVERYTHING, Env, parse
 from storage import contents, copying, open_store
 from storage.copying import copy, differing, into_folder, silent
-from tests.desks import Room
+from tests.desks import Room, receiving
 from tests.servers.postgres import Postgres
 
 FINISH = "deskhand store copy THIS THAT"
@@ -354,26 +353,9 @@ def test_a_backup_of_a_database_is_of_one_moment(room: Room, make: Make, tmp_pat
     room.store.close()
     room.store = open_store(url)
     room.desk = replace(room.desk, store=room.store)
-    stop, begun = threading.Event(), threading.Event()
-
-    def work() -> None:
-        number = 1_000
-        while not stop.is_set():
-            number += 1
-            raw = Blob.of(b"raw %d" % number)
-            room.receive(room.mail(number, raw=raw.key, blobs=(raw,)))
-            begun.set()
-
-    writer = threading.Thread(target=work)
-    writer.start()
-    try:
-        assert begun.wait(20)
-        with closing(open_store(url)) as store:
-            for n in range(3):
-                into_folder(store, tmp_path / f"copy{n}")  # type: ignore[arg-type]
-    finally:
-        stop.set()
-        writer.join()
+    with receiving(room), closing(open_store(url)) as store:
+        for n in range(3):
+            into_folder(store, tmp_path / f"copy{n}")  # type: ignore[arg-type]
     sizes = []
     for n in range(3):
         with closing(open_store(f"sqlite:///{tmp_path}/copy{n}/desk.db")) as kept:

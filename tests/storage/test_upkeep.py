@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from desk.model import Attachment
 from desk.query import EVERYTHING
 from storage import open_store, upkeep
 from storage.copying import copy, silent
-from tests.desks import Room
+from tests.desks import Room, receiving
 from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.sqlite("damages and copies a file")
@@ -127,26 +126,9 @@ def test_check_finds_a_broken_file(room: Room, tmp_path: Path) -> None:
 
 
 def test_a_backup_made_while_others_write_is_whole(room: Room, tmp_path: Path) -> None:
-    stop = threading.Event()
-    begun = threading.Event()
-
-    def work() -> None:
-        number = 1_000
-        while not stop.is_set():
-            number += 1
-            raw = Blob.of(b"raw %d" % number)
-            room.receive(room.mail(number, raw=raw.key, blobs=(raw,)))
-            begun.set()
-
-    writer = threading.Thread(target=work)
-    writer.start()
-    try:
-        assert begun.wait(20)
+    with receiving(room):
         for n in range(5):
             room.store.backup(str(tmp_path / f"copy{n}"))
-    finally:
-        stop.set()
-        writer.join()
     sizes = []
     for n in range(5):
         copy = open_store(f"sqlite:///{tmp_path}/copy{n}/desk.db")
