@@ -65,9 +65,9 @@ class DeskApp(App[None], inherit_bindings=False):
         self.animation_level = "none"
         self.front, self.look, self.runner = front, look(front.theme), Runner(front.now)
         self.queue = QueuePane(front, self.runner, self.look)
-        self.ticket = TicketPane(front, self.runner, self.look)
         self.edges = Edges(front, self.look)
         self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
+        self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
         self.feed = Feed(front.desk.store, self.post_message, front.now)
         self.own: set[str] = set()
@@ -173,10 +173,8 @@ class DeskApp(App[None], inherit_bindings=False):
         """What the keys mean now: "queue", "ticket", "writing", "reviewing" (a reply) or "noting" (a note)."""
         if not self.reading:
             return "queue"
-        stage = self.ticket.stage
-        return (
-            "ticket" if stage == "reading" else "noting" if stage == "reviewing" and self.ticket.kind == NOTE else stage
-        )
+        writing = self.writing
+        return "noting" if writing.stage == "reviewing" and writing.kind == NOTE else writing.stage or "ticket"
 
     @property
     def reading(self) -> bool:
@@ -188,11 +186,11 @@ class DeskApp(App[None], inherit_bindings=False):
         """What the moving keys move."""
         if not self.reading:
             return self.queue.list
-        return self.ticket.review if self.ticket.stage == "reviewing" else self.ticket.conversation
+        return self.writing.review if self.writing.stage == "reviewing" else self.ticket.conversation
 
     async def show(self, number: int) -> None:
         """Open a ticket."""
-        self.ticket.keep()
+        self.writing.keep()
         await self.ticket.open(number)
         self.query_one(ContentSwitcher).current = "ticket"
         if (place := self.queue.list.order.place(number)) is not None:
@@ -208,6 +206,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def to_list(self) -> None:
         """Leave the ticket."""
+        self.writing.keep()
         self.ticket.close()
         self.query_one(ContentSwitcher).current = "queue"
         self.focus_pane()
@@ -215,7 +214,12 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def focus_pane(self) -> None:
         """Let keys go to the list, the ticket or the text again."""
-        self.ticket.focus_stage() if self.reading else self.queue.list.focus()
+        if not self.reading:
+            self.queue.list.focus()
+        elif self.writing.stage:
+            self.writing.focus()
+        else:
+            self.ticket.conversation.focus()
 
     # -- doing --------------------------------------------------------------------
 
@@ -260,7 +264,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def leave(self) -> None:
         """End the program; texts that were never sent are asked about first."""
-        where = ", ".join(f"#{number}" for number, _ in self.ticket.drafts)
+        where = ", ".join(f"#{number}" for number, _ in self.writing.drafts)
         lost = [f"an unsent text on {where}"] if where else []
         if self.waiting.asked:
             lost.append(f"what waits for the store ({len(self.waiting.asked)})")
@@ -297,7 +301,7 @@ class DeskApp(App[None], inherit_bindings=False):
             return
         if theme is not None:
             self.look.update(look(theme))
-            self.ticket.restyle()
+            self.writing.restyle()
             for widget in self.screen.walk_children():
                 widget.refresh()
 

@@ -162,7 +162,7 @@ class Commands:
             return
         app.edges.sending = None
         if self.sent and self.sent.text and self.sent.batch == target and not redo:
-            app.ticket.give_back(self.sent.text)
+            app.writing.give_back(self.sent.text)
             goes_on = "i" if self.sent.text.kind == NOTE else "r"
             app.say(f"taken back, nothing was sent; the text is kept: {goes_on} goes on with it", "good")
         else:
@@ -184,7 +184,7 @@ class Commands:
             raise Invalid(f"{len(targets)} tickets are marked; :{kind} TEXT goes to all of them, Escape unmarks")
         if app.ticket.view is None:
             await app.show(targets[0])
-        await app.ticket.write(kind)
+        await app.writing.begin(kind)
 
 
 def told(outcome: Outcome, undo: str) -> str:

@@ -114,7 +114,7 @@ class Hands:
             self._answer(name)
         elif app.prompting.active:
             return await app.prompting.key(name)
-        elif app.reading and app.ticket.stage != "reading":
+        elif app.writing.stage:
             return app.writing.key(name)
         else:
             await self._command(self._readers[app.place], name)

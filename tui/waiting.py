@@ -125,7 +125,7 @@ class Waiting:
 
     def _refuse(self, asked: Asked, met: Mapping[int, str]) -> None:
         if asked.text and met:
-            self._app.ticket.give_back(asked.text)
+            self._app.writing.give_back(asked.text)
         elif asked.text:
             self._app.commands.sent = asked
         for number, why in met.items():
@@ -166,7 +166,7 @@ class Waiting:
         for asked in gone:
             self.asked.remove(asked)
             if asked.text:
-                self._app.ticket.give_back(asked.text)
+                self._app.writing.give_back(asked.text)
         if place is None:
             self.refused.clear()
         begun = [asked.title for asked in gone if asked.begun]

@@ -206,7 +206,7 @@ def test_keys_typed_ahead_wait_for_their_turn(tmp_path: Path) -> None:
             # All at once: the text belongs to the reply, not to the list.
             for key, character in (("enter", None), ("J", "J"), ("r", "r"), ("x", "x"), ("q", "q")):
                 screen.app.post_message(events.Key(key, character))
-            await screen.until(lambda: screen.app.ticket.body == "xq")
+            await screen.until(lambda: screen.app.writing.body == "xq")
             await screen.settle()
 
     run(body())

@@ -190,10 +190,10 @@ def test_a_snippet_takes_the_place_of_its_name(tmp_path: Path) -> None:
             await screen.type("So: hello")
             await screen.press("ctrl+t")
             await screen.type(" Bye.")
-            assert screen.app.ticket.body == "So: Hello,\n\nthis is about #1. Bye."
+            assert screen.app.writing.body == "So: Hello,\n\nthis is about #1. Bye."
             await screen.type(" helo")
             await screen.press("ctrl+t")
             await screen.see('there is no snippet "helo" (did you mean "hello"?)')
-            assert screen.app.ticket.body.endswith("Bye. helo")
+            assert screen.app.writing.body.endswith("Bye. helo")
 
     run(body())

@@ -98,7 +98,7 @@ def test_note_is_told_apart_and_goes_nowhere(tmp_path: Path) -> None:
             await screen.type("Ask for the MTU")
             await screen.press("ctrl+s")
             await screen.see("y keep it")
-            assert "acme.example>" not in screen.app.ticket.review.text
+            assert "acme.example>" not in screen.app.writing.review.text
             await screen.press("y")
             assert "u takes it back" in screen.status
 
@@ -153,8 +153,8 @@ def test_discard_asks_and_throws_away(tmp_path: Path) -> None:
             await screen.press("q")
             await screen.see("as the customer gets it")
             await screen.press("q", "d")
-            assert screen.app.ticket.stage == "reading"
-            assert not screen.app.ticket.drafts
+            assert screen.app.writing.stage == ""
+            assert not screen.app.writing.drafts
 
     run(body())
     assert len(store.thread(1)) == 1
@@ -204,7 +204,7 @@ def test_an_empty_reply_cannot_be_sent(tmp_path: Path) -> None:
         async with shown(front(desk, who)) as screen:
             await screen.press("r", "ctrl+s")
             assert "there is nothing in it; write some words" in screen.status
-            assert screen.app.ticket.stage == "writing"
+            assert screen.app.writing.stage == "writing"
 
     run(body())
 
@@ -231,6 +231,6 @@ def test_an_editor_that_cannot_be_had_is_said(tmp_path: Path) -> None:
             await screen.type("Half")
             await screen.press("ctrl+e")
             assert "cannot be lent to an editor" in screen.status
-            assert screen.app.ticket.body == "Half"
+            assert screen.app.writing.body == "Half"
 
     run(body())
