@@ -330,6 +330,54 @@ class Delivery(Struct, frozen=True):
     error: str | None = None
 
 
+class Draft(Struct, frozen=True):
+    """What an agent has begun to write on a ticket and not sent: a "reply", a "note" or a "forward".
+
+    `options` are the other arguments of the verb as one would type them ("to", "cc", "at", ...; "attach" has
+    one path a line); `seen` is the newest message that the writer had read, `at` when it last changed.
+    """
+
+    ticket: int
+    agent: str
+    kind: str
+    at: Millis
+    text: str
+    options: dict[str, str]
+    seen: int = 0
+
+
+class Presence(Struct, frozen=True):
+    """Somebody has a ticket before them, until they say so again: who "views" it, or who "writes".
+
+    `session` is one terminal; an agent may have several.
+    """
+
+    session: str
+    agent: str
+    host: str
+    ticket: int
+    doing: str
+    until: Millis
+
+
+class Effort(Struct, frozen=True):
+    """How long an agent had a ticket before them, by what they did there."""
+
+    agent: str
+    doing: str
+    spent: Millis
+
+
+class Pace(Struct, frozen=True):
+    """How many tickets came and were solved, and how many replies were written: a number for each `step` from `begin` on."""
+
+    begin: Millis
+    step: Millis
+    opened: tuple[int, ...]
+    replied: tuple[int, ...]
+    solved: tuple[int, ...]
+
+
 class Account(Struct, frozen=True):
     """One mailbox, number or page of the desk, as the relay last described it for everybody."""
 
@@ -356,11 +404,15 @@ __all__ = [
     "Customer",
     "Delivery",
     "Direction",
+    "Draft",
+    "Effort",
     "Identity",
     "Kind",
     "Link",
     "Message",
     "Millis",
+    "Pace",
+    "Presence",
     "Priority",
     "Role",
     "Skill",

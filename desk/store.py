@@ -18,7 +18,22 @@ if TYPE_CHECKING:
     from desk.config import DeskConfig
     from desk.events import Event, Record
     from desk.loops import Answered
-    from desk.model import Account, Agent, Customer, Delivery, Identity, Message, Millis, State, Team, Ticket
+    from desk.model import (
+        Account,
+        Agent,
+        Customer,
+        Delivery,
+        Draft,
+        Effort,
+        Identity,
+        Message,
+        Millis,
+        Pace,
+        Presence,
+        State,
+        Team,
+        Ticket,
+    )
     from desk.query import Node
     from desk.sla import Promise
     from desk.snippets import Needle, Snippet
@@ -276,8 +291,40 @@ class Store(Protocol):
     def customers(self, text: str, limit: int = 20) -> list[Customer]:
         """Customers whose name or address begins with, or holds, these words."""
 
+    def identities(self, customer: int) -> list[Identity]:
+        """The addresses, numbers and handles by which a customer is known."""
+
+    def pace(self, begin: Millis, step: Millis, count: int, *, agent: str | None = None) -> Pace:
+        """What came in and was done in each of `count` steps; replies and what was solved of `agent` alone, if given."""
+
     def blob(self, key: str) -> bytes:
         """The bytes kept under `key`; NotFound."""
+
+    # at the desk
+    def drafts(self, *, agent: str | None = None, ticket: int | None = None) -> list[Draft]:
+        """What was begun and not sent (by this agent, on this ticket), the newest first."""
+
+    def keep_draft(self, draft: Draft) -> None:
+        """Keep a draft in place of the agent's earlier one of its kind on the ticket, never of a later one."""
+
+    def drop_draft(self, ticket: int, agent: str, kind: str) -> None:
+        """Forget a draft, for it was sent or thrown away."""
+
+    def attend(self, presence: Presence, spent: Millis = 0) -> None:
+        """Say where a terminal is, in place of what it said before, and that `spent` of work went into that ticket.
+
+        Ticket 0 is none: the terminal is at no ticket. Who says the same once more, for no
+        answer came, has said it once.
+        """
+
+    def depart(self, session: str) -> None:
+        """Say that a terminal is at no ticket any more."""
+
+    def present(self, at: Millis) -> list[Presence]:
+        """Who is at which ticket at that time, by ticket and agent."""
+
+    def effort(self, ticket: int) -> list[Effort]:
+        """The work that went into a ticket, by agent and what they did."""
 
     # change
     def write(self, body: Callable[[Tx], T], *, bulk: bool = False) -> T:

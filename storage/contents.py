@@ -25,8 +25,8 @@ T = TypeVar("T")
 Row = Sequence[Any]
 Key = tuple[Any, ...]
 
-OWN = ("counter", "lease", "words")
-"""What is not copied as it stands: numbers are set, leases are of the moment, words are made from the messages."""
+OWN = ("counter", "lease", "presence", "words")
+"""What is not copied as it stands: numbers are set, leases and who is where are of the moment, words are made from the messages."""
 
 _PIECE, _PIECE_OF_BYTES = 256, 8
 """So many rows are read at once."""

@@ -10,12 +10,13 @@ from desk.config import DeskConfig
 from desk.errors import NotFound, StoreError
 from storage import migrate, place
 from storage.outbox import Outbox
+from storage.seats import Seats
 from storage.sqlite import SqliteConnection, SqliteEngine, blob_path, explained
 from storage.team import TeamRoom
 from storage.views import Views
 
 
-class SqliteStore(Views, Outbox, TeamRoom, SqliteEngine):
+class SqliteStore(Views, Outbox, TeamRoom, Seats, SqliteEngine):
     """A `desk.store.Store` in one file (and a second one, for blobs, beside it)."""
 
 

@@ -27,6 +27,7 @@ from storage import migrate
 from storage.engine import Engine
 from storage.outbox import Outbox
 from storage.pool import MET, Lost, Pool, Server
+from storage.seats import Seats
 from storage.sql import Dialect, Found, Params, marks
 from storage.team import TeamRoom
 from storage.views import Views
@@ -443,7 +444,7 @@ class PostgresEngine(Engine):
             self._pool.close()
 
 
-class PostgresStore(Views, Outbox, TeamRoom, PostgresEngine):
+class PostgresStore(Views, Outbox, TeamRoom, Seats, PostgresEngine):
     """A `desk.store.Store` in a database."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.json import decode
 
 from desk.errors import NotFound
-from desk.model import Customer, Message, Millis, State, Ticket
+from desk.model import Customer, Identity, Message, Millis, State, Ticket
 from desk.query import Node
 from desk.snippets import SEEN_LIMIT, Needle, Snippet, snippet
 from desk.store import SORTS, Page, Row
@@ -170,6 +170,10 @@ class Views(Engine):
         named = self._read.sql.within.format("words", ":wanted")
         query = f"SELECT {rows.CUSTOMER_COLUMNS} FROM customer WHERE {named} ORDER BY id DESC LIMIT :limit"
         return [rows.customer(row) for row in self._read.execute(query, {"wanted": f" {words(text)}", "limit": limit})]
+
+    def identities(self, customer: int) -> list[Identity]:
+        query = "SELECT kind, value, display FROM identity WHERE customer = ? ORDER BY kind, value"
+        return [Identity(kind, value, display or "") for kind, value, display in self._read.execute(query, (customer,))]
 
     def blob(self, key: str) -> bytes:
         from desk.blobs import unpack
