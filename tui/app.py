@@ -19,6 +19,7 @@ from textual.widgets import ContentSwitcher
 
 import themes
 from desk.errors import Away, DeskError, StoreError
+from desk.outgoing import NOTE
 from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
@@ -26,7 +27,6 @@ from tui.feed import Feed, House, Lost, Touched, house
 from tui.front import Front
 from tui.hands import Hands
 from tui.order import Order
-from tui.outgoing import NOTE
 from tui.prompting import Prompting
 from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane

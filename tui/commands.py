@@ -10,9 +10,9 @@ from desk.actions import find
 from desk.errors import Invalid
 from desk.lines import Call
 from desk.model import Priority
+from desk.outgoing import NOTE, REPLY
 from desk.perform import Outcome, perform, undo
 from tui.draw import plural
-from tui.outgoing import NOTE, REPLY
 from tui.waiting import Asked
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from desk import macros
+from desk.completion import Choice
 from desk.errors import DeskError, Invalid
 from desk.events import Posted
 from desk.macros import Input, Prepared
 from desk.perform import Outcome
 from tui.commands import told
-from tui.completion import Choice
 from tui.draw import plural
 from tui.waiting import Asked
 

@@ -1,54 +1,32 @@
-"""What is about to be said: to whom it goes, what it looks like, and whether somebody spoke meanwhile."""
+"""What is about to be said: to whom it goes, what it looks like, and what to ask when somebody spoke meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from desk import lines
-from desk.actions import find
-from desk.errors import Conflict, Invalid
-from desk.events import Posted
+from desk import outgoing
 from desk.lines import Call
-from desk.model import Direction, Identity, Message, Ticket
-from desk.perform import Outcome, perform
+from desk.model import Identity, Message
+from desk.outgoing import NOTE, REPLY, News, call, recipients
+from desk.perform import Outcome
 from tui.columns import channel
 from tui.draw import flat, plural, size, wrap
 from tui.front import Front
 from tui.thread import WIDEST
 from tui.widgets.lines import Drawn
 
-REPLY, NOTE = "reply", "note"
-_TRIES = 3
-
-
-def call(kind: str, body: str) -> Call:
-    """The call that says `body` as a reply or a note."""
-    return lines.bind(find(kind), {"body": body})
-
 
 def preview(front: Front, kind: str, ticket: int, body: str = "…") -> Message:
     """The message as it would be written now, recipients and all; nothing is kept."""
-    outcome = perform(
+    return outgoing.preview(
         front.desk,
-        [call(kind, body)],
-        [ticket],
         front.who,
+        [call(kind, body)],
+        ticket,
         at=front.now(),
         batch_id=front.new_batch(),
-        dry_run=True,
         read_file=front.read_file,
     )
-    posted = next((event.message for event in outcome.events if isinstance(event, Posted)), None)
-    if posted is None:
-        raise Invalid(f"{kind} says nothing on #{ticket}")
-    return posted
-
-
-def recipients(message: Message) -> list[tuple[str, Identity]]:
-    """Everybody it goes to, each with the way: to, cc or bcc."""
-    groups = (("to", message.to), ("cc", message.cc), ("bcc", message.bcc))
-    return [(way, person) for way, people in groups for person in people]
 
 
 def heading(kind: str, message: Message | None) -> tuple[tuple[str, str], ...]:
@@ -100,46 +78,21 @@ def _address(person: Identity) -> str:
     return f"{flat(person.display)} <{flat(person.value)}>" if person.display else flat(person.value)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """Messages that came while one was writing: nothing was sent."""
-
-    messages: Sequence[Message]
-
-
 def send(
     front: Front, calls: Sequence[Call], ticket: int, seen: int, batch: str, version: int | None = None
 ) -> Outcome | News:
-    """Do `calls` on the ticket unless somebody else said something after the message `seen`.
-
-    Where no `version` of it is expected, the ticket's version is read before its messages and expected afterwards, so that
-    nothing can come in between looking and sending.
-    """
-    for turn in range(_TRIES):
-        found: Ticket = front.desk.store.ticket(ticket)
-        news = [m for m in front.desk.store.thread(ticket) if m.id > seen and not _mine(m, front.me)]
-        if news:
-            return News(news)
-        try:
-            return perform(
-                front.desk,
-                calls,
-                [ticket],
-                front.who,
-                at=front.now(),
-                batch_id=batch,
-                expect={ticket: found.version if version is None else version},
-                read_file=front.read_file,
-            )
-        except Conflict:
-            # Something changed between reading and writing; look again, it may be a message.
-            if turn == _TRIES - 1 or version is not None:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _mine(message: Message, me: str | None) -> bool:
-    return message.direction is Direction.OUT and message.agent == me
+    """Do `calls` on the ticket unless somebody else said something after the message `seen`."""
+    return outgoing.send(
+        front.desk,
+        front.who,
+        calls,
+        ticket,
+        seen,
+        at=front.now(),
+        batch_id=batch,
+        version=version,
+        read_file=front.read_file,
+    )
 
 
 def question(news: News) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from desk import completion
 from desk.actions import load
+from desk.completion import Choice, Known
 from desk.errors import Invalid
-from tui import completion
-from tui.completion import Asking, Choice, Known
+from tui.completion import Asking, search
 from tui.keymap import shown
 from tui.verbs import VERBS
 
@@ -54,14 +55,14 @@ class Prompting:
 
     def palette(self) -> None:
         """Offer every verb there is."""
-        names = {**self.known.screen, **{name: action.summary for name, action in self.known.actions.items()}}
+        names = {**self.known.verbs, **{name: action.summary for name, action in self.known.actions.items()}}
         keys = self._keys()
         choices = [Choice(name, name, hint, keys.get(name, "")) for name, hint in sorted(names.items())]
-        self._open(Asking("palette", "run", lambda words: completion.search(words, choices), picks=True))
+        self._open(Asking("palette", "run", lambda words: search(words, choices), picks=True))
 
     def choose(self, sign: str, choices: Sequence[Choice]) -> None:
         """Offer these lines and run the one chosen."""
-        self._open(Asking("palette", sign, lambda words: completion.search(words, choices), picks=True))
+        self._open(Asking("palette", sign, lambda words: search(words, choices), picks=True))
 
     def help(self) -> None:
         """Offer every key and verb, those with keys first."""
@@ -74,7 +75,7 @@ class Prompting:
         choices = [
             Choice(name, name, f"{hints[name]}   {usages.get(name, '')}".rstrip(), keys.get(name, "")) for name in order
         ]
-        self._open(Asking("help", "help", lambda words: completion.search(words, choices), picks=True))
+        self._open(Asking("help", "help", lambda words: search(words, choices), picks=True))
 
     def _keys(self) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from desk.completion import Choice
 from desk.errors import Away, DeskError, Invalid
 from desk.events import Record, describe
+from desk.outgoing import News
 from desk.perform import Outcome
-from tui.completion import Choice
 from tui.draw import flat, plural
-from tui.outgoing import News, question
+from tui.outgoing import question
 
 if TYPE_CHECKING:
     from tui.app import DeskApp

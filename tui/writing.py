@@ -11,11 +11,12 @@ from textual.app import SuspendNotSupported
 from desk import lines
 from desk.errors import Away, Invalid
 from desk.lines import Call
+from desk.outgoing import NOTE, News, call
 from desk.perform import Outcome
 from desk.text import clean
 from tui.commands import told
 from tui.editor import edit
-from tui.outgoing import NOTE, News, call, heading, preview, question, review, send
+from tui.outgoing import heading, preview, question, review, send
 from tui.waiting import Asked, Text
 from tui.widgets.lines import Lines
 

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
+from desk import completion
 from desk.actions import load
+from desk.completion import Known
 from desk.config import KeysConfig
 from desk.model import DAY, HOUR, MINUTE, SECOND, Status, Ticket
 from tests.desks import NOW
-from tui import completion
 from tui.bindings import bound
 from tui.clock import age, due, due_words, said
 from tui.columns import layout
-from tui.completion import Known
 from tui.draw import cut, flat, pad, size, wrap
 from tui.feed import touched
 from tui.keymap import Keys, Typed

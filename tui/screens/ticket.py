@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from desk.model import Customer, Message, Ticket
+from desk.outgoing import NOTE
 from tui.clock import due_words
 from tui.columns import channel, who
 from tui.draw import Look, cut, flat
 from tui.front import Front
-from tui.outgoing import NOTE
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
 from tui.widgets.conversation import Conversation

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import TextArea
 
+from desk.outgoing import NOTE
 from desk.text import clean
 from tui.draw import Look
-from tui.outgoing import NOTE
 from tui.widgets.bars import Line, Rule
 
 

@@ -8,8 +8,9 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from desk.completion import Choice
 from desk.text import clean
-from tui.completion import SHOWN, Asking, Choice
+from tui.completion import SHOWN, Asking
 from tui.draw import Look, cut, pad
 from tui.widgets.lines import Drawn, Lines
 
