@@ -72,7 +72,7 @@ class ScreenConfig:
 class KeysConfig:
     """`[keys]`: what keys mean on this user's screen.
 
-    `everywhere`, `list` and `ticket` are tables of keys with command lines; the screen knows
+    `everywhere`, `list`, `ticket` and `sheet` are tables of keys with command lines; the screen knows
     which there are.
     """
 
@@ -80,6 +80,7 @@ class KeysConfig:
     everywhere: dict[str, str] = field(default_factory=dict)
     list: dict[str, str] = field(default_factory=dict)
     ticket: dict[str, str] = field(default_factory=dict)
+    sheet: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ TABLES: dict[str, type[Any]] = {
 }
 """Each table of the file and the dataclass that is its schema."""
 
-FREE = {"keys": {"everywhere", "list", "ticket"}}
+FREE = {"keys": {"everywhere", "list", "ticket", "sheet"}}
 """Tables whose keys are the user's own."""
 
 UNITS = {"_s": "seconds", "_minutes": "minutes", "_h": "hours", "_d": "days", "_mb": "MiB"}

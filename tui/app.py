@@ -30,7 +30,9 @@ from tui.order import Order
 from tui.prompting import Prompting
 from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane
+from tui.screens.sheet import SheetPane
 from tui.screens.ticket import TicketPane
+from tui.sheets import Entry, Sheet
 from tui.terminal import Backstop, Ground, QuietDriver
 from tui.waiting import Waiting
 from tui.widgets.lines import Lines
@@ -69,6 +71,9 @@ class DeskApp(App[None], inherit_bindings=False):
         self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
         self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
+        self.sheet = SheetPane(self.runner, self.look)
+        self.trail: list[int | Sheet] = []
+        """What is open above the list: the numbers of tickets, and sheets; the last one is shown."""
         self.feed = Feed(front.desk.store, self.post_message, front.now)
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
@@ -94,12 +99,14 @@ class DeskApp(App[None], inherit_bindings=False):
         self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
         self.edges.view, self.edges.key = lambda: self.queue.title, self.hands.key
         self.edges.outage, self.edges.waiting = lambda: self.runner.away, self.waiting.told
+        self.edges.hints = self.hands.hints
         wait((self._first,), timeout=_PATIENCE_S)
         self._start()
         yield self.edges.top
         with ContentSwitcher(initial="queue"):
             yield self.queue
             yield self.ticket
+            yield self.sheet
         yield self.edges.notice
         yield self.edges.status
 
@@ -170,29 +177,33 @@ class DeskApp(App[None], inherit_bindings=False):
 
     @property
     def place(self) -> str:
-        """What the keys mean now: "queue", "ticket", "writing", "reviewing" (a reply) or "noting" (a note)."""
+        """What the keys mean now: "queue", "ticket", "sheet", "writing", "reviewing" (a reply) or "noting" (a note)."""
         if not self.reading:
-            return "queue"
+            return "sheet" if self.trail else "queue"
         writing = self.writing
         return "noting" if writing.stage == "reviewing" and writing.kind == NOTE else writing.stage or "ticket"
 
     @property
     def reading(self) -> bool:
         """Whether a ticket is open."""
-        return self.ticket.view is not None
+        return bool(self.trail) and not isinstance(self.trail[-1], Sheet)
 
     @property
     def pane(self) -> QueueList | Lines:
         """What the moving keys move."""
         if not self.reading:
-            return self.queue.list
+            return self.sheet.list if self.trail else self.queue.list
         return self.writing.review if self.writing.stage == "reviewing" else self.ticket.conversation
 
     async def show(self, number: int) -> None:
-        """Open a ticket."""
+        """Open a ticket, in place of the one that is shown."""
         self.writing.keep()
         await self.ticket.open(number)
-        self.query_one(ContentSwitcher).current = "ticket"
+        if self.reading:
+            self.trail[-1] = number
+        else:
+            self.trail.append(number)
+        self._switch("ticket")
         if (place := self.queue.list.order.place(number)) is not None:
             self.queue.list.move_to(place)
         self.focus_pane()
@@ -204,18 +215,54 @@ class DeskApp(App[None], inherit_bindings=False):
         await self.ticket.see()
         await self.queue.touched((number,), own=False)
 
-    def to_list(self) -> None:
-        """Leave the ticket."""
+    async def open_sheet(self, sheet: Sheet) -> None:
+        """Show a sheet, in place of the one that is shown."""
         self.writing.keep()
+        await self.sheet.show(sheet)
+        if self.place == "sheet":
+            self.trail[-1] = sheet
+        else:
+            self.trail.append(sheet)
+        self._switch("sheet")
+
+    async def follow(self, entry: Entry) -> None:
+        """Go where a line of a sheet leads."""
+        if entry.line:
+            await self.hands.run_line(entry.line)
+        elif entry.ticket is not None:
+            await self.show(entry.ticket)
+
+    async def back(self) -> None:
+        """Leave what is shown, for what it was opened from."""
+        if self.trail:
+            self.trail.pop()
+        match self.trail[-1] if self.trail else None:
+            case None:
+                self.to_list()
+            case Sheet() as sheet:
+                self.trail.pop()
+                await self.open_sheet(sheet)
+            case int(number):
+                self.trail.pop()
+                await self.show(number)
+
+    def to_list(self) -> None:
+        """Leave all that is open, for the list."""
+        self.writing.keep()
+        self.trail.clear()
         self.ticket.close()
-        self.query_one(ContentSwitcher).current = "queue"
+        self.sheet.close()
+        self._switch("queue")
+
+    def _switch(self, to: str) -> None:
+        self.query_one(ContentSwitcher).current = to
         self.focus_pane()
         self.edges.refresh()
 
     def focus_pane(self) -> None:
         """Let keys go to the list, the ticket or the text again."""
         if not self.reading:
-            self.queue.list.focus()
+            (self.sheet.list if self.trail else self.queue.list).focus()
         elif self.writing.stage:
             self.writing.focus()
         else:
@@ -331,9 +378,11 @@ class DeskApp(App[None], inherit_bindings=False):
         own = event.batches <= self.own
         seen = await self.queue.touched(event.tickets, own=own)
         view = self.ticket.view
-        if view is not None and view.ticket.id in event.tickets:
+        if self.reading and view is not None and view.ticket.id in event.tickets:
             await self.ticket.reload()
             await self.ticket.see()
+        if self.place == "sheet" and self.sheet.sheet and self.sheet.sheet.live:
+            await self.sheet.reload()
         if seen:
             self.shown = max(self.shown, event.seq)
 

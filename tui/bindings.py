@@ -14,11 +14,11 @@ from tui.keymap import split, written
 from tui.presets import DEFAULT, PRESETS, Tables
 from tui.verbs import VERBS
 
-PLACES = ("list", "ticket")
+PLACES = ("list", "ticket", "sheet")
 
 
 def bound(place: str, chosen: KeysConfig, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The keys of "list" or "ticket", with the lines they stand for; `extra` gets those that are left."""
+    """The keys of "list", "ticket" or "sheet", with the lines they stand for; `extra` gets those that are left."""
     table = _over(place, (_of_verbs(), DEFAULT, PRESETS.get(chosen.preset, {}), _own(chosen)))
     taken = {split(keys) for keys in table}
     for keys, line in (extra or {}).items():

@@ -32,9 +32,12 @@ class Commands:
     # -- which tickets ------------------------------------------------------------
 
     def targets(self) -> list[int]:
-        """The open ticket; in the list the marked ones, or the one under the cursor."""
+        """The open ticket, or that of a sheet's line; in the list the marked ones, or the one under the cursor."""
         app = self._app
-        if app.ticket.view is not None:
+        if app.place == "sheet":
+            entry = app.sheet.current
+            return [entry.ticket] if entry is not None and entry.ticket is not None else []
+        if app.reading and app.ticket.view is not None:
             return [app.ticket.view.ticket.id]
         marks = app.queue.list.marks
         if marks:
@@ -117,7 +120,7 @@ class Commands:
         outcome = await app.waiting.do(Asked(batch, title, every, work))
         if line:
             self.last = line
-        if app.ticket.view is None:
+        if app.place == "queue":
             app.queue.list.mark(())
         if isinstance(outcome, Outcome):
             app.say(told(outcome, app.hands.key("undo")), "quiet" if outcome.skipped else "good")
@@ -134,8 +137,10 @@ class Commands:
         app = self._app
         touched = {*outcome.done, *outcome.opened, *(e.about for e in outcome.events if isinstance(e.about, int))}
         await app.queue.touched(touched, own=True)
-        if app.ticket.view is not None and app.ticket.view.ticket.id in touched:
+        if app.reading and app.ticket.view is not None and app.ticket.view.ticket.id in touched:
             await app.ticket.reload()
+        if app.place == "sheet":
+            await app.sheet.reload()
 
     async def repeat(self) -> None:
         """Do the last command line again, here."""
@@ -182,7 +187,7 @@ class Commands:
             raise Invalid("there is no ticket here to write on")
         if len(targets) > 1:
             raise Invalid(f"{len(targets)} tickets are marked; :{kind} TEXT goes to all of them, Escape unmarks")
-        if app.ticket.view is None:
+        if not app.reading:
             await app.show(targets[0])
         await app.writing.begin(kind)
 

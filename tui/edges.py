@@ -51,6 +51,8 @@ class Edges:
         self.relay = True
         self.sending: tuple[Millis, str] | None = None
         """When the last reply goes out, and what to call it."""
+        self.hints: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
+        """The keys of the sheet that is shown, with their words."""
         self.outage: Callable[[], Outage | None] = lambda: None
         self.waiting: Callable[[], str] = lambda: ""
         """What waits for the store, or could not be done when it was back."""
@@ -122,6 +124,8 @@ class Edges:
         place = self.place()
         if place in KEYS:
             return keys(*KEYS[place])
+        if place == "sheet":
+            return keys(*self.hints())
         return keys(
             *((" ".join(map(self.key, lines.split())), word) for lines, word in (*LINES[place], ("help", "help")))
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -12,14 +12,12 @@ from textual import events
 from tui import keymap
 from tui.bindings import bound
 from tui.keymap import Keys
+from tui.sheets import Answer
 from tui.verbs import VERBS
 from tui.widgets.bars import Part, keys
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
-
-Answer = tuple[str, Callable[[], Coroutine[Any, Any, None]]]
-"""What a key does that answers a question: its word, and the deed."""
 
 _LEAVING = ("escape", "^c")
 _ACTING = {
@@ -41,6 +39,7 @@ class Hands:
         self._readers = {
             "queue": Keys(bound("list", chosen, {**views, **macros})),
             "ticket": Keys(bound("ticket", chosen, macros)),
+            "sheet": Keys(bound("sheet", chosen)),
         }
         self._answers: Mapping[str, Answer] = {}
         self._held: deque[events.Key] = deque()
@@ -58,11 +57,25 @@ class Hands:
     @property
     def bindings(self) -> Mapping[str, str]:
         """The keys of the list or the ticket, with their lines."""
-        return self._readers["ticket" if self._app.reading else "queue"].bindings
+        return self._reader.bindings
 
     def key(self, line: str) -> str:
         """The key for a line here, as the screen prints it; the line itself where it has none."""
-        return self._readers["ticket" if self._app.reading else "queue"].key(line) or f":{line}"
+        return self._reader.key(line) or f":{line}"
+
+    def hints(self) -> list[tuple[str, str]]:
+        """The keys of the sheet that is shown, with their words."""
+        sheet = self._app.sheet.sheet
+        if sheet is None:
+            return []
+        return [
+            *((key, word) for key, (word, _) in sheet.answers.items()),
+            *((self.key(line), word) for line, word in sheet.hints),
+        ]
+
+    @property
+    def _reader(self) -> Keys:
+        return self._readers.get(self._app.place, self._readers["ticket"])
 
     # -- one key ------------------------------------------------------------------
 
@@ -114,10 +127,12 @@ class Hands:
             self._answer(name)
         elif app.prompting.active:
             return await app.prompting.key(name)
+        elif app.place == "sheet" and app.sheet.sheet and name in app.sheet.sheet.answers:
+            self.spawn(app.sheet.sheet.answers[name][1]())
         elif app.writing.stage:
             return app.writing.key(name)
         else:
-            await self._command(self._readers[app.place], name)
+            await self._command(self._reader, name)
         return True
 
     async def _command(self, reader: Keys, name: str) -> None:

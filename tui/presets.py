@@ -1,4 +1,4 @@
-"""The keys to begin with: a table for the list, one for an open ticket, one for both, and presets over them.
+"""The keys to begin with: a table for the list, one for an open ticket, one for sheets, one for all, and presets over them.
 
 A key stands for a command line, as typed after `:`. A line that ends with a space opens the
 command line with it, to be completed; "" takes a key away. Verbs of the desk bring keys of
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 Tables = Mapping[str, Mapping[str, str]]
-"""The tables "everywhere", "list" and "ticket"."""
+"""The tables "everywhere", "list", "ticket" and "sheet"."""
 
 _MOVING = {
     "j": "down", "down": "down", "k": "up", "up": "up", "^d": "half-page-down", "pagedown": "half-page-down", "^u": "half-page-up",
@@ -19,7 +19,7 @@ _MOVING = {
 
 DEFAULT: Tables = {
     "everywhere": {
-        **_MOVING,
+        "L": "log", **_MOVING,
         ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
         "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note", "m": "macro",
     },
@@ -30,6 +30,10 @@ DEFAULT: Tables = {
     "ticket": {
         "q": "back", "h": "back", "left": "back", "escape": "back", "J": "next-ticket", "K": "previous-ticket", "f": "unfold",
         "w": "why", "space": "half-page-down",
+    },
+    "sheet": {
+        "enter": "show", "l": "show", "right": "show", "q": "back", "h": "back", "left": "back", "escape": "back",
+        "space": "half-page-down",
     },
 }  # fmt: skip
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from desk.errors import Invalid
 from desk.query import suggest
 from desk.store import SORTS
+from tui.sheets import SHEETS, make
+from tui.widgets.lines import Picked
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -86,7 +89,9 @@ async def bottom(app: DeskApp, count: int | None, rest: str) -> None:
 
 
 async def _to(app: DeskApp, line: int | None) -> None:
-    if app.reading:
+    if isinstance(app.pane, Picked):
+        app.pane.move_to(len(app.pane.lines) - 1 if line is None else line - 1)
+    elif app.reading:
         app.ticket.conversation.go(len(app.ticket.conversation.lines) if line is None else line - 1)
     else:
         app.queue.list.move_to(len(app.queue.list.ids) - 1 if line is None else line - 1)
@@ -97,7 +102,10 @@ async def _to(app: DeskApp, line: int | None) -> None:
 
 @verb()
 async def show(app: DeskApp, count: int | None, rest: str) -> None:
-    """Open the ticket; with a number (4812 ⏎) that one."""
+    """Open the ticket, or what a line leads to; with a number (4812 ⏎) that ticket."""
+    if app.sheet.current is not None and app.place == "sheet" and not rest and count is None:
+        await app.follow(app.sheet.current)
+        return
     number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else count or app.queue.list.current
     if number is None:
         raise Invalid("there is no ticket to open; / shows others")
@@ -106,8 +114,8 @@ async def show(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def back(app: DeskApp, count: int | None, rest: str) -> None:
-    """Go back to the list."""
-    app.to_list()
+    """Go back to where you came from."""
+    await app.back()
 
 
 @verb(quick=True)
@@ -316,6 +324,14 @@ async def raise_(app: DeskApp, count: int | None, rest: str) -> None:
 async def lower(app: DeskApp, count: int | None, rest: str) -> None:
     """Give the ticket the next lower priority."""
     await app.commands.level(-(count or 1))
+
+
+async def _sheet(name: str, app: DeskApp, count: int | None, rest: str) -> None:
+    await app.open_sheet(make(name, app, rest.strip()))
+
+
+for _name, _help in SHEETS.items():
+    VERBS[_name] = Verb(_name, partial(_sheet, _name), _help)
 
 
 @verb()

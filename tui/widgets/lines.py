@@ -11,6 +11,8 @@ from textual.strip import Strip
 from tui.draw import Look, strip
 from tui.widgets.calm import Calm
 
+CURSOR = "▌"
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -72,3 +74,41 @@ class Lines(Calm, inherit_bindings=False):
     def end(self) -> None:
         """Scroll to the last line."""
         self.go(len(self.lines))
+
+
+class Picked(Lines):
+    """Lines with a cursor in their gutter."""
+
+    def __init__(self, look: Look, id: str | None = None) -> None:
+        super().__init__(look, id)
+        self.cursor = 0
+
+    def fill(self, lines: Sequence[tuple[tuple[tuple[str, str], ...], str]]) -> None:
+        """Show these: the parts of each, and its ground."""
+        self.cursor = max(0, min(self.cursor, len(lines) - 1))
+        self.put([Drawn((("  ", ground), *parts), ground) for parts, ground in lines])
+
+    def move(self, by: int) -> None:
+        """Move the cursor `by` lines."""
+        self.move_to(self.cursor + by)
+
+    def move_to(self, line: int) -> None:
+        """Put the cursor on a line; at the edge the list jumps by half a page."""
+        line = max(0, min(line, len(self.lines) - 1))
+        before, self.cursor = self.cursor, line
+        top, height = self.scroll_offset.y, max(1, self.size.height)
+        if line < top or line >= top + height:
+            half = height // 2
+            self.go(line - (height - 1 - half if line >= top + height else half))
+            return
+        for changed in (before, line):
+            self.refresh(Region(0, changed - top, 1, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        line = y + self.scroll_offset.y
+        if line != self.cursor or line >= len(self.lines):
+            return super().render_line(y)
+        drawn = self.lines[line]
+        parts = ((CURSOR, "cursor"), (" ", drawn.ground), *drawn.parts[1:])
+        return strip([(text, self.look[style]) for text, style in parts], self.size.width, self.look[drawn.ground])

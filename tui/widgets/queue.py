@@ -17,8 +17,8 @@ from tui.columns import GUTTER, TIMED, Column, Pieces, cell, layout
 from tui.draw import Look, strip
 from tui.order import Order
 from tui.widgets.calm import Calm
+from tui.widgets.lines import CURSOR
 
-CURSOR = "▌"
 MARK = "*"
 UNREAD = "•"
 _AHEAD = 100

@@ -1,0 +1,43 @@
+"""All that happened to a ticket: who did what, when, and by which rule or macro."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from desk.errors import Invalid
+from desk.events import describe
+from tui.clock import said
+from tui.draw import cut, flat, pad
+from tui.sheets import Entry, Page, Sheet
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+_MOST = 1_000
+
+
+def sheet(app: DeskApp, rest: str) -> Sheet:
+    """The log of the ticket at hand, the newest first."""
+    targets = app.commands.targets()
+    number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else targets[0] if targets else None
+    if number is None:
+        raise Invalid("there is no ticket here to tell of; / shows others")
+    front = app.front
+
+    def read(width: int) -> Page:
+        records = front.desk.store.log(ticket=number, limit=_MOST, newest=True)[::-1]
+        now = front.now()
+        names = [flat(record.agent or record.source or "-") for record in records]
+        most = min(max(map(len, names), default=0), 16)
+        entries = []
+        for record, name in zip(records, names, strict=True):
+            when = pad(said(record.at, now, front.zone), 17)
+            what = cut(flat(describe(record)), width - 17 - most - 4)
+            entries.append(
+                Entry(
+                    ((when, "quiet"), ("  ", "text"), (pad(name, most), "agent"), (f"  {what}", "text")), ticket=number
+                )
+            )
+        return Page(entries)
+
+    return Sheet(f"What happened to #{number}", read, hints=(("back", "back"),))
