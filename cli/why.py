@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -39,57 +40,58 @@ def why_command(words: tuple[str, ...], query: str | None, as_json: bool) -> Non
         else:
             if place:
                 click.echo()
-            _tell(because, here)
+            click.echo("\n".join(told(because, here)))
 
 
-def _tell(because: Because, here: Session) -> None:
+def told(because: Because, here: Session) -> Iterator[str]:
+    """What explains a ticket, line by line."""
     ticket = because.ticket
-    click.echo(click.style(f"#{ticket.id}  {one_line(ticket.subject)}", bold=True))
-    click.echo(
+    yield click.style(f"#{ticket.id}  {one_line(ticket.subject)}", bold=True)
+    yield (
         f"{ticket.status.value} · {ticket.priority} · {ticket.channel or '-'} · opened {_when(ticket.created_at, here)}"
     )
-    click.echo("\nPolicy")
+    yield "\nPolicy"
     for look in because.looks:
         asks = f"asks for {look.when}" if look.when else "is for every ticket"
-        click.echo(f"  {look.policy}: {asks}, {'and that holds' if look.holds else 'which it is not'}")
+        yield f"  {look.policy}: {asks}, {'and that holds' if look.holds else 'which it is not'}"
     if ticket.merged_into is not None:
-        click.echo(f"  merged into #{ticket.merged_into}, whose clocks count: nothing is promised here")
+        yield f"  merged into #{ticket.merged_into}, whose clocks count: nothing is promised here"
     elif not ticket.visible:
-        click.echo(f"  it is {_AWAY[ticket.bin]}: nothing is promised")
+        yield f"  it is {_AWAY[ticket.bin]}: nothing is promised"
     elif because.policy is None:
-        click.echo("  none holds: nothing is promised")
+        yield "  none holds: nothing is promised"
     elif not because.clocks:
-        click.echo("  nobody waits: no clock runs")
+        yield "  nobody waits: no clock runs"
     for clock in because.clocks:
-        _clock(clock, here)
-    click.echo("\nMessages")
+        yield from _clock(clock, here)
+    yield "\nMessages"
     for message in because.messages:
         rule = message.threaded_by
         because_of = THREADED.get(rule, one_line(rule)) if rule else "it was written here"
         if f"{MERGED}{ticket.id}" in message.flags:
             because_of = "it came by a merge"
-        click.echo(f"  [{message.id}] {_when(message.at, here)}  {one_line(message.author)}: {because_of}")
+        yield f"  [{message.id}] {_when(message.at, here)}  {one_line(message.author)}: {because_of}"
     if because.deeds:
-        click.echo("\nRules and macros")
+        yield "\nRules and macros"
     for deed in because.deeds:
-        click.echo(f"  {_when(deed.at, here)}  {deed.source.replace(':', ' ', 1)}: {one_line(deed.line)}")
+        yield f"  {_when(deed.at, here)}  {deed.source.replace(':', ' ', 1)}: {one_line(deed.line)}"
 
 
-def _clock(clock: Standing, here: Session) -> None:
+def _clock(clock: Standing, here: Session) -> Iterator[str]:
     promise = clock.promise
     within = f"{_span(clock.span)} of {f'calendar {clock.calendar}' if clock.calendar else 'the clock'}"
-    click.echo(click.style(f"\n{promise.clock.replace('-', ' ').capitalize()}", bold=True) + f", within {within}")
-    click.echo(f"  began   {_when(promise.since, here)}")
+    yield click.style(f"\n{promise.clock.replace('-', ' ').capitalize()}", bold=True) + f", within {within}"
+    yield f"  began   {_when(promise.since, here)}"
     for start, end in clock.paused:
-        click.echo(f"  paused  {_when(start, here)} to {_when(end, here) if end is not None else 'now'}")
+        yield f"  paused  {_when(start, here)} to {_when(end, here) if end is not None else 'now'}"
     if promise.state == "kept":
         late = f", it was due {_when(promise.due, here)}" if clock.breached else ""
-        click.echo(f"  kept    {_when(promise.kept_at, here) if promise.kept_at else 'yes'}{late}")
+        yield f"  kept    {_when(promise.kept_at, here) if promise.kept_at else 'yes'}{late}"
         return
     if promise.due is not None:
-        click.echo(f"  due     {_when(promise.due, here)}")
+        yield f"  due     {_when(promise.due, here)}"
     if clock.left is not None:
-        click.echo(
+        yield (
             f"  {'late ' if clock.breached else 'left '}   {_span(abs(clock.left))}{', stands still' if promise.due is None else ''}"
         )
 

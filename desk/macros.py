@@ -8,6 +8,7 @@ in between. What is previewed is therefore exactly what is done.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -125,6 +126,26 @@ def _short(line: str) -> str:
 
 
 # -- what it asks for -------------------------------------------------------------
+
+
+def typed(line: str) -> tuple[str, Mapping[str, str]]:
+    """The name of a macro and what it is given, as somebody types them: `refund amount=12 reason=two parcels`."""
+    # Who is asked for a value types words, apostrophes among them, and no quotes around them.
+    try:
+        name, *words = shlex.split(line)
+    except ValueError:
+        name, *words = line.split()
+    given: dict[str, str] = {}
+    key = ""
+    for word in words:
+        if key and "=" not in word:
+            given[key] = f"{given[key]} {word}".strip()
+            continue
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise Invalid(f'"{word}" sets nothing; write {word}=VALUE')
+        given[key] = value
+    return name, given
 
 
 def missing(inputs: Sequence[Input], given: Mapping[str, str]) -> list[Input]:

@@ -131,6 +131,17 @@ def brief(length: Millis) -> str:
     return f"{minutes // (24 * 60)}d"
 
 
+def said(at: Millis, now: Millis, zone: tzinfo) -> str:
+    """When something was said: `today 09:41`, `yesterday 17:02`, `Mon 12 Jan 09:41`, with the year when it is another."""
+    moment, here = (datetime.fromtimestamp(t / 1000, zone) for t in (at, now))
+    days = (here.date() - moment.date()).days
+    clock = moment.strftime("%H:%M")
+    if days in (0, 1):
+        return f"{('today', 'yesterday')[days]} {clock}"
+    date = moment.strftime("%a %d %b") if moment.year == here.year else moment.strftime("%d %b %Y")
+    return f"{date} {clock}"
+
+
 class Range(Struct, frozen=True):
     """Moments between `start` (included) and `end` (excluded); None is open."""
 

@@ -53,17 +53,6 @@ def age(since: Millis, now: Millis) -> str:
     return f"{length // HOUR}h" if length < 2 * DAY else f"{length // DAY}d"
 
 
-def said(at: Millis, now: Millis, zone: tzinfo) -> str:
-    """When something was said: `today 09:41`, `yesterday 17:02`, `Mon 12 Jan 09:41`, with the year when it is another."""
-    moment, here = (datetime.fromtimestamp(t / 1000, zone) for t in (at, now))
-    days = (here.date() - moment.date()).days
-    time = moment.strftime("%H:%M")
-    if days in (0, 1):
-        return f"{('today', 'yesterday')[days]} {time}"
-    date = moment.strftime("%a %d %b") if moment.year == here.year else moment.strftime("%d %b %Y")
-    return f"{date} {time}"
-
-
 def wall(now: Millis, zone: tzinfo) -> str:
     """The time of day: `14:02`."""
     return datetime.fromtimestamp(now / 1000, zone).strftime("%H:%M")

@@ -52,7 +52,7 @@ class Macros:
     async def run(self, rest: str) -> None:
         """Run `NAME key=value ...` on the targets; what is missing is asked for, what is sent is asked about."""
         app, front, shelf, targets = self._app, self._app.front, self._shelf(), self._targets()
-        name, given = _read(rest)
+        name, given = macros.typed(rest)
         inputs = await app.runner.read(lambda: shelf.inputs(name))
         if (not given and any("\n" not in one.default for one in inputs)) or macros.missing(inputs, given):
             line, hint = _asking(name, inputs, given)
@@ -112,25 +112,6 @@ class Macros:
             except DeskError:
                 # It was the last one.
                 self._app.to_list()
-
-
-def _read(rest: str) -> tuple[str, Mapping[str, str]]:
-    # Who is asked for a value types words, apostrophes among them, and no quotes around them.
-    try:
-        name, *words = shlex.split(rest)
-    except ValueError:
-        name, *words = rest.split()
-    given: dict[str, str] = {}
-    key = ""
-    for word in words:
-        if key and "=" not in word:
-            given[key] = f"{given[key]} {word}".strip()
-            continue
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise Invalid(f'"{word}" sets nothing; write {word}=VALUE')
-        given[key] = value
-    return name, given
 
 
 def _choices(one: Input) -> str:

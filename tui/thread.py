@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 
 from desk import flags
 from desk.model import Attachment, Direction, Kind, Message, Millis, State
-from tui.clock import said
+from desk.when import said
 from tui.columns import channel
 from tui.draw import cut, flat, plural, size, wrap
 from tui.widgets.lines import Drawn

@@ -176,9 +176,9 @@ def test_a_line_that_cannot_be_understood_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_goes_on_to_the_next_one(line: str, given: dict[str, str]) -> None:
-    from tui.macros import _read
+    from desk.macros import typed
 
-    assert _read(line) == ("refund", given)
+    assert typed(line) == ("refund", given)
 
 
 def test_a_snippet_takes_the_place_of_its_name(tmp_path: Path) -> None:

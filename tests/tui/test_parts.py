@@ -15,9 +15,10 @@ from desk.actions import load
 from desk.completion import Known
 from desk.config import KeysConfig
 from desk.model import DAY, HOUR, MINUTE, SECOND, Status, Ticket
+from desk.when import said
 from tests.desks import NOW
 from tui.bindings import bound
-from tui.clock import age, due, due_words, said
+from tui.clock import age, due, due_words
 from tui.columns import layout
 from tui.draw import cut, flat, pad, size, wrap
 from tui.feed import touched

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
 from desk.events import describe
-from tui.clock import said
+from desk.when import said
 from tui.draw import cut, flat, pad
 from tui.sheets import Entry, Page, Sheet
 
