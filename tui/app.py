@@ -84,7 +84,6 @@ class DeskApp(App[None], inherit_bindings=False):
         self._retrying = False
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
-        self._all = self.runner.begin(self._read_all)
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen there is."""
@@ -128,17 +127,19 @@ class DeskApp(App[None], inherit_bindings=False):
         self.shown, found, loaded = self._first.result()
         self.edges.accounts, self.edges.relay = found.accounts, found.relay
         self.queue.begin(self.front.query, loaded)
-        if self._all.done() and not self._all.exception() and (order := self._all.result()):
-            self.queue.complete(order)
         self.edges.refresh()
         return True
 
     async def on_mount(self) -> None:
         """Show the first page and begin to follow the desk."""
         self.queue.list.focus()
-        self.run_worker(self.guarded(self._begin(self._first.done())))
         self.set_interval(1.0, self._tick)
-        self.call_after_refresh(_settle_memory)
+        self.call_after_refresh(self._drawn, self._first.done())
+
+    def _drawn(self, shown: bool) -> None:
+        # The first tickets are on the screen: only now what takes long, which would have delayed them.
+        _settle_memory()
+        self.run_worker(self.guarded(self._begin(shown)))
 
     async def _begin(self, shown: bool) -> None:
         seq: int | None = None
@@ -146,7 +147,7 @@ class DeskApp(App[None], inherit_bindings=False):
             seq = (await self.runner.follow(self._first))[0]
             if not shown:
                 self._start()
-            if (order := await self.runner.follow(self._all)) and len(order) > len(self.queue.list.order):
+            if (order := await self.runner.read(self._read_all)) and len(order) > len(self.queue.list.order):
                 self.queue.complete(order)
             await self._learn()
         except DeskError as error:
@@ -419,6 +420,7 @@ def _colourless(front: Front) -> tuple[Front, str | None]:
 
 def _settle_memory() -> None:
     # What is there after the start stays to the end: the collector need not look at it again at each key.
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from cli.exporting import as_json
 from desk.blobs import Blob
 from desk.errors import Busy, DeskError, StoreError
-from desk.model import Attachment
+from desk.model import MINUTE, Attachment, Draft, Effort, Presence
 from desk.query import EVERYTHING, Env, parse
 from storage import contents, copying, open_store
 from storage.copying import copy, differing, into_folder, silent
@@ -44,6 +44,8 @@ def room(room: Room) -> Room:
     room.do("note away", 4)
     room.undo()
     room.store.lease("clock", "somebody", room.clock, room.clock + 1)
+    room.store.keep_draft(Draft(3, "kim", "reply", room.clock, "Dear Ann", {"cc": "boss@example.com"}, 4))
+    room.store.attend(Presence("kim:1", "kim", "desk1", 3, "writes", LATER), MINUTE)
     return room
 
 
@@ -106,7 +108,9 @@ def test_a_desk_that_went_there_and_back_is_the_same(room: Room, make: Make, eng
         raw = store.thread(6)[0].raw
         assert raw is not None
         assert store.blob(raw) == b"raw 60"
-        assert store.leases() == []
+        assert store.drafts() == room.store.drafts() != []
+        assert store.effort(3) == [Effort("kim", "writes", MINUTE)]
+        assert (store.leases(), store.present(0)) == ([], []), "they are of the moment"
         for words in ("hello", "subject:vpn", "plan", '"two lines"'):
             query = parse(words, ENV)
             assert store.ids(query) == room.store.ids(query) != [], words

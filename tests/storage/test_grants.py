@@ -21,7 +21,7 @@ from desk.actions import load
 from desk.clocks import resettle
 from desk.errors import DeskError, Forbidden
 from desk.events import Changed
-from desk.model import DAY, HOUR, MINUTE, Account, Agent, Role, State, Team
+from desk.model import DAY, HOUR, MINUTE, Account, Agent, Draft, Presence, Role, State, Team
 from desk.perform import Desk, Who
 from desk.permissions import RULES
 from desk.query import EVERYTHING
@@ -347,12 +347,27 @@ FORGED = {
     "the configuration": "UPDATE setting SET value = '{}'",
     "the bytes": "UPDATE blob SET packed = ''",
     "all of it": "TRUNCATE ticket",
+    "a colleague's presence": "INSERT INTO presence VALUES ('kim:2', 'kim', 'h', 1, 'views', 1)",
+    "a colleague's terminal": "UPDATE presence SET agent = 'sam' WHERE session = 'kim:1'",
+    "a colleague's leaving": "DELETE FROM presence WHERE session = 'kim:1'",
+    "one's own as a colleague's": "INSERT INTO presence VALUES ('sam:1', 'sam', 'h', 1, 'views', 1); UPDATE presence SET agent = 'kim' WHERE session = 'sam:1'",
+    "a colleague's draft": "INSERT INTO draft VALUES (2, 'kim', 'reply', 1, 'Sincerely', '{}', 0)",
+    "words in a colleague's draft": "UPDATE draft SET text = 'Sincerely' WHERE agent = 'kim'",
+    "a draft thrown away": "DELETE FROM draft WHERE agent = 'kim'",
+    "a draft handed on": "UPDATE draft SET agent = 'sam' WHERE agent = 'kim'",
+    "a colleague's work": "INSERT INTO effort VALUES (2, 'kim', 'writes', 1)",
+    "more work of a colleague": "UPDATE effort SET spent = 99 WHERE agent = 'kim'",
+    "work undone": "DELETE FROM effort",
     "the door": "GRANT ALL ON cursor TO PUBLIC",
 }
 
 
 @pytest.mark.parametrize("what", FORGED)
 def test_nothing_is_forged_with_another_program(shut: Shop, what: str) -> None:
+    kim = shut.store("kim")
+    kim.keep_draft(Draft(1, "kim", "reply", NOW, "Dear Ann", {}))
+    # Later than it is on the server, whatever the time of the tests.
+    kim.attend(Presence("kim:1", "kim", "h", 1, "views", 2 * NOW), MINUTE)
     with shut.raw("sam") as conn:
         statement = FORGED[what].replace("{relay}", f'"{grants.place(conn).group("relay")}"')
         with pytest.raises(pg.InsufficientPrivilege):
@@ -366,6 +381,40 @@ def test_who_is_no_agent_does_not_come_in(shut: Shop) -> None:
         Forbidden, match=r"permission denied for database .*; an admin lets a login in with: deskhand store grant"
     ):
         shut.store("eve")
+
+
+def test_everybody_says_where_they_are_and_keeps_their_own_drafts(shop: Shop) -> None:
+    """Who only reads is seen reading, and writes nothing."""
+    for person in PEOPLE:
+        store = shop.store(person)
+        here = Presence(f"{person}:1", person, "h", 1, "views", NOW)
+        store.attend(here, MINUTE)
+        store.attend(replace(here, until=NOW + MINUTE), MINUTE)
+        draft = Draft(1, person, "reply", NOW, "Dear Ann", {})
+        if person == "rob":
+            with pytest.raises(Forbidden, match="permission denied for table draft; it takes the role agent"):
+                store.keep_draft(draft)
+            continue
+        store.keep_draft(draft)
+        store.keep_draft(replace(draft, text="Dear Ann,"))
+        with pytest.raises(Forbidden, match=f"is {person} and cannot act as rob; come with the login of whom"):
+            store.keep_draft(replace(draft, agent="rob"))
+        with pytest.raises(Forbidden, match="cannot act as rob"):
+            store.attend(replace(here, session="new", agent="rob"), MINUTE)
+    rob = shop.store("rob")
+    assert [presence.agent for presence in rob.present(NOW)] == sorted(PEOPLE)
+    assert [(one.agent, one.spent) for one in rob.effort(1)] == [(person, 2 * MINUTE) for person in sorted(PEOPLE)]
+    assert {draft.agent: draft.text for draft in rob.drafts()} == dict.fromkeys(("kim", "lee", "sam"), "Dear Ann,")
+    shop.store("sam").drop_draft(1, "sam", "reply")
+    rob.depart("rob:1")
+    assert [presence.agent for presence in rob.present(NOW)] == ["kim", "lee", "sam"]
+    assert len(rob.drafts()) == 2
+
+
+def test_terminals_that_ended_without_a_word_are_taken_off_by_whoever_comes_by(shop: Shop) -> None:
+    shop.store("sam").attend(Presence("sam:1", "sam", "h", 1, "views", 1), MINUTE)
+    shop.store("rob").attend(Presence("rob:1", "rob", "h", 1, "views", NOW))
+    assert [presence.agent for presence in shop.owner.present(0)] == ["rob"]
 
 
 # -- the team -------------------------------------------------------------------------------

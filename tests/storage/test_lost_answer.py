@@ -19,7 +19,7 @@ from desk.blobs import Blob
 from desk.config import DeskConfig
 from desk.errors import Away, Unsure
 from desk.lines import script
-from desk.model import HOUR, MINUTE, State
+from desk.model import HOUR, MINUTE, Draft, Presence, State
 from desk.perform import Desk, perform, undo
 from storage import open_store, postgres
 from storage.pool import MOST
@@ -374,7 +374,24 @@ def cursor(scene: Scene) -> tuple[Callable[[], Any], Done]:
     )
 
 
-CHANGES: tuple[Change, ...] = (reply, tags, back, intake, settle, claim, lease, setting, secret, cursor)
+def effort(scene: Scene) -> tuple[Callable[[], Any], Done]:
+    """It is added to what is there, and has no line in the log by which it would be found."""
+    n, store = scene.next(), scene.near.store
+    presence = Presence(f"terminal{n}", f"agent{n}", "far", 1, "views", NOW)
+
+    def stands() -> bool:
+        return once(sum(one.spent for one in store.effort(1) if one.agent == f"agent{n}"))
+
+    return lambda: scene.far.store.attend(presence, 1), stands
+
+
+def draft(scene: Scene) -> tuple[Callable[[], Any], Done]:
+    n, store = scene.next(), scene.near.store
+    kept = Draft(1, f"agent{n}", "note", NOW, "Hm", {})
+    return lambda: scene.far.store.keep_draft(kept), lambda: kept in store.drafts(ticket=1)
+
+
+CHANGES: tuple[Change, ...] = (reply, tags, back, intake, settle, claim, lease, setting, secret, cursor, effort, draft)
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,8 @@ _DAMAGES = {
     "tickets without a requester": "UPDATE ticket SET requester = 99 WHERE id = 2",
     "deliveries without a message": "UPDATE delivery SET message = 99",
     "items taken in without their message": "UPDATE external SET message = 99 WHERE external_id = 'INBOX/1/3'",
+    "drafts without their ticket": "INSERT INTO draft VALUES (99, 'kim', 'note', 1, 'Hm', '{}', 0)",
+    "work on tickets that are not there": "INSERT INTO effort VALUES (99, 'kim', 'views', 1)",
     "log lines without their batch": "DELETE FROM batch WHERE id = 'filled'",
     "gaps in the log": "DELETE FROM event WHERE seq = 9",
     "tickets whose message count is wrong": "UPDATE ticket SET message_count = 7 WHERE id = 3",

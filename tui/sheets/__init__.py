@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from tui.widgets.bars import Part
-
 if TYPE_CHECKING:
     from tui.app import DeskApp
+    from tui.widgets.bars import Part
 
 Answer = tuple[str, Callable[[], Coroutine[Any, Any, None]]]
 """What a key does that answers a question: its word, and the deed."""

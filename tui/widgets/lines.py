@@ -71,6 +71,10 @@ class Lines(Calm, inherit_bindings=False):
         """Scroll so that `line` is the first one, as far as there are lines."""
         self.scroll_to(y=max(0, min(line, len(self.lines) - self.size.height)), animate=False, immediate=True)
 
+    def to(self, line: int | None) -> None:
+        """Go to a line (None: the last)."""
+        self.go(len(self.lines) if line is None else line)
+
     def end(self) -> None:
         """Scroll to the last line."""
         self.go(len(self.lines))
@@ -103,6 +107,10 @@ class Picked(Lines):
             return
         for changed in (before, line):
             self.refresh(Region(0, changed - top, 1, 1))
+
+    def to(self, line: int | None) -> None:
+        """Put the cursor on a line (None: the last)."""
+        self.move_to(len(self.lines) - 1 if line is None else line)
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""

@@ -136,6 +136,10 @@ class QueueList(Calm, inherit_bindings=False):
             for changed in (before, line):
                 self.refresh(Region(0, changed - self.scroll_offset.y, 1, 1))
 
+    def to(self, line: int | None) -> None:
+        """Put the cursor on a line (None: the last)."""
+        self.move_to(len(self.ids) - 1 if line is None else line)
+
     def move(self, by: int) -> None:
         """Move the cursor `by` lines."""
         self.move_to(self.cursor + by)

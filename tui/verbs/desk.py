@@ -1,0 +1,87 @@
+"""Verbs that do something, take it back, or ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.verbs import verb
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+
+@verb()
+async def macro(app: DeskApp, count: int | None, rest: str) -> None:
+    """Choose a macro of those that are offered here, or run the one named: macro NAME key=value."""
+    from tui.macros import Macros
+
+    if rest.strip():
+        await Macros(app).run(rest.strip())
+    else:
+        await Macros(app).choose()
+
+
+@verb(quick=True)
+async def command(app: DeskApp, count: int | None, rest: str) -> None:
+    """Type a command."""
+    app.prompting.command()
+
+
+@verb()
+async def palette(app: DeskApp, count: int | None, rest: str) -> None:
+    """Search all verbs and run one."""
+    app.prompting.palette()
+
+
+@verb()
+async def help(app: DeskApp, count: int | None, rest: str) -> None:
+    """Search all keys and verbs."""
+    app.prompting.help()
+
+
+@verb()
+async def undo(app: DeskApp, count: int | None, rest: str) -> None:
+    """Take back what you did last."""
+    await app.commands.take_back()
+
+
+@verb()
+async def waiting(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show what waits for a store that is away, and what could not be done when it was back."""
+    app.waiting.show()
+
+
+@verb()
+async def drop(app: DeskApp, count: int | None, rest: str) -> None:
+    """Drop what waits for the store: all of it, or one by its place."""
+    app.waiting.drop(int(rest) if rest.isdecimal() else count)
+
+
+@verb()
+async def redo(app: DeskApp, count: int | None, rest: str) -> None:
+    """Do again what you took back."""
+    await app.commands.take_back(redo=True)
+
+
+@verb()
+async def repeat(app: DeskApp, count: int | None, rest: str) -> None:
+    """Do the last command again, here."""
+    await app.commands.repeat()
+
+
+@verb()
+async def raise_(app: DeskApp, count: int | None, rest: str) -> None:
+    """Give the ticket the next higher priority."""
+    await app.commands.level(count or 1)
+
+
+@verb()
+async def lower(app: DeskApp, count: int | None, rest: str) -> None:
+    """Give the ticket the next lower priority."""
+    await app.commands.level(-(count or 1))
+
+
+@verb()
+async def quit(app: DeskApp, count: int | None, rest: str) -> None:
+    """Leave deskhand."""
+    app.leave()

@@ -1,0 +1,71 @@
+"""Verbs of the list: what it shows, and in which order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from desk.errors import Invalid
+from desk.query import suggest
+from desk.store import SORTS
+from tui.verbs import verb
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+
+@verb()
+async def filter(app: DeskApp, count: int | None, rest: str) -> None:
+    """Choose what the list shows: is:open assignee:me due:<2h "refund"."""
+    if rest:
+        app.queue.node(rest)
+        await app.queue.load(rest, keep=app.queue.list.current)
+    else:
+        app.prompting.filter()
+
+
+@verb()
+async def view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show a saved view, by its name or with a count (3gv) the third one."""
+    if count is None and not rest:
+        app.prompting.command("view ", " ".join(app.queue.views))
+        return
+    names = list(app.queue.views)
+    await _show_view(app, rest or names[min(count or 1, len(names)) - 1])
+
+
+@verb()
+async def next_view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the next saved view."""
+    await _step_view(app, count or 1)
+
+
+@verb()
+async def previous_view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the saved view before this one."""
+    await _step_view(app, -(count or 1))
+
+
+async def _step_view(app: DeskApp, by: int) -> None:
+    names = list(app.queue.views)
+    # From a query of one's own the first one is next, and the last one before.
+    place = names.index(app.queue.view) if app.queue.view in names else -1 if by > 0 else 0
+    await _show_view(app, names[(place + by) % len(names)])
+
+
+async def _show_view(app: DeskApp, name: str) -> None:
+    await app.queue.show(name)
+    app.edges.refresh()
+
+
+@verb()
+async def sort(app: DeskApp, count: int | None, rest: str) -> None:
+    """Order the list by urgency, newest, oldest, updated, waiting or priority."""
+    if rest not in SORTS:
+        raise Invalid(f'there is no order "{rest}"{suggest(rest, SORTS)}')
+    await app.queue.load(sort=rest, keep=app.queue.list.current)
+
+
+@verb()
+async def refresh(app: DeskApp, count: int | None, rest: str) -> None:
+    """Bring in what is new and put the list in order."""
+    await app.queue.load(keep=app.queue.list.current)
