@@ -3,7 +3,7 @@
 Nothing of this is there until the first `deskhand store grant`. It makes a group of the
 server for each role of the desk, and one for the relay, gives them the rights below, and
 puts triggers where a right on columns says too little: the log is signed by whose login
-it is, and what people say of themselves is said by them.
+it is, what people say of themselves is said by them, and so is where they are and what they write.
 """
 
 from __future__ import annotations
@@ -71,6 +71,9 @@ RIGHTS: dict[str, dict[str, str]] = {
     "answered": {RELAY: "SELECT, INSERT, DELETE"},
     "rest": {RELAY: "SELECT, INSERT, UPDATE"},
     "seen": {Role.READ_ONLY: "SELECT, INSERT, UPDATE (message)"},
+    "draft": {Role.READ_ONLY: _READ, Role.AGENT: "INSERT, UPDATE (at, text, options, seen), DELETE"},
+    "presence": {Role.READ_ONLY: "SELECT, INSERT, UPDATE, DELETE"},
+    "effort": {Role.READ_ONLY: "SELECT, INSERT, UPDATE (spent)"},
     "words": {Role.READ_ONLY: _READ, Role.AGENT: "INSERT, DELETE"},
     "blob": {Role.READ_ONLY: _READ, Role.AGENT: _ADD},
 }
@@ -116,14 +119,47 @@ BEGIN
 END $$
 """
 
+# A terminal that ended without a word is taken off the list by whoever comes by.
+_SEATED = """
+CREATE OR REPLACE FUNCTION {schema}.desk_seated() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, {schema}, pg_temp AS $$
+DECLARE
+  me text;
+  other text;
+BEGIN
+  IF has_table_privilege(session_user, 'cursor', 'INSERT') THEN
+    RETURN NULL;
+  END IF;
+  IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'presence' THEN
+    IF OLD.until < extract(epoch FROM clock_timestamp()) * 1000 THEN
+      RETURN NULL;
+    END IF;
+  END IF;
+  SELECT name INTO me FROM agent WHERE login = session_user AND active = 1;
+  IF TG_OP <> 'INSERT' THEN
+    other := nullif(OLD.agent, me);
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    other := coalesce(other, nullif(NEW.agent, me));
+  END IF;
+  IF me IS NULL OR other IS NOT NULL THEN
+    RAISE insufficient_privilege USING MESSAGE =
+      format('the login %s is %s and cannot act as %s', session_user, coalesce(me, 'no agent'), coalesce(other, 'one'));
+  END IF;
+  RETURN NULL;
+END $$
+"""
+
 _EACH = "AFTER INSERT ON {schema}.%s REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION {schema}.desk_signed()"
 _BY = "BEFORE UPDATE OF %s ON {schema}.agent FOR EACH ROW EXECUTE FUNCTION {schema}.desk_own('%s')"
+_SEAT = "AFTER INSERT OR UPDATE OR DELETE ON {schema}.%s FOR EACH ROW EXECUTE FUNCTION {schema}.desk_seated()"
 _TRIGGERS = {
     "batch_signed": _EACH % "batch",
     "event_signed": _EACH % "event",
     # Whoever may say more of an agent may also say this of others.
     "agent_own": _BY % ("display, signature", "role"),
     "agent_own_time": _BY % ("skills, away_until", "capacity"),
+    **{f"{table}_seated": _SEAT % table for table in ("draft", "presence", "effort")},
 }
 
 
@@ -208,7 +244,7 @@ def _triggers(conn: psycopg.Connection[Any], here: Place) -> Iterator[str]:
     schema = _name(here.schema)
     query = "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid WHERE relnamespace = CAST($1 AS regnamespace)"
     there = {name for (name,) in conn.execute(query, (schema,))}
-    for name, function in (("desk_signed", _SIGNED), ("desk_own", _OWN)):
+    for name, function in (("desk_signed", _SIGNED), ("desk_own", _OWN), ("desk_seated", _SEATED)):
         yield function.strip().replace("{schema}", schema)
         # Whoever runs the server may have been asked to do this.
         yield f"ALTER FUNCTION {schema}.{name}() OWNER TO {_name(_owner(conn)[0])}"

@@ -26,6 +26,8 @@ _RULES: tuple[tuple[str, str], ...] = (
         "items taken in without their message",
         f"SELECT external_id FROM external WHERE message IS NOT NULL AND {_lacks('message', 'external.message')}",
     ),
+    ("drafts without their ticket", f"SELECT ticket FROM draft WHERE {_lacks('ticket', 'draft.ticket')}"),
+    ("work on tickets that are not there", f"SELECT ticket FROM effort WHERE {_lacks('ticket', 'effort.ticket')}"),
     ("log lines without their batch", f"SELECT seq FROM event WHERE {_lacks('batch', 'event.batch')}"),
     ("gaps in the log", "SELECT value FROM counter WHERE name = 'seq' AND value <> (SELECT count(*) FROM event)"),
     (
