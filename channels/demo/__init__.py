@@ -11,9 +11,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from channels.demo.stories import ANSWERS, STORIES
+from channels.demo.stories import KNOWN, STORIES
 from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Sent
 from desk.model import Identity
+
+_ANSWER = "answer."
+"""How the ids of what customers say to us begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,10 @@ class Settings:
     seed: int = 1
     # Seconds between two customers, on average.
     every_s: float = 20.0
+    # Seconds until a customer says something to an answer, on average.
+    answer_s: float = 12.0
     # Seconds between two looks; customers come no faster than this.
-    poll_s: int = 1
+    poll_s: float = 1.0
 
 
 class Demo:
@@ -55,29 +60,34 @@ class Demo:
             yield Batch(answers, str(told))
 
     def _story(self, told: int, dice: random.Random) -> Inbound:
-        name, address, subject, text = STORIES[(told + self._settings.seed) % len(STORIES)]
-        again = f" ({told // len(STORIES) + 1})" if told >= len(STORIES) else ""
+        turn, place = divmod(told, len(STORIES))
+        order = random.Random(f"{self._settings.seed}/{turn}").sample(STORIES, len(STORIES))
+        name, address, subject, text, _ = order[place]
         key = f"{self._settings.seed}.{told}.{dice.getrandbits(32):08x}@demo.example"
-        return Inbound(key, _now(), Identity("email", address, name), text, text, subject + again, message_id=key)
+        subject += f" ({turn + 1})" if turn else ""
+        return Inbound(key, _now(), Identity("email", address, name), text, text, subject, message_id=key)
 
     async def confirm(self, batch: Batch) -> None:
         """Nobody to tell."""
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
-        """The text, with what the customer needs to answer."""
-        return (Part("\n".join((draft.message_id, draft.to[0].value, draft.subject, draft.text)).encode(), ()),)
+        """What the customer needs to answer: to what, and how often they did before."""
+        said = sum(reference.startswith(_ANSWER) for reference in draft.references)
+        head = (draft.message_id, draft.to[0].value, str(said), draft.subject)
+        return (Part("\n".join((*head, draft.text)).encode(), (), draft.automatic),)
 
     async def send(self, part: Part, key: str, phase: Phase) -> Sent:
-        """Deliver it to the customer in their head; they answer a little later."""
+        """Deliver it to the customer in their head; they answer a little later, until they are content."""
         await phase("data")
-        ours, address, subject, _ = part.data.decode().split("\n", 3)
-        dice = random.Random(f"{self._settings.seed}/{key}")
-        text = dice.choice(ANSWERS)
-        answer = f"{key}@demo.example"
-        inbound = Inbound(
-            answer, _now(), Identity("email", address), text, text, subject, message_id=answer, in_reply_to=(ours,)
-        )
-        asyncio.get_running_loop().call_later(dice.uniform(8, 40), self._answers.append, inbound)
+        ours, address, said, subject, _ = part.data.decode().split("\n", 4)
+        customer = KNOWN.get(address)
+        if customer and int(said) < len(customer.answers) and not part.automatic:
+            text, answer = customer.answers[int(said)], f"{_ANSWER}{key}@demo.example"
+            inbound = Inbound(
+                answer, _now(), Identity("email", address), text, text, subject, message_id=answer, in_reply_to=(ours,)
+            )
+            pause = random.Random(f"{self._settings.seed}/{key}").uniform(0.5, 1.5) * self._settings.answer_s
+            asyncio.get_running_loop().call_later(pause, self._answers.append, inbound)
         return Sent(remote_id=key)
 
     async def archive(self, part: Part) -> None:
