@@ -39,6 +39,7 @@ class DeskConfig:
     default_account: str = ""
     signature: str = ""
     acknowledge: str = ""
+    relay_uids: tuple[int, ...] = ()
     tables: Tables = field(default_factory=dict, hash=False, metadata=NO_KEY)
     version: int = field(default=0, metadata=NO_KEY)
 

@@ -30,6 +30,15 @@ def open_store(
     return open_postgres(url, config, create=create, upgrade=upgrade, unfinished=unfinished)
 
 
+def belongs_to(url: str, uid: int) -> bool:
+    """Whether the store at `url` is this user's alone: a file of theirs that nobody else may open."""
+    path = _file(url)
+    if path is None or not path.exists():
+        return False
+    found = path.stat()
+    return found.st_uid == uid and not found.st_mode & 0o077
+
+
 def pending_steps(url: str) -> list[str]:
     """What an upgrade of the store at `url` would do, a line a step; nothing is changed."""
     if path := _file(url):
@@ -67,4 +76,4 @@ def _more_of_deskhand() -> Iterator[None]:
         ) from error
 
 
-__all__ = ["Store", "open_store", "pending_steps"]
+__all__ = ["Store", "belongs_to", "open_store", "pending_steps"]

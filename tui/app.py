@@ -390,6 +390,8 @@ class DeskApp(App[None], inherit_bindings=False):
     def on_house(self, event: House) -> None:
         """How the desk fares."""
         self.edges.accounts, self.edges.relay = event.accounts, event.relay
+        if self.front.relay:
+            self.front.relay.look(event.relay)
         self.edges.refresh()
 
     def on_lost(self, event: Lost) -> None:

@@ -56,6 +56,8 @@ class Edges:
         self.outage: Callable[[], Outage | None] = lambda: None
         self.waiting: Callable[[], str] = lambda: ""
         """What waits for the store, or could not be done when it was back."""
+        self.tour: Callable[[], Sequence[Part]] = lambda: ()
+        """The step that the tour is at."""
         self._said: list[Part] | None = None
 
     # -- what they know -----------------------------------------------------------
@@ -105,7 +107,9 @@ class Edges:
             return [(told, "notice"), (f"  {flat(why)}", "quiet")]
         if waiting:
             return [(waiting, "notice")]
-        return [(NO_RELAY, "notice")] if not self.relay and not self._front.demo else []
+        if not self.relay and (told := self._front.relay.told() if self._front.relay else NO_RELAY):
+            return [(told, "notice")]
+        return list(self.tour())
 
     def _status(self) -> list[Part]:
         if self.question:

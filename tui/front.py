@@ -38,6 +38,19 @@ class Macros(Protocol):
         """The canned text called `name`, filled in for a ticket; NotFound names the nearest."""
 
 
+class Relay(Protocol):
+    """A relay that runs while this screen is open, where that is this user's to decide."""
+
+    def look(self, running: bool) -> None:
+        """Some relay was seen at the store, or none."""
+
+    def told(self) -> str:
+        """What to say while none is seen; "" for nothing."""
+
+    def choose(self, word: str) -> str:
+        """Do and remember what the agent says: on, off or never; gives the sentence to answer with."""
+
+
 @dataclass(frozen=True)
 class Front:
     """The desk, who sits at it, and the outside world as functions.
@@ -60,6 +73,7 @@ class Front:
     macros: Macros | None = None
     watched: Watched | None = None
     keys: KeysConfig = field(default_factory=KeysConfig)
+    relay: Relay | None = None
 
     @property
     def me(self) -> str | None:

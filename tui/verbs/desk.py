@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from desk.errors import Invalid
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -79,6 +80,14 @@ async def raise_(app: DeskApp, count: int | None, rest: str) -> None:
 async def lower(app: DeskApp, count: int | None, rest: str) -> None:
     """Give the ticket the next lower priority."""
     await app.commands.level(-(count or 1))
+
+
+@verb()
+async def relay(app: DeskApp, count: int | None, rest: str) -> None:
+    """Run a relay while this screen is open (on), no longer (off), or do not even offer it (never)."""
+    if app.front.relay is None:
+        raise Invalid("no relay can be run from this screen; start one with: deskhand relay")
+    app.say(app.front.relay.choose(rest.strip()), "good")
 
 
 @verb()
