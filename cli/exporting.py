@@ -20,8 +20,7 @@ def as_json(store: Store, number: int, target: BinaryIO, at: Millis) -> None:
     rows = store.rows([number])
     if not rows:
         raise NotFound(f"there is no ticket #{number}")
-    whole = output.row_json(rows[0], at)
-    whole["messages"] = [output.message_json(m) for m in store.thread(number)]
+    whole = output.whole_json(rows[0], store.thread(number), store.effort(number), at)
     whole["events"] = [output.record_json(r) for r in store.log(ticket=number, limit=1_000_000)]
     target.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.model import Kind, Message, Millis, Ticket
+from desk.model import MINUTE, SECOND, Effort, Kind, Message, Millis, Ticket
 from desk.text import clean, one_line
 from desk.when import brief, iso
 
@@ -94,6 +94,14 @@ def message_json(message: Message) -> dict[str, Any]:
         "automatic": message.automatic,
         "flags": list(message.flags),
     }
+
+
+def whole_json(row: Row, thread: Iterable[Message], effort: Iterable[Effort], at: Millis) -> dict[str, Any]:
+    """A ticket as `show --json` gives it."""
+    spent: dict[str, dict[str, int]] = {}
+    for one in effort:
+        spent.setdefault(one.agent, {})[one.doing] = one.spent // SECOND
+    return row_json(row, at) | {"messages": [message_json(message) for message in thread], "effort": spent}
 
 
 def record_json(record: Record) -> dict[str, Any]:
@@ -241,7 +249,16 @@ def _cell(name: str, row: Row, at: Millis, me: str | None) -> str:
     return one_line(ticket.subject)
 
 
-def conversation(row: Row, messages: Iterable[Message], at: Millis, zone: Any) -> None:
+def worked(effort: Iterable[Effort]) -> str:
+    """What went into a ticket: `kim views 5m, writes 12m · sam views 40s`."""
+    said: dict[str, list[str]] = {}
+    for one in effort:
+        span = brief(one.spent) if one.spent >= MINUTE else f"{one.spent // SECOND}s"
+        said.setdefault(one.agent, []).append(f"{one.doing} {span}")
+    return " · ".join(f"{agent} {', '.join(parts)}" for agent, parts in said.items())
+
+
+def conversation(row: Row, messages: Iterable[Message], at: Millis, zone: Any, effort: Iterable[Effort] = ()) -> None:
     """A ticket with everything said on it."""
     t = row.ticket
     click.echo(click.style(f"#{t.id}  {one_line(t.subject)}", bold=True))
@@ -263,6 +280,8 @@ def conversation(row: Row, messages: Iterable[Message], at: Millis, zone: Any) -
         click.echo(f"merged into #{t.merged_into}")
     for link in t.links:
         click.echo(f"{link.kind} #{link.ticket}")
+    if spent := worked(effort):
+        click.echo(spent)
     for message in messages:
         click.echo()
         _message(message, zone)

@@ -153,8 +153,9 @@ def prepare(
     demand_trusted(program.path, {os.getuid()})
 
     def calls(row: Row) -> list[Call]:
-        thread = [output.message_json(message) for message in store.thread(row.ticket.id)]
-        whole = output.row_json(row, at) | {"messages": thread, "input": inputs, "agent": agent.name}
+        number = row.ticket.id
+        whole = output.whole_json(row, store.thread(number), store.effort(number), at)
+        whole |= {"input": inputs, "agent": agent.name}
         data = json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace")
         ran = run(program.path, data, limit_s=program.limit_s, env={"DESKHAND_MACRO": program.name})
         if ran.err.strip():

@@ -145,14 +145,15 @@ def show_command(
         if not rows:
             raise NotFound(f"there is no ticket #{number}")
         thread = store.thread(number)
+        effort = store.effort(number)
         log = store.log(ticket=number, limit=10_000) if events else []
         if as_json:
-            whole = output.row_json(rows[0], at) | {"messages": [output.message_json(m) for m in thread]}
+            whole = output.whole_json(rows[0], thread, effort, at)
             output.json_line(whole | ({"events": [output.record_json(r) for r in log]} if events else {}))
         else:
             if place:
                 click.echo("\n" + "─" * min(output.width(), 100))
-            output.conversation(rows[0], thread, at, here.zone)
+            output.conversation(rows[0], thread, at, here.zone, effort)
             for record in log:
                 click.echo(_line(record, here))
         if me and thread:

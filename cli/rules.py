@@ -234,4 +234,4 @@ def shown(here: Session, number: int) -> dict[str, Any]:
     rows = store.rows([number])
     if not rows:
         raise DeskError(f"there is no ticket #{number}")
-    return output.row_json(rows[0], now()) | {"messages": [output.message_json(m) for m in store.thread(number)]}
+    return output.whole_json(rows[0], store.thread(number), store.effort(number), now())

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from desk.blobs import Blob
-from desk.model import Attachment, State
+from desk.model import SECOND, Attachment, Presence, State
 from tests.cli.conftest import Deskhand
-from tests.desks import Room
+from tests.desks import NOW, Room
 
 ROW = {
     "id", "subject", "status", "priority", "assignee", "team", "requester", "organisation", "channel", "tags", "created_at",
@@ -111,7 +111,8 @@ def test_show_gives_the_documented_keys(deskhand: Deskhand, room: Room) -> None:
     room.answer(1, attachments=(Attachment("a.pdf", "application/pdf", 4, file.key),), blobs=(file,))
     room.do("reply --at 3h hello", 1)
     shown = deskhand("show", 1, "--json", "--events").object
-    assert set(shown) >= ROW | {"messages", "events"}
+    assert set(shown) >= ROW | {"messages", "effort", "events"}
+    assert shown["effort"] == {}
     first, second, reply = shown["messages"]
     assert set(first) >= MESSAGE
     assert (first["kind"], first["direction"], first["threaded_by"], first["state"]) == ("public", "in", "new", None)
@@ -138,6 +139,17 @@ def test_show_is_calm_text_for_people(deskhand: Deskhand, room: Room) -> None:
     assert "hello ␛]52;c;evil␇ you" in out
     assert f"message in {room.store.thread(6)[0].id}" in out
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", re.sub(r"\x1b\[[0-9;]*m", "", out))
+
+
+def test_show_says_what_went_into_a_ticket(deskhand: Deskhand, room: Room) -> None:
+    assert "views" not in deskhand("show", 1).out
+    for n, (agent, doing, spent) in enumerate([("sam", "views", 40), ("kim", "writes", 65 * 60), ("kim", "views", 61)]):
+        room.store.attend(Presence(f"t{n}", agent, "h", 1, doing, NOW), spent * SECOND)
+    assert "\nkim views 1m, writes 1h 05m · sam views 40s\n" in deskhand("show", 1).out
+    effort = {"kim": {"views": 61, "writes": 3900}, "sam": {"views": 40}}
+    assert deskhand("show", 1, "--json").object["effort"] == effort
+    assert deskhand("export", 1).object["effort"] == effort
+    assert "sam" not in deskhand("show", 2).out
 
 
 def test_show_writes_bytes_as_they_came(deskhand: Deskhand, room: Room, tmp_path: Path) -> None:
