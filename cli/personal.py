@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from cli.wiring import user_config
 from desk.config import DeskConfig, Source
@@ -49,7 +50,7 @@ def covered(config: DeskConfig) -> tuple[DeskConfig, dict[str, ConfigError]]:
             own = join(own, read(path))
         except ConfigError as error:
             errors[path.stem] = error
-    return dataclasses.replace(config, tables=cover(config.tables, own)), errors
+    return replace(config, tables=cover(config.tables, own)), errors
 
 
 def read(path: Path) -> Tables:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from desk.config import Config, DeskConfig, Source, build, load, published
 from desk.errors import ConfigError, Forbidden, Invalid, NotFound
@@ -77,7 +77,7 @@ class Session:
         config = load(path)
         if path != SYSTEM_CONFIG and SYSTEM_CONFIG.exists() and not self.options.get("config"):
             system = load(SYSTEM_CONFIG)
-            config = dataclasses.replace(config, store=config.store if config.store.url else system.store)
+            config = replace(config, store=config.store if config.store.url else system.store)
         return config
 
     @property
@@ -123,7 +123,7 @@ class Session:
         if text is None:
             return self._own(store)
         team = published(json.loads(text), int(store.setting("config_version") or 0))
-        return dataclasses.replace(team, tables=cover(team.tables, self.config.desk.tables))
+        return replace(team, tables=cover(team.tables, self.config.desk.tables))
 
     def _own(self, store: Store) -> DeskConfig:
         """The configuration of one who shares the store with nobody: it is published as it changes.
@@ -149,7 +149,7 @@ class Session:
                 publishing.publish(self, store, changes, agent.name)
         elif publishing.behind(store) and (agent := store.me(os.getuid())) and agent.role is Role.ADMIN:
             publishing.catch_up(self, store, agent.name)
-        return dataclasses.replace(own, version=int(store.setting("config_version") or 0))
+        return replace(own, version=int(store.setting("config_version") or 0))
 
     def desk(self, *, create: bool = False) -> Desk:
         """The desk with its store, ready for changes."""

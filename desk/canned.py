@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from desk.config import DeskConfig
 from desk.errors import DeskError, KeyProblem
@@ -12,8 +13,7 @@ from desk.tables import Checked, Entry, built, checked, once
 from desk.text import contains, phrase, words
 
 
-@dataclass(frozen=True)
-class Canned:
+class Canned(Struct, frozen=True):
     """`[snippets.NAME]`: a text with placeholders."""
 
     text: str

@@ -1,4 +1,4 @@
-"""Configuration: dataclasses that are the schema, and a TOML loader whose errors a person can mend.
+"""Configuration: classes that are the schema, and a TOML loader whose errors a person can mend.
 
 An error names file, table, line and the nearest valid key:
 `config.toml, [channels.support] line 14: unknown key "hots" (did you mean "host"?)`.
@@ -6,13 +6,15 @@ An error names file, table, line and the nearest valid key:
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import types
 import typing
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
+
+from msgspec import NODEFAULT, Struct, field, structs
+from msgspec.structs import replace
 
 from desk import tables
 from desk.errors import ConfigError, Invalid
@@ -21,12 +23,8 @@ from desk.tables import Tables
 
 T = TypeVar("T")
 
-NO_KEY = {"no_key": True}
-"""Marks a field that no key of a file sets."""
 
-
-@dataclass(frozen=True)
-class DeskConfig:
+class DeskConfig(Struct, frozen=True):
     """`[desk]`: how this desk works, the same for everybody who shares the store.
 
     `tables` holds the team's tables (policies, rules, ...) as written; `version` is the number
@@ -40,8 +38,13 @@ class DeskConfig:
     signature: str = ""
     acknowledge: str = ""
     relay_uids: tuple[int, ...] = ()
-    tables: Tables = field(default_factory=dict, hash=False, metadata=NO_KEY)
-    version: int = field(default=0, metadata=NO_KEY)
+    tables: Tables = field(default_factory=dict)
+    version: int = 0
+
+    NO_KEYS: ClassVar[tuple[str, ...]] = ("tables", "version")
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.version))
 
     @property
     def undo(self) -> Millis:
@@ -54,23 +57,20 @@ class DeskConfig:
         return self.reopen_window_d * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class StoreConfig:
+class StoreConfig(Struct, frozen=True):
     """`[store]`: where the desk is kept."""
 
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenConfig:
+class ScreenConfig(Struct, frozen=True):
     """`[screen]`: how it looks, for this user."""
 
     theme: str = "dark"
     time_zone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KeysConfig:
+class KeysConfig(Struct, frozen=True):
     """`[keys]`: what keys mean on this user's screen.
 
     `everywhere`, `list`, `ticket` and `sheet` are tables of keys with command lines; the screen knows
@@ -84,8 +84,7 @@ class KeysConfig:
     sheet: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RelayConfig:
+class RelayConfig(Struct, frozen=True):
     """`[relay]`: the process that reads and sends."""
 
     log: str = "-"
@@ -94,8 +93,7 @@ class RelayConfig:
     lease_s: int = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """A whole `config.toml`. `channels` holds each account's table as written; its channel knows the schema."""
 
     store: StoreConfig = field(default_factory=StoreConfig)
@@ -107,8 +105,7 @@ class Config:
     source: Source | None = None
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """The text a table came from, to name the line of what is wrong in it."""
 
     name: str
@@ -165,7 +162,7 @@ def load(path: Path) -> Config:
             from desk.query import suggest
 
             raise source.error((name,), f'unknown table "{name}"{suggest(name, tables.KINDS)}')
-    return dataclasses.replace(config, desk=dataclasses.replace(config.desk, tables=whole))
+    return replace(config, desk=replace(config.desk, tables=whole))
 
 
 def _with_days_off(found: Tables, folder: Path) -> Tables:
@@ -184,7 +181,7 @@ def _with_days_off(found: Tables, folder: Path) -> Tables:
         except (ConfigError, Invalid, TypeError) as error:
             # The calendar alone is wrong, and says so.
             values["ical"] = str(error)
-        read[name] = dataclasses.replace(entry, values=values)
+        read[name] = replace(entry, values=values)
     return {**found, "calendars": read}
 
 
@@ -208,7 +205,9 @@ def _toml(source: Source) -> dict[str, Any]:
 
 def publishable(desk: DeskConfig) -> dict[str, Any]:
     """`[desk]` and the team's tables as plain data; `published` reads it again."""
-    return {name: getattr(desk, name) for name in keys(DeskConfig)} | {"tables": tables.written(desk.tables)}
+    found = {name: getattr(desk, name) for name in keys(DeskConfig)}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+    return plain | {"tables": tables.written(desk.tables)}
 
 
 def published(whole: dict[str, Any], version: int) -> DeskConfig:
@@ -218,7 +217,7 @@ def published(whole: dict[str, Any], version: int) -> DeskConfig:
     """
     source = Source("the published configuration", "")
     desk = build(DeskConfig, {k: v for k, v in whole.items() if k in keys(DeskConfig)}, source, ("desk",))
-    return dataclasses.replace(desk, tables=tables.read(whole.get("tables", {}), source), version=version)
+    return replace(desk, tables=tables.read(whole.get("tables", {}), source), version=version)
 
 
 def parse(text: str, name: str = "config.toml") -> Config:
@@ -237,25 +236,43 @@ def parse(text: str, name: str = "config.toml") -> Config:
             raise source.error(("channels", account), 'an account needs its kind, for example kind = "email"')
     of_team = tables.take(whole, source)
     config = build(Config, whole, source, (), skip=("channels", "source"))
-    desk = dataclasses.replace(config.desk, tables=of_team)
-    return dataclasses.replace(config, channels=channels, source=source, desk=desk)
+    desk = replace(config.desk, tables=of_team)
+    return replace(config, channels=channels, source=source, desk=desk)
 
 
-def keys(schema: type[Any]) -> dict[str, dataclasses.Field[Any]]:
-    """The keys that a table of this dataclass has."""
-    return {f.name: f for f in dataclasses.fields(schema) if not f.metadata.get("no_key")}
+def keys(schema: type[Any]) -> dict[str, Any]:
+    """The keys that a table of this class has, with their defaults; NODEFAULT where a file has to say it.
+
+    They are the fields of a Struct, or of a dataclass as channels have them, but for those
+    in `NO_KEYS`.
+    """
+    fields: Sequence[Any]
+    missing: Any
+    if issubclass(schema, Struct):
+        fields, missing = structs.fields(schema), NODEFAULT
+    else:
+        import dataclasses
+
+        fields, missing = dataclasses.fields(schema), dataclasses.MISSING
+
+    def default(field: Any) -> Any:
+        if field.default is not missing:
+            return field.default
+        return NODEFAULT if field.default_factory is missing else field.default_factory()
+
+    return {f.name: default(f) for f in fields if f.name not in getattr(schema, "NO_KEYS", ())}
 
 
 def build(
     schema: type[T], table: dict[str, Any], source: Source, path: tuple[str, ...], skip: tuple[str, ...] = ()
 ) -> T:
-    """`table` as the dataclass `schema`: unknown keys, wrong types and missing values are ConfigErrors.
+    """`table` as the class `schema`, a Struct or a dataclass: unknown keys, wrong types and missing values are ConfigErrors.
 
-    `skip` names keys of the dataclass that are not read from the table, and keys of the
-    table that are not the dataclass's business.
+    `skip` names keys of the class that are not read from the table, and keys of the
+    table that are not its business.
     """
     hints = typing.get_type_hints(schema)
-    fields = {name: f for name, f in keys(schema).items() if name not in skip}
+    fields = {name: default for name, default in keys(schema).items() if name not in skip}
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key in skip:
@@ -265,8 +282,8 @@ def build(
 
             raise source.error((*path, key), f'unknown key "{key}"{suggest(key, list(fields))}')
         values[key] = _typed(hints[key], value, source, (*path, key))
-    for name, f in fields.items():
-        if name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+    for name, default in fields.items():
+        if name not in values and default is NODEFAULT:
             raise source.error((*path, name), f'the key "{name}" is missing')
     try:
         return schema(**values)
@@ -279,7 +296,7 @@ def _typed(hint: Any, value: Any, source: Source, path: tuple[str, ...]) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _typed(next(a for a in args if a is not type(None)), value, source, path)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if hasattr(hint, "__struct_fields__") or hasattr(hint, "__dataclass_fields__"):
         if not isinstance(value, dict):
             raise source.error(path, f"{path[-1]} is a table: [{'.'.join(path)}]")
         return build(hint, value, source, path)

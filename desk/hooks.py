@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from desk.conditions import Condition
-from desk.config import NO_KEY
 from desk.errors import Invalid, KeyProblem
 from desk.news import HAPPENINGS, News
 from desk.tables import Checked, Entry, built, checked, once
@@ -27,8 +28,7 @@ Occasion = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hook:
+class Hook(Struct, frozen=True, kw_only=True, dict=True):
     """`[hooks.NAME]`: on one of these occasions, when the query holds, run `program`."""
 
     on: tuple[Occasion, ...]
@@ -36,7 +36,9 @@ class Hook:
     program: str
     timeout_s: float = 10.0
     enabled: bool = True
-    name: str = field(default="", metadata=NO_KEY)
+    name: str = ""
+
+    NO_KEYS: ClassVar[tuple[str, ...]] = ("name",)
 
     def __post_init__(self) -> None:
         if not self.on:

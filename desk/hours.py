@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from desk import tables
 from desk.config import DeskConfig
@@ -35,8 +36,7 @@ _YEARS = 30
 """How far ahead working time is looked for: a calendar that is closed for longer never opens."""
 
 
-@dataclass(frozen=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """`[calendars.NAME]`: when people work.
 
     `hours` are lines such as "mon-fri 09:00-12:30 13:00-18:00"; an interval that ends before it
@@ -282,12 +282,11 @@ def _weekdays(text: str, line: str) -> Iterator[int]:
         yield from ((begin + step) % 7 for step in range(count + 1))
 
 
-@dataclass(frozen=True)
-class _Closed:
+class _Closed(Struct, frozen=True, dict=True):
     """Days on which nobody works: single ones, and those of every year."""
 
     single: frozenset[date] = frozenset()
-    yearly: tuple[tuple[int, int], ...] = field(default=())
+    yearly: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, texts: tuple[str, ...]) -> _Closed:

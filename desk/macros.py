@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from desk import lines
 from desk.actions import find
@@ -34,8 +35,7 @@ CHUNK = 500
 """Tickets that are looked at together."""
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(Struct, frozen=True):
     """`[[macros.NAME.inputs]]`: something a macro asks for; its placeholder is `{{ input.NAME }}`."""
 
     name: str
@@ -59,8 +59,7 @@ class Input:
         return self.title or self.name.replace("_", " ")
 
 
-@dataclass(frozen=True)
-class Macro:
+class Macro(Struct, frozen=True):
     """`[macros.NAME]`: command lines with placeholders, what they ask for, and where they are offered."""
 
     do: tuple[str, ...]
@@ -194,8 +193,7 @@ def _answer(one: Input, text: str, store: Store, agent: Agent, at: Millis, zone:
 # -- preparing ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What is to be done with each ticket, as it was seen in this version; and which are left alone, and why."""
 
     name: str

@@ -12,14 +12,15 @@ itself, nor at the end of a chain of more than `DEEPEST` rules: so rules end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from desk.actions import find
 from desk.conditions import Condition
-from desk.config import NO_KEY
 from desk.cron import Cron
 from desk.cron import parse as parse_cron
 from desk.errors import DeskError, Invalid, KeyProblem
@@ -49,8 +50,7 @@ Occasion = Literal[
 OCCASIONS: tuple[str, ...] = get_args(Occasion)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True, dict=True):
     """`[rules.NAME]`: `on` one of these occasions, `when` the query holds, `do` these lines."""
 
     on: tuple[Occasion, ...]
@@ -62,7 +62,9 @@ class Rule:
     order: int = 0
     stop: bool = False
     enabled: bool = True
-    name: str = field(default="", metadata=NO_KEY)
+    name: str = ""
+
+    NO_KEYS: ClassVar[tuple[str, ...]] = ("name",)
 
     def __post_init__(self) -> None:
         if not self.on:

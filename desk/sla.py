@@ -8,11 +8,10 @@ it can be worked out again at any time: a ticket keeps the stages it went throug
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from typing import Any as Anything
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from desk import query, tables
@@ -61,8 +60,7 @@ SHIPPED: dict[str, dict[str, Anything]] = {
 """The policies of a desk that has written none."""
 
 
-@dataclass(frozen=True)
-class PolicyTable:
+class PolicyTable(Struct, frozen=True):
     """`[policies.NAME]`: what is promised to the tickets that `when` asks for, if no policy above it does.
 
     A target is a span ("4h") or a table of spans by priority, with `warn` (how long before),
@@ -78,8 +76,7 @@ class PolicyTable:
     resolution: Anything = ""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """How long something may take: spans by priority, from low to urgent."""
 
     spans: tuple[Millis, ...]
@@ -98,8 +95,7 @@ class Target:
         return whole * 3 // 4 if self.warn is None else max(0, whole - self.warn)
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """A promise to some tickets."""
 
     name: str

@@ -8,10 +8,12 @@ table with a mistake is left out, with an error that names its line; the others 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from desk.errors import ConfigError, DeskError, KeyProblem, NotFound
 
@@ -38,8 +40,7 @@ PERSONAL = ("views", "macros", "snippets")
 """What an agent may have besides, in files of their own; it wins over what the team calls the same."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One `[kind.NAME]` as it is written, and the file it stands in."""
 
     kind: str
@@ -56,8 +57,7 @@ class Entry:
 Tables = Mapping[str, Mapping[str, Entry]]
 
 
-@dataclass(frozen=True)
-class Checked(Generic[T]):
+class Checked(Struct, Generic[T], frozen=True):
     """The entries of a kind that are right, in their order, and what is wrong with the others."""
 
     items: Mapping[str, T] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def checked(config: DeskConfig, kind: str, make: Callable[[Entry], T]) -> Checke
 
 
 def built(entry: Entry, schema: type[T]) -> T:
-    """The entry as the dataclass `schema`; ConfigError names file, line and the nearest key."""
+    """The entry as the class `schema`; ConfigError names file, line and the nearest key."""
     from desk.config import build
 
     return build(schema, dict(entry.values), entry.source, (entry.kind, entry.name))

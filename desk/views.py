@@ -6,8 +6,10 @@ deskhand ls -v waiting            on the screen: J and K, or g and the view's ke
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from desk.errors import Invalid, KeyProblem, NotFound
 from desk.query import Env, parse, suggest
@@ -26,8 +28,7 @@ TAKEN = "gv"
 """What `g` means something else with: `gg` the first line, `gv` a view by its name."""
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """`[views.NAME]`: a query, and how its list is shown."""
 
     title: str = ""

@@ -116,7 +116,7 @@ def test_every_placeholder_filter_and_language_is_in_the_page_of_macros() -> Non
     for language in dates.LANGUAGES:
         assert f'"{language}"' in page
     for schema in (macros.Macro, macros.Input):
-        assert set(schema.__dataclass_fields__) <= coded(page)
+        assert set(schema.__struct_fields__) <= coded(page)
 
 
 def test_links_between_pages_lead_somewhere() -> None:

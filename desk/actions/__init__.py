@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -58,8 +57,7 @@ class Argument(Struct, frozen=True):
     default: Any = None
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(Struct, frozen=True, dict=True):
     """A verb."""
 
     name: str
@@ -67,7 +65,7 @@ class Action:
     keys: str = ""
     role: Role = Role.AGENT
     creates: bool = False
-    help: str = field(default="")
+    help: str = ""
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:

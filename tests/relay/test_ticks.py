@@ -123,7 +123,7 @@ def test_waking_up_is_no_jump_and_going_back_only_waits() -> None:
 
 
 def test_what_goes_out_by_itself_does_not_hush_the_clocks(tmp_path: Path) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     config = replace(parse(FOUR_HOURS).desk, acknowledge="Thank you.", undo_s=0)
     room = Room.open(tmp_path, tickets=1, config=config)
