@@ -409,7 +409,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Something was typed into the prompt."""
-        self.run_worker(self.guarded(self.prompting.changed(event.kind, event.text)))
+        self.run_worker(self.guarded(self.prompting.changed(event.text)))
 
 
 def _colourless(front: Front) -> tuple[Front, str | None]:

@@ -1,31 +1,69 @@
-"""What a prompt of the screen is for, and how its list is searched."""
+"""What a prompt of the screen asks, and how its list is searched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from msgspec import Struct
 
 from desk.completion import Choice
 
 SHOWN = 8
 
 
-@dataclass(frozen=True)
-class Asking:
-    """What a prompt is for: its sign, how it completes, and the lines typed before.
+async def _nothing(text: str) -> None:
+    return None
 
-    `picks`: Enter takes the chosen line rather than what was typed (a list to search in).
+
+class Asking(Struct, frozen=True):
+    """What a prompt is for: its sign, what its line may become, and what is done with it.
+
+    `then` is given the line, or None when the prompt was left; `typed` each new text of it as it
+    is typed. With `picks` Enter takes the chosen line of the list rather than what was typed.
     """
 
-    kind: str
     sign: str
     choices: Callable[[str], Sequence[Choice]]
+    then: Callable[[str | None], Awaitable[None]]
     history: Sequence[str] = ()
     picks: bool = False
+    typed: Callable[[str], Awaitable[None]] = _nothing
 
 
-def search(words: str, choices: Sequence[Choice]) -> list[Choice]:
-    """The choices that hold all the words typed, those whose name begins with them first."""
+def search(words: str, choices: Iterable[Choice]) -> list[Choice]:
+    """The choices that fit all the words typed, the best first; equals in their order.
+
+    A word fits where it stands, best at the beginning of the name, and also where its letters follow
+    each other in the name with others between: `rp` finds `reply`.
+    """
     wanted = words.lower().split()
-    found = [c for c in choices if all(w in f"{c.key} {c.label} {c.hint}".lower() for w in wanted)]
-    return sorted(found, key=lambda c: not (wanted and c.label.startswith(wanted[0])))
+    if not wanted:
+        return list(choices)
+    ranked = ((_misfit(wanted, choice), choice) for choice in choices)
+    return [choice for misfit, choice in sorted(((m, c) for m, c in ranked if m is not None), key=lambda pair: pair[0])]
+
+
+def _misfit(wanted: Sequence[str], choice: Choice) -> int | None:
+    """How badly all the words fit, 0 the best; None when one does not."""
+    name, hint = choice.label.lower(), f"{choice.key} {choice.hint}".lower()
+    worst = 0
+    for word in wanted:
+        if name.startswith(word):
+            fit = 0
+        elif f" {word}" in name.replace("-", " "):
+            fit = 1
+        elif word in name:
+            fit = 2
+        elif word in hint:
+            fit = 3
+        elif len(word) > 1 and _scattered(word, name):
+            fit = 4
+        else:
+            return None
+        worst = max(worst, fit)
+    return worst
+
+
+def _scattered(word: str, name: str) -> bool:
+    letters = iter(name)
+    return name[:1] == word[0] and all(letter in letters for letter in word)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from desk import completion
 from desk.actions import load
 from desk.completion import Choice, Known
 from desk.errors import Invalid
+from desk.query import QueryError
 from tui.completion import Asking, search
 from tui.keymap import shown
 from tui.verbs import VERBS
@@ -39,52 +42,11 @@ class Prompting:
         self.known.agents, self.known.teams = agents, teams
         self.known.tags.update(tags)
 
-    # -- asking -------------------------------------------------------------------
+    # -- any prompt -----------------------------------------------------------------
 
-    def command(self, text: str = "", hint: str | None = None) -> None:
-        """Ask for a command line, beginning with `text`."""
-        self._open(
-            Asking("command", ":", lambda line: completion.command(line, self.known), self.known.history), text, hint
-        )
+    def ask(self, asking: Asking, text: str = "", hint: str | None = None) -> None:
+        """Open a prompt that begins with `text`; `hint` is a sentence above it until something is typed."""
 
-    def filter(self) -> None:
-        """Ask for a query; the list follows what is typed."""
-        self._before = self._app.queue.query_text
-        text = f"{self._before} " if self._before else ""
-        self._open(Asking("filter", "/", lambda line: completion.query(line, self.known), self.known.filters), text)
-
-    def palette(self) -> None:
-        """Offer every verb there is."""
-        names = {**self.known.verbs, **{name: action.summary for name, action in self.known.actions.items()}}
-        keys = self._keys()
-        choices = [Choice(name, name, hint, keys.get(name, "")) for name, hint in sorted(names.items())]
-        self._open(Asking("palette", "run", lambda words: search(words, choices), picks=True))
-
-    def choose(self, sign: str, choices: Sequence[Choice]) -> None:
-        """Offer these lines and run the one chosen."""
-        self._open(Asking("palette", sign, lambda words: search(words, choices), picks=True))
-
-    def help(self) -> None:
-        """Offer every key and verb, those with keys first."""
-        keys = self._keys()
-        hints = {v.name: v.summary for v in VERBS.values()} | {
-            name: action.summary for name, action in self.known.actions.items()
-        }
-        usages = {name: action.usage for name, action in self.known.actions.items() if action.arguments}
-        order = sorted(hints, key=lambda name: (name not in keys, list(keys).index(name) if name in keys else 0, name))
-        choices = [
-            Choice(name, name, f"{hints[name]}   {usages.get(name, '')}".rstrip(), keys.get(name, "")) for name in order
-        ]
-        self._open(Asking("help", "help", lambda words: search(words, choices), picks=True))
-
-    def _keys(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for key, line in self._app.hands.bindings.items():
-            verb = line.strip()
-            found[verb] = f"{found[verb]} {shown(key)}" if verb in found else shown(key)
-        return found
-
-    def _open(self, asking: Asking, text: str = "", hint: str | None = None) -> None:
         async def open_() -> None:
             if self.prompt is None:
                 # Not before somebody types: the first frame does without an input field.
@@ -105,38 +67,109 @@ class Prompting:
             return False
         taken = prompt.key(name)
         if not prompt.display:
-            await self._app.guarded(self.left(prompt.asking.kind, prompt.answer))
+            self._app.focus_pane()
+            await self._app.guarded(prompt.asking.then(prompt.answer))
         return taken
 
-    # -- answers ------------------------------------------------------------------
-
-    async def changed(self, kind: str, text: str) -> None:
+    async def changed(self, text: str) -> None:
         """Follow what is being typed."""
         if self.prompt is None or self.prompt.field.value != text:
-            # Typing went on; the list follows the newest text only.
-            return
-        if kind != "filter":
-            self.prompt.complain(None)
-            return
-        try:
-            self._app.queue.node(text.strip())
-        except Invalid as error:
-            self.prompt.complain(str(error))
+            # Typing went on; only the newest text is followed.
             return
         self.prompt.complain(None)
-        await self._app.queue.load(text.strip())
+        await self.prompt.asking.typed(text)
 
-    async def left(self, kind: str, text: str | None) -> None:
-        """Act on a line, or on its absence."""
-        self._app.focus_pane()
-        if kind == "filter":
-            self._app.hands.spawn(self._filtered(text))
-        elif text is not None and text.strip():
-            if kind == "command":
-                _remember(self.known.history, text.strip())
-            await self._app.hands.run_line(text.strip())
+    # -- command lines ----------------------------------------------------------------
+
+    def command(self, text: str = "", hint: str | None = None) -> None:
+        """Ask for a command line, beginning with `text`."""
+        known = self.known
+        self.ask(Asking(":", lambda line: completion.command(line, known), self._run, known.history), text, hint)
+
+    async def _run(self, line: str | None) -> None:
+        if line is not None and line.strip():
+            remember(self.known.history, line.strip())
+            await self._app.hands.run_line(line.strip())
+
+    def choose(self, sign: str, choices: Sequence[Choice]) -> None:
+        """Offer these lines and run the one chosen."""
+
+        async def run(line: str | None) -> None:
+            if line is not None:
+                # A space at its end means that more is to be asked.
+                await self._app.hands.run_line(line)
+
+        self.ask(Asking(sign, lambda words: search(words, choices), run, picks=True))
+
+    # -- lists to search in -------------------------------------------------------------
+
+    def palette(self) -> None:
+        """Offer every verb there is, by what it does."""
+        hints, keys = self._hints(), self._keys()
+        self.choose("run", [Choice(self._line(name), name, hints[name], keys.get(name, "")) for name in sorted(hints)])
+
+    def help(self) -> None:
+        """Offer every key and verb, what has a key here first."""
+        hints, keys = self._hints(quick=True), self._keys()
+        usages = {name: action.usage for name, action in self.known.actions.items() if action.arguments}
+        choices = [
+            Choice(self._line(line), line, hints.get(line.split(" ")[0], "what you made of this key"), key)
+            for line, key in keys.items()
+        ]
+        choices += [
+            Choice(self._line(name), name, f"{hints[name]}   {usages.get(name, '')}".rstrip())
+            for name in sorted(hints)
+            if name not in keys
+        ]
+        self.choose("help", choices)
+
+    def _hints(self, *, quick: bool = False) -> dict[str, str]:
+        """What each verb does, by its name; the `quick` ones too, which are keys only."""
+        screen = {verb.name: verb.summary for verb in VERBS.values() if quick or not verb.quick}
+        return screen | {name: action.summary for name, action in self.known.actions.items()}
+
+    def _line(self, line: str) -> str:
+        """The line that runs a verb: one that needs something asks for it."""
+        action = self.known.actions.get(line)
+        return f"{line} " if action and any(a.required for a in action.arguments) else line
+
+    def _keys(self) -> dict[str, str]:
+        """The keys that mean something here, by the line they stand for, in the order of the tables."""
+        found: dict[str, str] = {}
+        for key, line in self._app.hands.bindings.items():
+            line = line.strip()
+            found[line] = f"{found[line]} {shown(key)}" if line in found else shown(key)
+        return found
+
+    # -- the filter -----------------------------------------------------------------------
+
+    def filter(self) -> None:
+        """Ask for a query; the list follows what is typed."""
+        self._before = self._app.queue.query_text
+        text = f"{self._before} " if self._before else ""
+        known = self.known
+        self.ask(
+            Asking(
+                "/", lambda line: completion.query(line, known), self._filtered, known.filters, typed=self._filtering
+            ),
+            text,
+        )
+
+    async def _filtering(self, text: str) -> None:
+        assert self.prompt is not None
+        try:
+            self._app.queue.node(text.strip())
+        except QueryError as error:
+            # The place is pointed at where it was typed, so the line is not told again.
+            lead = cell_len(f" {self.prompt.asking.sign} ") + cell_len(text[: error.at])
+            self.prompt.complain(f"{str(error).partition(chr(10))[0]}\n{' ' * (lead - 1)}▾")
+        else:
+            await self._app.queue.load(text.strip())
 
     async def _filtered(self, text: str | None) -> None:
+        self._app.hands.spawn(self._show(text))
+
+    async def _show(self, text: str | None) -> None:
         queue = self._app.queue
         if text is None:
             if queue.query_text != self._before:
@@ -148,12 +181,13 @@ class Prompting:
         except Invalid:
             await queue.load(self._before)
             raise
-        _remember(self.known.filters, text)
+        remember(self.known.filters, text)
         if queue.query_text != text:
             await queue.load(text)
 
 
-def _remember(history: list[str], line: str) -> None:
+def remember(history: list[str], line: str) -> None:
+    """Put a line at the end of a history, where it stands once."""
     if line in history:
         history.remove(line)
     history.append(line)

@@ -21,14 +21,14 @@ class Prompt(Vertical):
     class Changed(Message):
         """The text is another one."""
 
-        def __init__(self, kind: str, text: str) -> None:
+        def __init__(self, text: str) -> None:
             super().__init__()
-            self.kind, self.text = kind, text
+            self.text = text
 
     def __init__(self, look: Look) -> None:
         super().__init__(id="prompt")
         self.look = look
-        self.asking = Asking("", ":", lambda text: ())
+        self.asking: Asking
         self.found: list[Choice] = []
         self.chosen = -1
         self.said: tuple[str, str] | None = None
@@ -118,7 +118,7 @@ class Prompt(Vertical):
         self.chosen = (later[0] if step > 0 else later[-1]) if later else usable[0 if step > 0 else -1]
         if complete:
             self._set(self.found[self.chosen].text)
-            self.post_message(self.Changed(self.asking.kind, self.field.value))
+            self.post_message(self.Changed(self.field.value))
         self._draw()
 
     def _set(self, text: str) -> None:
@@ -133,7 +133,7 @@ class Prompt(Vertical):
             self._quiet = False
             return
         self._look_up()
-        self.post_message(self.Changed(self.asking.kind, event.value))
+        self.post_message(self.Changed(event.value))
 
     def _look_up(self) -> None:
         self.found = list(self.asking.choices(self.field.value))
