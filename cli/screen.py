@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from cli.wiring import Session, new_batch, now, read_file, session
 from desk.config import KeysConfig, Source
 from desk.errors import ConfigError, Invalid
 
+if TYPE_CHECKING:
+    from cli.child import Child
 
-def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | None = None) -> None:
-    """Show the queue, until the agent leaves."""
+
+def open_screen(
+    query: str = "is:open",
+    *,
+    demo: bool = False,
+    here: Session | None = None,
+    own: Session | None = None,
+    relay: Child | None = None,
+) -> None:
+    """Show the queue, until the agent leaves; theme and keys are those of `own`, and `relay` ends with the screen."""
     here = here or session()
+    own = own or here
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
     desk = here.desk()
@@ -22,16 +34,24 @@ def open_screen(query: str = "is:open", *, demo: bool = False, here: Session | N
     from tui.app import run
     from tui.front import Front
 
-    if wrong := key_problems(here):
+    if wrong := key_problems(own):
         raise ConfigError("\n".join(str(error) for error in wrong))
-    theme = watched(here)
+    theme = watched(own)
     editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
-    run(
-        Front(
-            desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=here.zone, query=query, read_file=read_file,
-            demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=here.config.keys,
-        )
-    )  # fmt: skip
+    if relay is None and here.config.channels:
+        from cli.child import beside
+
+        relay = beside(here, desk.store)
+    try:
+        run(
+            Front(
+                desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file,
+                demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, relay=relay,
+            )
+        )  # fmt: skip
+    finally:
+        if relay:
+            relay.leave()
 
 
 def key_problems(here: Session) -> list[ConfigError]:
