@@ -62,11 +62,11 @@ def _safely(look: Callable[[Session], Iterator[Finding]], here: Session) -> Iter
 
 def _macros(here: Session) -> Iterator[Finding]:
     """The files and programs of one's own, and the team's programs; the tables are the configuration's."""
-    from cli import personal, programs
+    from cli import personal
     from cli.shelf import Shelf
     from desk import canned
 
-    if not any(folder.is_dir() for folder, _ in programs.folders()):
+    if not any(folder.is_dir() for folder, _ in personal.folders()):
         return
     shelf = Shelf(here)
     told_before = {str(error) for error in problems(here.config.desk)}

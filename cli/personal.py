@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from cli.wiring import user_config
+from cli.wiring import SYSTEM_CONFIG, user_config
 from desk.config import DeskConfig, Source
 from desk.errors import ConfigError
 from desk.query import suggest
@@ -22,6 +21,11 @@ Stamp = tuple[tuple[str, int, int], ...]
 def folder() -> Path:
     """Where they lie."""
     return user_config().parent / "macros"
+
+
+def folders() -> tuple[tuple[Path, bool], ...]:
+    """Where files and programs are looked for, and whether what lies there is the agent's own."""
+    return (SYSTEM_CONFIG.parent / "macros", False), (folder(), True)
 
 
 def stamp(where: Path | None = None) -> Stamp:
@@ -55,6 +59,8 @@ def covered(config: DeskConfig) -> tuple[DeskConfig, dict[str, ConfigError]]:
 
 def read(path: Path) -> Tables:
     """The macros and snippets of one file; ConfigError says what is wrong with it."""
+    import tomllib
+
     try:
         source = Source(str(path), path.read_text("utf-8"))
         whole = tomllib.loads(source.text)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli import output, personal, wiring
+from cli import output, personal
 from cli.wiring import Session
 from desk import lines
 from desk.actions import find
@@ -52,16 +52,11 @@ class Program:
     personal: bool = False
 
 
-def folders() -> tuple[tuple[Path, bool], ...]:
-    """Where programs are looked for, and whether what lies there is the agent's own."""
-    return (wiring.SYSTEM_CONFIG.parent / "macros", False), (personal.folder(), True)
-
-
 def found() -> tuple[dict[str, Program], dict[str, ConfigError]]:
     """The programs of the team and the agent's own, which cover those; and what is wrong with others, by name."""
     programs: dict[str, Program] = {}
     errors: dict[str, ConfigError] = {}
-    for folder, own in folders():
+    for folder, own in personal.folders():
         try:
             files = sorted(folder.iterdir())
         except OSError:

@@ -29,8 +29,8 @@ def open_screen(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
     desk = here.desk()
-    from cli.shelf import Watched as Macros
     from cli.themes import watched
+    from cli.watching import Watched as Macros
     from tui.app import run
     from tui.front import Front
 

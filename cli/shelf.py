@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cli import output, personal, programs, snippets
+from cli import output, personal, programs
 from cli.ids import env
 from cli.programs import Program
 from cli.wiring import Session, now
 from desk import macros
 from desk.errors import ConfigError, NotFound
-from desk.macros import Input, Macro, Prepared
+from desk.macros import Macro, Prepared
 from desk.query import All, Is, parse, suggest
 from desk.tables import named
 
@@ -71,46 +71,3 @@ class Shelf:
         if isinstance(macro, Program):
             return programs.prepare(here, macro, ids, at=now(), given=given, tell=tell, progress=progress)
         return macros.prepare(here.desk(), name, macro, ids, here.who(), at=now(), given=given)
-
-
-class Watched:
-    """The macros as a screen asks for them: looked through again as soon as a file of theirs is another."""
-
-    def __init__(self, here: Session) -> None:
-        self._here = here
-        self._known: tuple[object, Shelf] | None = None
-
-    def _shelf(self) -> Shelf:
-        stamp = (self._here.store().config.version, *(personal.stamp(folder) for folder, _ in programs.folders()))
-        if self._known is None or self._known[0] != stamp:
-            self._known = (stamp, Shelf(self._here))
-        return self._known[1]
-
-    def keys(self) -> dict[str, str]:
-        """The macros that have a key, by it."""
-        return {
-            macro.key: name for name, macro in self._shelf().offered().items() if isinstance(macro, Macro) and macro.key
-        }
-
-    def offered(self, ticket: int) -> list[tuple[str, str, str]]:
-        """Name, title and key of each macro that is offered on the ticket."""
-        found = self._shelf().offered_on(ticket).items()
-        return [(name, macro.title, macro.key if isinstance(macro, Macro) else "") for name, macro in found]
-
-    def inputs(self, name: str) -> Sequence[Input]:
-        """What it asks for."""
-        return self._shelf().find(name).inputs
-
-    def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
-        """What it is to do, and what a program said about it."""
-        said: list[str] = []
-        return self._shelf().prepare(name, ids, given, tell=said.append), " ".join(said)
-
-    def snippet(self, name: str, ticket: int) -> str:
-        """The canned text called `name`, filled in for a ticket."""
-        return snippets.filled(self._here, name, ticket)
-
-    def then(self, name: str) -> str:
-        """Where to go afterwards: stay, next or close."""
-        macro = self._shelf().find(name)
-        return macro.then if isinstance(macro, Macro) else "stay"

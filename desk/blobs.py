@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,8 @@ class Blob(Struct, frozen=True):
     @classmethod
     def of(cls, data: bytes) -> Blob:
         """Name and compress `data`."""
+        import hashlib
+
         return cls(hashlib.sha256(data).hexdigest(), len(data), _compressor().compress(data))
 
 

@@ -8,7 +8,6 @@ so that one undo takes all of it back.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
@@ -461,4 +460,6 @@ def _demand_waiting(tx: Tx, message: int) -> None:
 
 def new_batch_id(at: Millis, random: bytes) -> str:
     """A batch id that sorts by time: 11 digits of milliseconds and 8 random ones, hexadecimal."""
+    import hashlib
+
     return f"{at:011x}{hashlib.sha256(random).hexdigest()[:8]}"

@@ -14,15 +14,16 @@ A From line is forgeable and proves nothing: it is only ever compared.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from desk.channel import Inbound
 from desk.store import Held
+
+if TYPE_CHECKING:
+    from desk.channel import Inbound
 
 FORWARD = "forward"
 """The flag of a message that went to a third party; what comes back is an internal note."""
@@ -52,6 +53,9 @@ class Signer:
 
     def mark(self, ticket: int) -> str:
         """The signature of a ticket's number, 16 hexadecimal digits."""
+        import hashlib
+        import hmac
+
         return hmac.new(self._secret, str(ticket).encode(), hashlib.sha256).hexdigest()[:16]
 
     def token(self, ticket: int) -> str:
@@ -65,6 +69,8 @@ class Signer:
 
     def read(self, texts: Iterable[str], pattern: re.Pattern[str] = _TOKEN) -> int | None:
         """The ticket of the first genuine token in `texts`."""
+        import hmac
+
         for text in texts:
             for number, mark in pattern.findall(text):
                 if hmac.compare_digest(mark.lower(), self.mark(int(number))):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any as Value
+
+from msgspec import Struct, field
 
 from desk.query import (
     LIVE,
@@ -56,8 +57,7 @@ _ORDERS = {
 }
 
 
-@dataclass
-class Compiled:
+class Compiled(Struct):
     """A condition, with its parameters by name."""
 
     where: str
@@ -105,8 +105,7 @@ def behind(sort: str, key: tuple[Value, ...], params: dict[str, Value]) -> str:
     return f"({', '.join(expressions)}) {'>' if direction == 'ASC' else '<'} ({marks})"
 
 
-@dataclass
-class _Compiler:
+class _Compiler(Struct):
     """Puts a condition together for one engine, and its values into `params`."""
 
     sql: Dialect

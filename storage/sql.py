@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 Params = Sequence[Any] | Mapping[str, Any]
 
@@ -41,8 +42,7 @@ class Connection(Protocol):
         """Take token lines out of the word index, and put others in: each its number and its words."""
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What an engine says in words of its own.
 
     Of a `distant` one every question costs a journey: what will be asked is asked at once. `lock` ends a SELECT whose rows are about to be changed, `skip` one that takes only

@@ -105,7 +105,7 @@ def test_what_somebody_says_to_be_stands_beside_the_macro(room: Room, folder: Pa
 
 
 def test_a_screen_sees_files_that_changed(room: Room, folder: Path, home: Path) -> None:
-    from cli.shelf import Watched
+    from cli.watching import Watched
     from cli.wiring import Session
 
     watched = Watched(Session({}))
