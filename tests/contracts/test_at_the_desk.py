@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from typing import Any
@@ -223,6 +224,19 @@ def test_who_is_present_is_asked_without_the_writer(store: Store, other: Store, 
 
 
 # -- people and pace --------------------------------------------------------
+
+
+def test_pace_is_counted_in_indexes_alone(store: Store) -> None:
+    if not isinstance(store, SqliteEngine):
+        pytest.skip("the plans of a database follow what is in it")
+    asked: list[str] = []
+    store._read.set_trace_callback(asked.append)
+    store.pace(NOW, HOUR, 3, agent="kim")
+    plan = [row[3] for row in store._read.execute(f"EXPLAIN QUERY PLAN {asked[0]}")]
+    tables = [step for step in plan if re.search(r"\b(ticket|message)\b", step)]
+    assert [re.findall(r"INDEX (\w+)", step) for step in tables] == [
+        ["ticket_created"], ["message_replied"], ["ticket_solved"],
+    ]  # fmt: skip
 
 
 def test_a_customer_is_known_by_all_their_addresses(store: Store) -> None:
