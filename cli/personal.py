@@ -6,7 +6,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cli.wiring import SYSTEM_CONFIG, user_config
+from cli import wiring
+from cli.wiring import user_config
 from desk.config import DeskConfig, Source
 from desk.errors import ConfigError
 from desk.query import suggest
@@ -25,7 +26,7 @@ def folder() -> Path:
 
 def folders() -> tuple[tuple[Path, bool], ...]:
     """Where files and programs are looked for, and whether what lies there is the agent's own."""
-    return (SYSTEM_CONFIG.parent / "macros", False), (folder(), True)
+    return (wiring.SYSTEM_CONFIG.parent / "macros", False), (folder(), True)
 
 
 def stamp(where: Path | None = None) -> Stamp:

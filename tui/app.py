@@ -6,9 +6,9 @@ import gc
 import os
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual import events
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter

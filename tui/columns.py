@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from desk.model import Millis, Priority, Status, Ticket
@@ -33,11 +33,13 @@ _STATUS_STYLE = {Status.NEW: "strong", Status.OPEN: "text"}
 PRIORITY = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}
 _PRIORITY_STYLE = {Priority.LOW: "faint", Priority.NORMAL: "quiet", Priority.HIGH: "high", Priority.URGENT: "urgent"}
 _CHANNELS = {"email": "mail"}
+VIEWS, WRITES = "views", "writes"
+"""What somebody may do at a ticket, as `Presence.doing` has it."""
+
 _DUE = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column in its place: `x` counted from the left edge, both in cells."""
 
     name: str
@@ -47,29 +49,44 @@ class Column:
     right: bool = False
 
 
+class Case(Struct, frozen=True):
+    """What there is to say of a ticket: its row, who looks at it and when, who else is `there`, whether it is `gone`."""
+
+    row: Row
+    now: Millis
+    me: str | None = None
+    there: Sequence[Presence] = ()
+    gone: bool = False
+
+
 def layout(width: int, number: int = 4, chosen: Sequence[str] = ()) -> tuple[Column, ...]:
     """The columns for a list of `width` cells whose ticket numbers have up to `number` digits.
 
     Eighty cells keep clock, status, number, subject and who; the rest comes with room. A view
     has those it names, as many as there is room for.
     """
-    wide, vast = width >= 140, width >= 180
     if chosen:
         return _placed(_chosen(width, number, chosen), width)
-    plan: list[tuple[str, str, int, int, bool]] = [("due", "DUE", _DUE, 1, True), ("status", "ST", 4, 2, False)]
-    if width >= 100:
+    # One cell of the screen is the scrollbar's: these are screens of 100, 140, 160, 180 and 220 cells.
+    some, wide, tagged, vast, most = (width >= least for least in (99, 139, 159, 179, 219))
+    plan: _Plan = [("due", "DUE", _DUE, 1, True), ("status", "ST", 4, 2, False)]
+    if some:
         plan.append(("priority", "PR", 4, 2, False))
     plan += [("number", "NO", max(4, number), 2, True), ("subject", "SUBJECT", 0, 2, False)]
-    if vast:
-        plan.append(("tags", "TAGS", 18, 2, False))
-    if width >= 100:
+    if tagged:
+        plan.append(("tags", "TAGS", 18 if vast else 14, 2, False))
+    if some:
         plan += [
             ("requester", "REQUESTER", 32 if vast else 26 if wide else 18, 2, False),
             ("channel", "CH", 5, 2, False),
         ]
+    if most:
+        plan.append(("team", "TEAM", 10, 2, False))
     plan.append(("who", "WHO", 10 if wide else 8, 2, False))
-    if width >= 100:
+    if some:
         plan.append(("age", "AGE", 4, 1, True))
+    if most:
+        plan.append(("updated", "UPD", 4, 1, True))
     return _placed(plan, width)
 
 
@@ -126,60 +143,73 @@ def requester(row: Row, width: int) -> str:
     )
 
 
-def cell(column: Column, row: Row, now: Millis, me: str | None, *, gone: bool = False) -> Pieces:
-    """What `column` says of the ticket in `row`; quietly when the ticket is `gone` from the list's query."""
-    pieces = _CELLS[column.name](row, column.width, now, me)
+def cell(column: Column, case: Case) -> Pieces:
+    """What `column` says of the ticket; quietly when it is gone from the list's query."""
+    pieces = _CELLS[column.name](case, column.width)
     used = sum(cell_len(text) for text, _ in pieces)
     if used < column.width:
         blank = (" " * (column.width - used), "text")
         pieces = (blank, *pieces) if column.right else (*pieces, blank)
-    return tuple((text, "gone") for text, _ in pieces) if gone else pieces
+    return tuple((text, "gone") for text, _ in pieces) if case.gone else pieces
 
 
-def _due(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    text, style = due(row.ticket, now)
+def people(there: Sequence[Presence]) -> str:
+    """Who is at a ticket, and what they do there: `kim writes, sam looks`; the writers first, "" for nobody."""
+    doing = {who.agent: "looks" for who in there} | {who.agent: "writes" for who in there if who.doing == WRITES}
+    told = [
+        f"{cut(flat(name), 12)} {word}"
+        for name, word in sorted(doing.items(), key=lambda one: (one[1] != WRITES, one[0]))
+    ]
+    return ", ".join(told[:2]) + (f" +{len(told) - 2}" if len(told) > 2 else "")
+
+
+def _due(case: Case, width: int) -> Pieces:
+    text, style = ("gone", "gone") if case.gone else due(case.row.ticket, case.now)
     # Numbers align with and without the sign behind them.
     aligned = pad(text if text[-1] in "!~" else text + "  ", width, right=True)
     bare = aligned.lstrip()
     return ((aligned[: len(aligned) - len(bare)], "text"), (bare, style))
 
 
-def _status(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    status = row.ticket.status
+def _status(case: Case, width: int) -> Pieces:
+    status = case.row.ticket.status
     return ((STATUS[status], _STATUS_STYLE.get(status, "quiet")),)
 
 
-def _priority(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    priority = row.ticket.priority
+def _priority(case: Case, width: int) -> Pieces:
+    priority = case.row.ticket.priority
     return ((PRIORITY[priority], _PRIORITY_STYLE[priority]),)
 
 
-def _number(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((str(row.ticket.id), "quiet"),)
+def _number(case: Case, width: int) -> Pieces:
+    return ((str(case.row.ticket.id), "quiet"),)
 
 
-def _subject(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    trouble = f"  ! {row.trouble.value}" if row.trouble else ""
-    subject = cut(flat(row.ticket.subject) or "(no subject)", width - len(trouble))
-    pieces = [(subject, "unread" if row.unread else "text")]
-    if trouble:
-        pieces.append((trouble, "trouble"))
-    room = width - cell_len(subject) - len(trouble) - 2
+def _subject(case: Case, width: int) -> Pieces:
+    row = case.row
+    signs = [(f"  ! {row.trouble.value}", "trouble")] if row.trouble else []
+    if told := people(case.there):
+        # Who writes there is worth knowing before one does too.
+        signs.append((f"  {cut(told, width // 2)}", "agent" if f" {WRITES}" in told else "quiet"))
+    taken = sum(cell_len(text) for text, _ in signs)
+    subject = cut(flat(row.ticket.subject) or "(no subject)", max(0, width - taken))
+    pieces = [(subject, "unread" if row.unread else "text"), *signs]
+    room = width - cell_len(subject) - taken - 2
     if row.snippet and room >= 10:
         pieces.append((f"  “{cut(flat(row.snippet), room - 2)}”", "quiet"))
     return tuple(pieces)
 
 
-def _tags(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((cut(flat(" ".join(row.ticket.tags)), width), "quiet"),)
+def _tags(case: Case, width: int) -> Pieces:
+    return ((cut(flat(" ".join(case.row.ticket.tags)), width), "quiet"),)
 
 
-def _requester(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((requester(row, width), "text"),)
+def _requester(case: Case, width: int) -> Pieces:
+    return ((requester(case.row, width), "text"),)
 
 
-def _channel(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((cut(channel(row.ticket.channel), width), "quiet"),)
+def _channel(case: Case, width: int) -> Pieces:
+    return ((cut(channel(case.row.ticket.channel), width), "quiet"),)
 
 
 def who(ticket: Ticket, me: str | None) -> str:
@@ -189,24 +219,24 @@ def who(ticket: Ticket, me: str | None) -> str:
     return "me" if ticket.assignee == me else flat(ticket.assignee)
 
 
-def _who(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    text = who(row.ticket, me)
+def _who(case: Case, width: int) -> Pieces:
+    text = who(case.row.ticket, case.me)
     return ((cut(text, width), {"-": "faint", "me": "strong"}.get(text, "quiet")),)
 
 
-def _age(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((age(row.ticket.created_at, now), "quiet"),)
+def _age(case: Case, width: int) -> Pieces:
+    return ((age(case.row.ticket.created_at, case.now), "quiet"),)
 
 
-def _team(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((cut(flat(row.ticket.team or "-"), width), "quiet"),)
+def _team(case: Case, width: int) -> Pieces:
+    return ((cut(flat(case.row.ticket.team or "-"), width), "quiet"),)
 
 
-def _updated(row: Row, width: int, now: Millis, me: str | None) -> Pieces:
-    return ((age(row.ticket.updated_at, now), "quiet"),)
+def _updated(case: Case, width: int) -> Pieces:
+    return ((age(case.row.ticket.updated_at, case.now), "quiet"),)
 
 
-_CELLS = {
+_CELLS: Mapping[str, Callable[[Case, int], Pieces]] = {
     "due": _due,
     "status": _status,
     "priority": _priority,

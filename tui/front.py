@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from desk.config import KeysConfig
 from desk.model import Millis
@@ -51,8 +52,7 @@ class Relay(Protocol):
         """Do and remember what the agent says: on, off or never; gives the sentence to answer with."""
 
 
-@dataclass(frozen=True)
-class Front:
+class Front(Struct, frozen=True):
     """The desk, who sits at it, and the outside world as functions.
 
     `now` is the clock, `new_batch` makes the id of a change, `read_file` gives (name,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from desk.errors import Invalid
 from desk.query import suggest
@@ -69,16 +70,14 @@ def written(path: Sequence[str]) -> str:
     return (" " if any(len(key) > 1 for key in path) else "").join(path)
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """A complete key: the command line it stands for, and the count before it (None: none)."""
 
     line: str
     count: int | None = None
 
 
-@dataclass
-class Keys:
+class Keys(Struct):
     """Reads keys one by one; knows what is pending."""
 
     bindings: Mapping[str, str]

@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from desk.errors import Away, DeskError, StoreError
 
@@ -22,8 +23,7 @@ AWAY = "that needs the store, which is away just now; do it again when it is bac
 _BUGS = (AssertionError, AttributeError, LookupError, NameError, TypeError)
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """Since when the store is away, and what is known of it."""
 
     since: Millis

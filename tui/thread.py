@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
+
+from msgspec import Struct
 
 from desk import flags
 from desk.model import Attachment, Direction, Kind, Message, Millis, State
@@ -20,8 +21,7 @@ _INDENT = "  "
 _BAD = (State.FAILED, State.BOUNCED, State.UNKNOWN, State.DEFERRED)
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(Struct, frozen=True):
     """How a conversation is told: for which width, moment and zone, which messages unfolded, with reasons or not."""
 
     width: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from desk.completion import Choice
 from desk.errors import Away, DeskError, Invalid
@@ -25,8 +26,7 @@ _NOBODY = ("Clock", "Delivered")
 """What happens to a ticket without anybody's doing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text that was written, and where it belongs."""
 
     ticket: int
@@ -34,8 +34,7 @@ class Text:
     body: str
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """One thing asked of the store. What the log has of its batch is done; `seq` is how much of the log the screen had shown."""
 
     batch: str

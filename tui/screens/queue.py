@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -27,8 +27,7 @@ FIRST = 100
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The beginning of a list, what to say when it is empty, and the newest number, which sets the width of a column."""
 
     page: Page

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
@@ -14,8 +14,7 @@ from tui.widgets.calm import Calm
 CURSOR = "▌"
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """One line: (text, name of a style) pairs, and the style of the ground behind and after them."""
 
     parts: tuple[tuple[str, str], ...] = ()
