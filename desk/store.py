@@ -62,6 +62,15 @@ class Batch(Struct, frozen=True):
     caused_by: str | None = None
 
 
+class Deed(Struct, frozen=True):
+    """What an agent did in one batch, on how many tickets, and the batch that took it back since, if one did."""
+
+    batch: Batch
+    seq: int
+    tickets: int
+    undone_by: str | None = None
+
+
 class Row(Struct, frozen=True):
     """One line of a list: the ticket with what a list shows beside it."""
 
@@ -303,6 +312,9 @@ class Store(Protocol):
     # at the desk
     def drafts(self, *, agent: str | None = None, ticket: int | None = None) -> list[Draft]:
         """What was begun and not sent (by this agent, on this ticket), the newest first."""
+    def workload(self, at: Millis) -> Mapping[str, int]:
+        """How many tickets keep each agent busy: live, awake, and not waiting for their requester."""
+
 
     def keep_draft(self, draft: Draft) -> None:
         """Keep a draft in place of the agent's earlier one of its kind on the ticket, never of a later one."""
@@ -335,6 +347,9 @@ class Store(Protocol):
 
     def seen(self, agent: str, ticket: int, message: int) -> None:
         """`agent` has seen the ticket up to this message."""
+
+    def deeds(self, agent: str, limit: int = 100) -> list[Deed]:
+        """What the agent did last on tickets and customers, the newest first; what was taken back, and taking it back, too."""
 
     def wait(self, after: int, seconds: float) -> int:
         """Return the newest seq as soon as it is beyond `after`, or after `seconds`."""

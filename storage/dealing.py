@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from desk.config import DeskConfig
 from desk.model import Millis, Status, Ticket
-from desk.query import VISIBLE, All, Not, Snoozed
 from storage.pending import Keeper, Pending
-from storage.search import compile_query
+from storage.reads import read_workload
 from storage.sql import Connection
 
 _LOOKED_AT = 20
@@ -25,12 +24,7 @@ class Dealing(Pending):
     def workload(self, at: Millis) -> Mapping[str, int]:
         if self._loads is None:
             self._keeper.alone("dealing")
-            awake = compile_query(All((VISIBLE, Not(Snoozed(at)))), self.conn.sql)
-            query = (
-                f"SELECT assignee, count(*) FROM ticket WHERE {awake.where} AND live = 1 "
-                "AND assignee IS NOT NULL AND status <> 'pending' GROUP BY assignee"
-            )
-            self._loads = dict(self.conn.execute(query, awake.params).fetchall())
+            self._loads = read_workload(self.conn, at)
         # Counted once; from then on only what this transaction has in its hands can differ.
         for number, ticket in self._now.items():
             if number not in self._holders:

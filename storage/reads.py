@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from desk.errors import NotFound
-from desk.model import Account, Agent, Customer, Team
+from desk.model import Account, Agent, Customer, Millis, Team
+from desk.query import VISIBLE, All, Not, Snoozed
 from storage import rows
+from storage.search import compile_query
 from storage.sql import Connection
 
 
@@ -32,6 +34,15 @@ def read_accounts(conn: Connection) -> dict[str, Account]:
         a.name: a
         for a in map(rows.account, conn.execute(f"SELECT {', '.join(rows.ACCOUNT)} FROM account ORDER BY name"))
     }
+
+
+def read_workload(conn: Connection, at: Millis) -> dict[str, int]:
+    awake = compile_query(All((VISIBLE, Not(Snoozed(at)))), conn.sql)
+    query = (
+        f"SELECT assignee, count(*) FROM ticket WHERE {awake.where} AND live = 1 "
+        "AND assignee IS NOT NULL AND status <> 'pending' GROUP BY assignee"
+    )
+    return dict(conn.execute(query, awake.params).fetchall())
 
 
 def mark_seen(conn: Connection, agent: str, ticket: int, message: int) -> None:

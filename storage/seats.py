@@ -5,12 +5,14 @@ None of it is an action: it has no line in the log, and nobody is woken by it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.json import decode
 
 from desk.model import DAY, HOUR, Draft, Effort, Millis, Pace, Presence
 from storage.engine import Engine
+from storage.reads import read_workload
 from storage.rows import dump
 from storage.sql import keeping
 
@@ -97,6 +99,9 @@ class Seats(Engine):
     def effort(self, ticket: int) -> list[Effort]:
         query = "SELECT agent, doing, spent FROM effort WHERE ticket = ? ORDER BY agent, doing"
         return [Effort(*row) for row in self._read.execute(query, (ticket,))]
+
+    def workload(self, at: Millis) -> Mapping[str, int]:
+        return read_workload(self._read, at)
 
     def pace(self, begin: Millis, step: Millis, count: int, *, agent: str | None = None) -> Pace:
         mine = (

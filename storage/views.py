@@ -11,7 +11,7 @@ from desk.errors import NotFound
 from desk.model import Customer, Identity, Message, Millis, State, Ticket
 from desk.query import Node
 from desk.snippets import SEEN_LIMIT, Needle, Snippet, snippet
-from desk.store import SORTS, Page, Row
+from desk.store import SORTS, Batch, Deed, Page, Row
 from desk.text import one_line, words
 from storage import reads, rows
 from storage.engine import Engine
@@ -35,6 +35,10 @@ _ROW = (
     f"SELECT {rows.TICKET_COLUMNS}, {rows.CUSTOMER_COLUMNS}, {_SNIPPET}, ticket.heard > {_SEEN}, {_TROUBLE} "
     "FROM {} JOIN customer ON customer.id = ticket.requester"
 )
+
+_DEED = Batch.__struct_fields__
+# The team, the settings, another attempt to send or to read are not taken back like work on tickets.
+_WORK = "EXISTS (SELECT 1 FROM event WHERE event.batch = batch.id AND entity IN ('ticket', 'customer') AND kind NOT IN ('Delivered', 'Reread'))"
 
 
 class Views(Engine):
@@ -184,10 +188,8 @@ class Views(Engine):
         kind = "batch.undoes IS NOT NULL" if undo else "batch.undoes IS NULL"
         # Doing again is itself marked as undoing an undo; only what took back plain work can be done again.
         first = "AND (SELECT b.undoes FROM batch b WHERE b.id = batch.undoes) IS NULL" if undo else ""
-        # The team, the settings, another attempt to send or to read are not taken back like work on tickets.
-        work = "EXISTS (SELECT 1 FROM event WHERE event.batch = batch.id AND entity IN ('ticket', 'customer') AND kind NOT IN ('Delivered', 'Reread'))"
         query = (
-            f"SELECT id FROM batch WHERE agent = ? AND {kind} AND undone_by IS NULL {first} AND {work} "
+            f"SELECT id FROM batch WHERE agent = ? AND {kind} AND undone_by IS NULL {first} AND {_WORK} "
             "ORDER BY batch.seq DESC LIMIT 1"
         )
         row = self._read.execute(query, (agent,)).fetchone()
@@ -200,3 +202,14 @@ class Views(Engine):
 
     def last_seq(self) -> int:
         return int(self._read.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
+    def deeds(self, agent: str, limit: int = 100) -> list[Deed]:
+        query = (
+            f"SELECT {', '.join(_DEED)}, batch.seq, undone_by, "
+            "(SELECT count(DISTINCT about) FROM event WHERE event.batch = batch.id AND entity = 'ticket') "
+            f"FROM batch WHERE agent = ? AND {_WORK} ORDER BY batch.seq DESC LIMIT ?"
+        )
+        return [
+            Deed(Batch(*header), seq, tickets, undone_by)
+            for *header, seq, undone_by, tickets in self._read.execute(query, (agent, limit))
+        ]
+
