@@ -303,6 +303,9 @@ class Store(Protocol):
     def identities(self, customer: int) -> list[Identity]:
         """The addresses, numbers and handles by which a customer is known."""
 
+    def returned(self, customer: int) -> Mapping[str, str]:
+        """The addresses of a customer from which mail came back for good, with what was said of each."""
+
     def pace(self, begin: Millis, step: Millis, count: int, *, agent: str | None = None) -> Pace:
         """What came in and was done in each of `count` steps; replies and what was solved of `agent` alone, if given."""
 
@@ -351,6 +354,9 @@ class Store(Protocol):
     def deeds(self, agent: str, limit: int = 100) -> list[Deed]:
         """What the agent did last on tickets and customers, the newest first; what was taken back, and taking it back, too."""
 
+    def seen_to(self, agent: str, ticket: int) -> int:
+        """The newest message of the ticket that `agent` has seen; 0 for none."""
+
     def wait(self, after: int, seconds: float) -> int:
         """Return the newest seq as soon as it is beyond `after`, or after `seconds`."""
 
@@ -382,6 +388,9 @@ class Store(Protocol):
 
     def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:
         """Deliveries in these states (default: all not final) and when each is tried next."""
+
+    def trouble(self, ticket: int) -> list[Delivery]:
+        """Deliveries of a ticket that failed, came back or nobody knows of, in the order of their numbers."""
 
     def retry(self, delivery: int, batch: Batch) -> None:
         """A person asks for another attempt of a failed or unknown delivery."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.json import decode
 
 from desk.errors import NotFound
-from desk.model import Customer, Identity, Message, Millis, State, Ticket
+from desk.model import Customer, Delivery, Identity, Message, Millis, State, Ticket
 from desk.query import Node
 from desk.snippets import SEEN_LIMIT, Needle, Snippet, snippet
 from desk.store import SORTS, Batch, Deed, Page, Row
@@ -179,6 +179,14 @@ class Views(Engine):
         query = "SELECT kind, value, display FROM identity WHERE customer = ? ORDER BY kind, value"
         return [Identity(kind, value, display or "") for kind, value, display in self._read.execute(query, (customer,))]
 
+    def returned(self, customer: int) -> dict[str, str]:
+        query = "SELECT value, undeliverable FROM identity WHERE customer = ? AND undeliverable IS NOT NULL"
+        return {value: detail for value, detail in self._read.execute(query, (customer,))}
+
+    def trouble(self, ticket: int) -> list[Delivery]:
+        query = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE ticket = ? AND state IN ('failed', 'bounced', 'unknown')"
+        return sorted((rows.delivery(row) for row in self._read.execute(query, (ticket,))), key=lambda found: found.id)
+
     def blob(self, key: str) -> bytes:
         from desk.blobs import unpack
 
@@ -196,9 +204,12 @@ class Views(Engine):
         return row[0] if row else None
 
     def seen(self, agent: str, ticket: int, message: int) -> None:
-        row = self._read.execute("SELECT message FROM seen WHERE agent = ? AND ticket = ?", (agent, ticket)).fetchone()
-        if row is None or row[0] < message:
+        if self.seen_to(agent, ticket) < message:
             self.write(lambda tx: tx.seen(agent, ticket, message))
+
+    def seen_to(self, agent: str, ticket: int) -> int:
+        row = self._read.execute("SELECT message FROM seen WHERE agent = ? AND ticket = ?", (agent, ticket)).fetchone()
+        return int(row[0]) if row else 0
 
     def last_seq(self) -> int:
         return int(self._read.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
