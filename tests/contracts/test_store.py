@@ -593,6 +593,25 @@ def test_a_person_asks_for_another_attempt(store: Store, hand: Hand, waiting: De
     assert again.message.message_id == "a@x"
 
 
+def test_what_did_not_arrive_is_told_by_ticket_with_its_reason(store: Store, hand: Hand, waiting: Delivery) -> None:
+    assert store.trouble(1) == []
+    store.claim("relay", NOW + DAY, NOW + 2 * DAY)
+    store.settle(waiting.id, "relay", State.FAILED, NOW + DAY, error="550 no such user")
+    (found,) = store.trouble(1)
+    assert (found.id, found.message, found.error) == (waiting.id, waiting.message, "550 no such user")
+    store.retry(waiting.id, hand.batch())
+    assert store.trouble(1) == []
+
+
+def test_an_address_from_which_mail_came_back_is_known_of_its_customer(store: Store, hand: Hand) -> None:
+    customer = hand.ticket().requester
+    assert store.returned(customer) == {}
+    store.write(lambda tx: tx.set_undeliverable("ann@acme.example", "550 gone"))
+    assert store.returned(customer) == {"ann@acme.example": "550 gone"}
+    store.write(lambda tx: tx.set_undeliverable("ann@acme.example", None))
+    assert store.returned(customer) == {}
+
+
 def test_what_was_sent_or_never_was_is_not_sent_again(store: Store, hand: Hand, waiting: Delivery) -> None:
     hand.settle(State.SENT)
     with pytest.raises(DeskError, match="is sent; only what failed or is unknown can be sent again"):
@@ -668,6 +687,7 @@ def test_what_was_seen_only_advances(store: Store, hand: Hand) -> None:
     store.seen("kim", 1, 1)
     assert store.ids(query) == []
     assert store.ids(parse("is:unread", Env(NOW, "sam"))) == [1]
+    assert (store.seen_to("kim", 1), store.seen_to("sam", 1)) == (3, 0)
 
 
 def test_bytes_are_kept_once_and_come_back(store: Store, other: Store) -> None:
