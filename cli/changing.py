@@ -144,13 +144,13 @@ def _ask_for_body(action: Action, given: dict[str, Any], ids: Sequence[int]) -> 
         raise Invalid("nothing was written, nothing is done")
 
 
-def edit(text: str) -> str:
-    """What somebody writes in their editor, without the lines that begin with `#`."""
+def edit(hint: str, text: str = "") -> str:
+    """`text` as somebody leaves it in their editor; below it stands `hint`, whose lines begin with `#` and are left out."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     folder = os.environ.get("XDG_RUNTIME_DIR") or None
     with tempfile.TemporaryDirectory(prefix="deskhand-", dir=folder) as name:
         path = Path(name) / "message.md"
-        path.write_text(f"\n{text}", "utf-8")
+        path.write_text(f"{text}\n{hint}", "utf-8")
         try:
             done = subprocess.run([*editor, str(path)])
         except OSError as error:
@@ -159,8 +159,8 @@ def edit(text: str) -> str:
             ) from error
         if done.returncode:
             raise Invalid(f"{editor[0]} ended with {done.returncode}, nothing is done")
-        kept = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")]
-    return "\n".join(kept).strip("\n")
+        written = path.read_text("utf-8", "replace").splitlines()
+    return "\n".join(line for line in written if not (hint and line.startswith("#"))).strip("\n")
 
 
 def run(

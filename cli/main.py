@@ -108,7 +108,12 @@ def _global_options() -> list[click.Option]:
         click.Option(["--store"], metavar="URL", help="Where the desk is kept: sqlite:///path"),
         click.Option(["--config"], metavar="FILE", help="Read this configuration file"),
         click.Option(["--as", "as_agent"], metavar="AGENT", help="Act as this agent (where an admin allows it)"),
-        click.Option(["--plain"], is_flag=True, default=None, help="One line a thing, no decoration"),
+        click.Option(
+            ["--plain"],
+            is_flag=True,
+            default=None,
+            help="One line a thing, no decoration; without a verb: no screen, a dialogue line by line",
+        ),
         click.Option(
             ["--limit"], type=click.IntRange(0, 1_000_000_000), default=None, help="At most so many lines; 0 for all"
         ),
@@ -152,9 +157,14 @@ def _start(**params: Any) -> None:
     context = click.get_current_context()
     context.ensure_object(dict).update({name: params[name] for name in _GLOBAL if params.get(name) is not None})
     if context.invoked_subcommand is None:
-        from cli.screen import open_screen
+        if params.get("plain"):
+            from cli.plain import open_plain
 
-        open_screen()
+            open_plain()
+        else:
+            from cli.screen import open_screen
+
+            open_screen()
 
 
 def _version(context: click.Context, _: click.Parameter, value: bool) -> None:

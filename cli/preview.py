@@ -34,7 +34,7 @@ def as_json(outcome: Outcome) -> list[dict[str, Any]]:
     return [
         {
             "id": number,
-            "changes": [_told(event) for event in events if not isinstance(event, Posted)],
+            "changes": [told(event) for event in events if not isinstance(event, Posted)],
             "messages": [
                 {"kind": e.message.kind.value, "to": _recipients(e), "text": e.message.text}
                 for e in events
@@ -78,7 +78,7 @@ def tell_skipped(skipped: Mapping[int, str]) -> None:
 
 def _show(event: Event) -> None:
     if not isinstance(event, Posted):
-        line = one_line(_told(event))
+        line = one_line(told(event))
         click.echo(click.style(f"  ~ {line}", fg="yellow"))
         return
     click.echo(click.style(f"  + {_kind(event)}", fg="green"))
@@ -88,7 +88,7 @@ def _show(event: Event) -> None:
 
 def _kind(event: Event) -> str:
     if not isinstance(event, Posted):
-        return one_line(_told(event))
+        return one_line(told(event))
     to = _recipients(event)
     word = (
         "note"
@@ -100,7 +100,8 @@ def _kind(event: Event) -> str:
     return f"{word} to {', '.join(to)}" if to else word
 
 
-def _told(event: Event) -> str:
+def told(event: Event) -> str:
+    """A change as a short phrase."""
     entity, about, plain = payload(event)
     return describe(Record(0, 0, "", entity, about, type(event).__name__, plain))
 
