@@ -92,7 +92,7 @@ def fill(
     numbers = store.write(body)
     for number, (*_, seen) in zip(numbers, desk, strict=True):
         if seen:
-            store.seen("kim", number, store.ticket(number).heard - seen % 3)
+            store.seen("kim", number, max(0, store.ticket(number).heard - seen % 3))
     return numbers
 
 
