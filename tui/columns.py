@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 from rich.cells import cell_len
 
-from desk.model import Millis, Priority, Status, Ticket
+from desk.model import Millis, Presence, Priority, Status, Ticket
 from desk.store import Row
 from tui.clock import age, due
 from tui.draw import cut, flat, pad
@@ -146,11 +146,23 @@ def requester(row: Row, width: int) -> str:
 def cell(column: Column, case: Case) -> Pieces:
     """What `column` says of the ticket; quietly when it is gone from the list's query."""
     pieces = _CELLS[column.name](case, column.width)
-    used = sum(cell_len(text) for text, _ in pieces)
-    if used < column.width:
-        blank = (" " * (column.width - used), "text")
+    left = column.width - sum(cell_len(text) for text, _ in pieces)
+    if left < 0:
+        pieces, left = _fitted(pieces, column.width), 0
+    if left:
+        blank = (" " * left, "text")
         pieces = (blank, *pieces) if column.right else (*pieces, blank)
     return tuple((text, "gone") for text, _ in pieces) if case.gone else pieces
+
+
+def _fitted(pieces: Pieces, width: int) -> Pieces:
+    """As much of a cell as a very narrow column has room for."""
+    fitted = []
+    for text, style in pieces:
+        text = pad(text, width) if cell_len(text) > width else text
+        width -= cell_len(text)
+        fitted.append((text, style))
+    return tuple(fitted)
 
 
 def people(there: Sequence[Presence]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.style import Style
 from textual import events
@@ -11,9 +11,9 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from desk.model import Millis
+from desk.model import Millis, Presence
 from desk.store import Row
-from tui.columns import GUTTER, TIMED, Column, Pieces, cell, layout
+from tui.columns import GUTTER, TIMED, Case, Column, Pieces, cell, layout
 from tui.draw import Look, strip
 from tui.order import Order
 from tui.widgets.calm import Calm
@@ -42,6 +42,9 @@ class QueueList(Calm, inherit_bindings=False):
             super().__init__()
             self.columns = columns
 
+    class Changed(Message):
+        """The cursor is on another ticket."""
+
     class Pressed(Message):
         """A line was clicked twice: open it."""
 
@@ -52,12 +55,18 @@ class QueueList(Calm, inherit_bindings=False):
         self.rows: dict[int, Row] = {}
         self.cursor = 0
         self.marks: set[int] = set()
+        self.anchor: int | None = None
+        """The ticket from which moving marks all that it passes."""
+        self._marked: frozenset[int] = frozenset()
+        self.around: Mapping[int, Sequence[Presence]] = {}
+        """Who else is at which ticket."""
         self.gone: set[int] = set()
         self.columns: tuple[Column, ...] = ()
         self.digits = 4
         self.chosen: tuple[str, ...] = ()
         """The columns that a view names; none: the usual ones."""
         self._arranged = 0
+        self._told: int | None = None
         self.empty: tuple[str, ...] = ("loading",)
         self._asked: set[int] = set()
         self._drawn: dict[int, tuple[Pieces, ...]] = {}
@@ -76,10 +85,12 @@ class QueueList(Calm, inherit_bindings=False):
         self._asked.clear()
         self._drawn.clear()
         self.marks = {number for number in self.marks if number in order}
+        self.anchor = self.anchor if self.anchor is not None and self.anchor in order else None
         place = order.place(keep) if keep is not None else None
         self.cursor = max(0, min(self.cursor if place is None else place, len(self.ids) - 1))
         self._arrange()
         self._reveal()
+        self._arrived()
         self.refresh()
 
     def extend(self, order: Order) -> None:
@@ -106,6 +117,7 @@ class QueueList(Calm, inherit_bindings=False):
         self.cursor = max(0, min(self.cursor - before, len(self.ids) - 1))
         self._arrange()
         self._reveal()
+        self._arrived()
         self.refresh()
 
     @property
@@ -135,6 +147,8 @@ class QueueList(Calm, inherit_bindings=False):
         if not self._reveal():
             for changed in (before, line):
                 self.refresh(Region(0, changed - self.scroll_offset.y, 1, 1))
+        self._stretch()
+        self._arrived()
 
     def to(self, line: int | None) -> None:
         """Put the cursor on a line (None: the last)."""
@@ -165,7 +179,29 @@ class QueueList(Calm, inherit_bindings=False):
         self._redraw_gutter((number,))
 
     def mark(self, ids: Iterable[int]) -> None:
-        """Mark exactly these."""
+        """Mark exactly these; what was being marked by moving ends."""
+        self.anchor = None
+        self._mark(set(ids))
+
+    def _arrived(self) -> None:
+        if self.current != self._told:
+            self._told = self.current
+            self.post_message(self.Changed())
+
+    def stretch(self) -> bool:
+        """Mark from here to wherever the cursor goes, or keep what is marked so; whether it begins."""
+        self.anchor, begins = (self.current, True) if self.anchor is None else (None, False)
+        self._marked = frozenset(self.marks)
+        self._stretch()
+        return begins
+
+    def _stretch(self) -> None:
+        place = None if self.anchor is None else self.order.place(self.anchor)
+        if place is not None:
+            first, last = sorted((place, self.cursor))
+            self._mark(self._marked.union(self.ids[first : last + 1]))
+
+    def _mark(self, ids: set[int] | frozenset[int]) -> None:
         before, self.marks = self.marks, set(ids)
         self._redraw_gutter(before ^ self.marks)
 
@@ -202,8 +238,12 @@ class QueueList(Calm, inherit_bindings=False):
         row = self.rows.get(number)
         if row is None:
             return None
-        now, gone = self.now(), number in self.gone
-        return tuple(cell(column, row, now, self.me, gone=gone) for column in self.columns)
+        case = self._case(row, self.now())
+        return tuple(cell(column, case) for column in self.columns)
+
+    def _case(self, row: Row, now: Millis) -> Case:
+        number = row.ticket.id
+        return Case(row, now, self.me, self.around.get(number, ()), number in self.gone)
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
@@ -256,6 +296,11 @@ class QueueList(Calm, inherit_bindings=False):
                     self.refresh(Region(column.x, y, column.width, 1))
             self.refresh(Region(1, y, 1, 1))
 
+    def meet(self, around: Mapping[int, Sequence[Presence]]) -> None:
+        """Show who is at which ticket now."""
+        self.around = around
+        self.repaint()
+
     def tick(self) -> None:
         """Repaint the clocks in sight that read differently now."""
         now = self.now()
@@ -265,8 +310,9 @@ class QueueList(Calm, inherit_bindings=False):
             drawn, row = self._drawn.get(number), self.rows.get(number)
             if drawn is None or row is None:
                 continue
+            case = self._case(row, now)
             for i, column in timed:
-                if cell(column, row, now, self.me, gone=number in self.gone) != drawn[i]:
+                if cell(column, case) != drawn[i]:
                     self.refresh(Region(column.x, line - self.scroll_offset.y, column.width, 1))
 
     def _want(self, line: int) -> None:
