@@ -78,6 +78,9 @@ class Theme:
     note_word: str = _drawn("bold reverse", "the word NOTE, and the line it stands in")
     reply_word: str = _drawn("bold", "the word REPLY")
     quoted: str = _drawn("dim", "what a message quotes")
+    emphasis: str = _drawn("italic", "what a message stresses")
+    code: str = _drawn("default", "code in a message")
+    found: str = _drawn("bold reverse", "what was searched for")
 
 
 STYLES: dict[str, str] = {f.name: f.metadata["meaning"] for f in dataclasses.fields(Theme) if "meaning" in f.metadata}

@@ -21,13 +21,23 @@ TAB = 4
 #: make of the emoji before them, and a table must not depend on it.
 _UNSTEADY = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 
-Look = dict[str, Style]
-"""The styles of a theme by name, ready to draw with."""
+_WORD = re.compile(r"\s*\S+")
+
+
+class Look(dict[str, Style]):
+    """The styles of a theme by name, ready to draw with; `note+strong` is the second one over the first."""
+
+    def __missing__(self, name: str) -> Style:
+        below, plus, above = name.rpartition("+")
+        if not plus:
+            raise KeyError(name)
+        # Not kept: the theme's file may become another.
+        return self[below] + self[above]
 
 
 def look(theme: Theme) -> Look:
     """The styles of `theme`."""
-    return {name: _style(getattr(theme, name)) for name in STYLES}
+    return Look({name: _style(getattr(theme, name)) for name in STYLES})
 
 
 def _style(text: str) -> Style:
@@ -63,32 +73,43 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     return blank + text if right else text + blank
 
 
+def neat(text: str) -> Iterator[str]:
+    """The lines of `text` as they may be drawn: cleaned, without tabs, and as wide as every terminal thinks they are."""
+    for line in clean(text).split("\n"):
+        line = line.expandtabs(TAB).rstrip()
+        yield line if line.isascii() else _UNSTEADY.sub("", line)
+
+
 def wrap(text: str, width: int) -> Iterator[str]:
     """The lines of `text`, cleaned, none wider than `width` cells; long words are broken."""
     width = max(8, width)
-    for line in clean(text).split("\n"):
-        line = _UNSTEADY.sub("", line.expandtabs(TAB).rstrip())
-        if len(line) * 2 <= width or cell_len(line) <= width:
-            yield line
-        else:
-            yield from _broken(line, width)
+    for line in neat(text):
+        for start, end in breaks(line, width):
+            yield line[start:end]
 
 
-def _broken(line: str, width: int) -> Iterator[str]:
-    held, used = "", 0
-    for word in re.findall(r"\s*\S+", line):
-        wide = cell_len(word)
+def breaks(line: str, width: int, later: int = 0) -> Iterator[tuple[int, int]]:
+    """Where `line` is cut into pieces of at most `width` cells (after the first of `later`), between words where it can be."""
+    if len(line) * 2 <= width or cell_len(line) <= width:
+        yield 0, len(line)
+        return
+    start = end = used = 0
+    for word in _WORD.finditer(line):
+        wide = cell_len(word[0])
         if used + wide <= width:
-            held, used = held + word, used + wide
+            end, used = word.end(), used + wide
             continue
-        if held:
-            yield held.rstrip()
-        word = word.lstrip()
-        *whole, held = chop_cells(word, width) or [""]
-        yield from whole
-        used = cell_len(held)
-    if held:
-        yield held
+        if end > start:
+            yield start, end
+            width = later or width
+        start = word.start() + len(word[0]) - len(word[0].lstrip())
+        *whole, rest = chop_cells(line[start : word.end()], width) or [""]
+        for piece in whole:
+            yield start, start + len(piece)
+            start, width = start + len(piece), later or width
+        end, used = word.end(), cell_len(rest)
+    if end > start:
+        yield start, end
 
 
 def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style | None = None) -> Strip:
