@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from desk import lines
 from desk.actions import find
 from desk.errors import Conflict, Invalid
-from desk.events import Posted
+from desk.events import Changed, Posted
 from desk.lines import Call
-from desk.model import Direction, Identity, Message, Millis
+from desk.model import Direction, Draft, Identity, Message, Millis
 from desk.perform import Desk, Outcome, Who, perform
 
-REPLY, NOTE = "reply", "note"
+REPLY, NOTE, FORWARD = "reply", "note", "forward"
+WRITTEN = (REPLY, NOTE, FORWARD)
+"""The verbs that say a text which takes a while to write."""
 _TRIES = 3
 
 ReadFile = Callable[[str], tuple[str, str, bytes]]
@@ -27,9 +30,24 @@ class News(Struct, frozen=True):
     messages: Sequence[Message]
 
 
-def call(kind: str, body: str) -> Call:
-    """The call that says `body` as a reply or a note."""
-    return lines.bind(find(kind), {"body": body})
+class Foreseen(Struct, frozen=True):
+    """What sending would do: the message it posts, and the status that the ticket has then ("" when it stays)."""
+
+    message: Message
+    status: str = ""
+
+
+def call(draft: Draft) -> Call:
+    """The call that says a draft: its text, and its options as they were typed."""
+    given: dict[str, Any] = {"body": draft.text, **draft.options}
+    if "attach" in given:
+        given["attach"] = paths(draft)
+    return lines.bind(find(draft.kind), given)
+
+
+def paths(draft: Draft) -> tuple[str, ...]:
+    """The files that a draft is to carry."""
+    return tuple(path for path in draft.options.get("attach", "").split("\n") if path)
 
 
 def preview(
@@ -43,11 +61,26 @@ def preview(
     read_file: ReadFile | None = None,
 ) -> Message:
     """The message as the calls would write it now, recipients and all; nothing is kept."""
+    return foresee(desk, who, calls, ticket, at=at, batch_id=batch_id, read_file=read_file).message
+
+
+def foresee(
+    desk: Desk,
+    who: Who,
+    calls: Sequence[Call],
+    ticket: int,
+    *,
+    at: Millis,
+    batch_id: str,
+    read_file: ReadFile | None = None,
+) -> Foreseen:
+    """What the calls would do now; nothing is kept."""
     outcome = perform(desk, calls, [ticket], who, at=at, batch_id=batch_id, dry_run=True, read_file=read_file)
     posted = next((event.message for event in outcome.events if isinstance(event, Posted)), None)
     if posted is None:
         raise Invalid(f"{calls[0].verb} says nothing on #{ticket}")
-    return posted
+    became = [event.added for event in outcome.events if isinstance(event, Changed) and event.field == "status"]
+    return Foreseen(posted, str(became[-1]) if became else "")
 
 
 def recipients(message: Message) -> list[tuple[str, Identity]]:

@@ -31,8 +31,8 @@ from desk.channel import (
 )
 from desk.errors import DeskError, Invalid, NotFound
 from desk.model import Delivery, Identity, Kind, State
+from desk.signatures import signature, signed
 from desk.store import Outbound
-from desk.templates import expand
 from desk.text import storable
 from relay.engine import Engine, Station
 from relay.hooks import ask
@@ -297,12 +297,8 @@ def _written(channel: Sender, draft: Outgoing, address: str) -> str:
 def _signature(engine: Engine, one: Outbound) -> str:
     """The agent's own signature, else the desk's; a template that is wrong must not hold up an answer."""
     agent = engine.store.agents().get(one.message.agent or "")
-    template = (agent.signature if agent else "") or engine.config.signature
-    named = {"name": agent.name, "display": agent.label, "address": agent.address or ""} if agent else {}
     try:
-        return expand(
-            template, {"agent": named, "desk": {"name": engine.config.name}, "ticket": {"id": one.ticket.id}}
-        ).strip()
+        return signature(agent, engine.config, one.ticket)
     except Invalid as error:
         log.warning("signature left out", extra={"agent": one.message.agent, "error": str(error)})
         return ""
@@ -313,8 +309,8 @@ def compose(engine: Engine, station: Station, one: Outbound) -> Outgoing:
     message, store = one.message, engine.store
     ours = station.channel.addresses[0]
     text = message.text
-    if message.kind is Kind.PUBLIC and (signature := _signature(engine, one)):
-        text = f"{text}\n\n-- \n{signature}"
+    if message.kind is Kind.PUBLIC:
+        text = signed(text, _signature(engine, one))
     sender = message.sender or ours
     reply_to = None
     if station.channel.capabilities.plus_address:

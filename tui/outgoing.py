@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from desk import outgoing
 from desk.lines import Call
-from desk.model import Identity, Message
+from desk.model import Draft, Identity, Message
 from desk.outgoing import NOTE, REPLY, News, call, recipients
 from desk.perform import Outcome
 from tui.columns import channel
@@ -21,7 +21,7 @@ def preview(front: Front, kind: str, ticket: int, body: str = "…") -> Message:
     return outgoing.preview(
         front.desk,
         front.who,
-        [call(kind, body)],
+        [call(Draft(ticket, "", kind, 0, body, {}))],
         ticket,
         at=front.now(),
         batch_id=front.new_batch(),

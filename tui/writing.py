@@ -11,6 +11,7 @@ from textual.app import SuspendNotSupported
 from desk import lines
 from desk.errors import Away, Invalid
 from desk.lines import Call
+from desk.model import Draft
 from desk.outgoing import NOTE, News, call
 from desk.perform import Outcome
 from desk.text import clean
@@ -230,7 +231,7 @@ class Writing:
     def _asked(self, key: str) -> Asked:
         """What was reviewed, to be sent, and what `key` says besides."""
         front, number, seen, kind, body = self._app.front, self._number, self.seen, self.kind, self.body
-        calls, batch = [call(kind, body), *_AFTERWARDS[key]], front.new_batch()
+        calls, batch = [call(Draft(number, "", kind, 0, body, {})), *_AFTERWARDS[key]], front.new_batch()
 
         def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome | News:
             return send(front, calls, number, seen, batch, versions.get(number))

@@ -25,6 +25,7 @@ def reply(
     cc: Addresses = (),
     bcc: Addresses = (),
     all: Flag = False,
+    only: Flag = False,
     attach: Files = (),
     at: When = None,
     account: Word = None,
@@ -33,13 +34,14 @@ def reply(
     """Answer the customer.
 
     It goes to whoever wrote last (or the requester) and to the ticket's copies; --all
-    adds everybody that message was addressed to. --at sends it later.
+    adds everybody that message was addressed to, --only leaves the ticket's copies out.
+    --at sends it later.
     """
     if ticket.merged_into:
         raise Invalid(f"#{ticket.id} was merged into #{ticket.merged_into}; answer there")
     last = last_inbound(ctx.thread(ticket))
     people = to or _answered(ticket, last, ctx)
-    copies = (*cc, *(Identity("email", address) for address in ticket.cc))
+    copies = cc if only else (*cc, *(Identity("email", address) for address in ticket.cc))
     if all and last:
         copies = (*copies, *last.to, *last.cc)
     posted = outbound(
@@ -63,7 +65,9 @@ def forward(
     *,
     to: Addresses,
     cc: Addresses = (),
+    bcc: Addresses = (),
     attach: Files = (),
+    at: When = None,
     account: Word = None,
     ctx: Context,
 ) -> list[Event]:
@@ -73,8 +77,8 @@ def forward(
     thread = [m for m in ctx.thread(ticket) if m.kind is Kind.PUBLIC]
     files = (*attach, *(a for m in thread[-1:] for a in m.attachments if not a.inline))
     posted = outbound(
-        ticket, "\n\n".join(filter(None, (body, *map(_quoted, thread)))), ctx, to=to, cc=cc, attach=files, account=account,
-        kind=Kind.NOTE, flags=(FORWARD,), subject=f"Fwd: {ticket.subject}",
+        ticket, "\n\n".join(filter(None, (body, *map(_quoted, thread)))), ctx, to=to, cc=cc, bcc=bcc, attach=files, at=at,
+        account=account, kind=Kind.NOTE, flags=(FORWARD,), subject=f"Fwd: {ticket.subject}",
     )  # fmt: skip
     return [replace(posted, message=replace(posted.message, visible=body or posted.message.text))]
 
