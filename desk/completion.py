@@ -54,7 +54,7 @@ def command(line: str, known: Known) -> list[Choice]:
         usage,
         *(
             Choice(stem + value, value)
-            for value in _values(_expected(action, words), known)
+            for value in values(_expected(action, words), known)
             if value.startswith(word) and value != word
         ),
     ]
@@ -83,7 +83,8 @@ def _expected(action: Action, words: Sequence[str]) -> Argument | None:
     return positional[min(given, len(positional) - 1)] if given < len(positional) or positional[-1].param.many else None
 
 
-def _values(argument: Argument | None, known: Known) -> Iterable[str]:
+def values(argument: Argument | None, known: Known) -> Iterable[str]:
+    """What an argument can be, as far as that is known."""
     if argument is None:
         return ()
     match argument.param.word:

@@ -18,6 +18,8 @@ from tui.waiting import Asked
 if TYPE_CHECKING:
     from tui.app import DeskApp
 
+NOTHING = "there is no ticket here to do that on; / shows others"
+
 
 class Commands:
     """Runs lines for the screen, one at a time, and remembers the last one."""
@@ -63,12 +65,24 @@ class Commands:
             return
         await self.perform(calls, line)
 
+    async def complete(self, verb: str) -> None:
+        """Ask for all that a verb needs, and run it."""
+        action = find(verb)
+        if any(argument.required for argument in action.arguments):
+            if not action.creates and not self.targets():
+                raise Invalid(NOTHING)
+            from tui.forms import Form
+
+            Form(self._app, action).begin()
+        else:
+            self._app.prompting.command(f"{verb} ")
+
     async def perform(self, calls: Sequence[Call], line: str) -> None:
         """Do the calls on the targets as one batch."""
         creates = bool(calls) and find(calls[0].verb).creates
         targets = [] if creates else self.targets()
         if not targets and not creates:
-            raise Invalid("there is no ticket here to do that on; / shows others")
+            raise Invalid(NOTHING)
         groups = [(list(calls), targets)]
         await self._batch(groups, line)
 

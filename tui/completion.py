@@ -19,7 +19,8 @@ class Asking(Struct, frozen=True):
     """What a prompt is for: its sign, what its line may become, and what is done with it.
 
     `then` is given the line, or None when the prompt was left; `typed` each new text of it as it
-    is typed. With `picks` Enter takes the chosen line of the list rather than what was typed.
+    is typed. With `picks` Enter takes the chosen line of the list rather than what was typed. `more`
+    finds what else fits, behind the `choices`; it runs in a thread and may ask the store.
     """
 
     sign: str
@@ -28,6 +29,7 @@ class Asking(Struct, frozen=True):
     history: Sequence[str] = ()
     picks: bool = False
     typed: Callable[[str], Awaitable[None]] = _nothing
+    more: Callable[[str], Sequence[Choice]] | None = None
 
 
 def search(words: str, choices: Iterable[Choice]) -> list[Choice]:

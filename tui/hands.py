@@ -169,8 +169,10 @@ class Hands:
             await app.guarded(VERBS[word].run(app, count, rest))
         elif word in VERBS:
             self.spawn(VERBS[word].run(app, count, rest))
+        elif line.endswith(" ") and not rest.strip():
+            # With nothing behind it but a space, what it needs is still to be told.
+            self.spawn(app.commands.complete(word))
         elif line.endswith(" "):
-            # With nothing behind it but a space, the rest is still to be typed.
             app.prompting.command(line)
         else:
             self.spawn(app.commands.run(line))

@@ -57,6 +57,8 @@ class Prompting:
                 await self._app.screen.mount(self.prompt, before=0)
             self.prompt.open(asking, text)
             self.prompt.complain(hint, "notice")
+            if asking.more is not None:
+                self._app.run_worker(self._app.guarded(self._look_further(text)))
 
         self._app.hands.spawn(open_())
 
@@ -78,6 +80,14 @@ class Prompting:
             return
         self.prompt.complain(None)
         await self.prompt.asking.typed(text)
+        await self._look_further(text)
+
+    async def _look_further(self, text: str) -> None:
+        prompt = self.prompt
+        if prompt is not None and (more := prompt.asking.more) is not None:
+            found = await self._app.runner.read(lambda: more(text))
+            if prompt.asking.more is more and prompt.field.value == text:
+                prompt.offer(found)
 
     # -- command lines ----------------------------------------------------------------
 

@@ -73,8 +73,7 @@ def test_what_is_on_the_screen_stays_and_what_is_asked_is_done_later(server: Pos
             await screen.press("j", "enter")
             assert "which is away just now" in screen.status
             assert "Cannot log in" in screen.text
-            await screen.press("x", "j", "a", "enter")
-            await screen.press("escape")
+            await screen.press("x", "j", "a", "escape")
             await screen.see("store away since 02:40 · 1 thing waits for it")
             assert "solve · #2: waits for the store" not in screen.status
             await asyncio.to_thread(server.thaw if how == "freeze" else server.start)

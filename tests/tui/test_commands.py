@@ -76,15 +76,15 @@ def test_what_was_left_alone_is_told(tmp_path: Path) -> None:
     run(body())
 
 
-def test_a_verb_that_needs_more_asks_with_its_usage(tmp_path: Path) -> None:
+def test_a_verb_that_needs_more_asks_for_it(tmp_path: Path) -> None:
     store, desk, who = make_desk(tmp_path)
 
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
             await screen.press("a")
-            await screen.see(": assign", "assign AGENT", "Give the ticket to an agent.")
+            await screen.see("assign #1 ·", "Give the ticket to an agent. To whom?", "kim", "sam")
             await screen.type("sa")
-            await screen.press("tab", "enter")
+            await screen.press("enter")
             assert store.ticket(1).assignee == "sam"
             await screen.press(":")
             await screen.type("assign")

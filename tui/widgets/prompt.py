@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -76,6 +78,14 @@ class Prompt(Vertical):
         if said != self.said:
             self.said = said
             self._draw()
+
+    def offer(self, more: Sequence[Choice]) -> None:
+        """Show these too, behind those there are."""
+        known = {choice.text for choice in self.found}
+        self.found += [choice for choice in more if choice.text not in known]
+        if self.asking.picks and self.chosen < 0 and self.found:
+            self.chosen = 0
+        self._draw()
 
     def key(self, name: str) -> bool:
         """Take a key that is not text; False when it is none of ours."""

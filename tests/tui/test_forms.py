@@ -1,0 +1,106 @@
+"""What a verb still needs is asked for, one thing after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from desk.model import Status
+from tests.desks import NOW, mail, make_desk, receive
+from tests.tui.shown import front, run, shown
+
+
+def test_a_few_letters_choose_one_of_what_there_is(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("s")
+            await screen.see("status #1 ·", "pending", "on-hold")
+            await screen.type("pe")
+            await screen.press("enter")
+            assert store.ticket(1).status is Status.PENDING
+            await screen.press("s")
+            await screen.type("xyz")
+            await screen.see("nothing has these words in it")
+            await screen.press("enter", "escape")
+            assert store.ticket(1).status is Status.PENDING
+
+    run(body())
+
+
+def test_where_anything_may_stand_what_was_typed_counts(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("t")
+            await screen.type("vpn slow")
+            await screen.see("as typed")
+            await screen.press("enter")
+            assert store.ticket(1).tags == ("slow", "vpn")
+            await screen.press("j", "t")
+            await screen.type("v")
+            await screen.press("enter")
+            assert store.ticket(2).tags == ("v",)
+            await screen.press("j", "z")
+            await screen.type("3h")
+            await screen.press("enter")
+            assert store.ticket(3).snoozed_until == NOW + 3 * 3_600_000
+
+    run(body())
+
+
+def test_a_mistake_is_told_and_asked_again(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("z")
+            await screen.type("nonsense")
+            await screen.see('"nonsense" is not a time')
+            await screen.press("enter")
+            await screen.see("snooze #1 ·")
+            await screen.type("1w")
+            await screen.press("enter")
+            assert store.ticket(1).snoozed_until == NOW + 7 * 86_400_000
+
+    run(body())
+
+
+def test_merging_offers_the_other_tickets_of_the_customer(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+    receive(desk, [mail(9, subject="VPN again", sender=mail(0).sender)], batch="again")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("M")
+            await screen.see("merge #1 ·", "#6  VPN again")
+            assert "#2  Cannot log in" not in screen.lines[-3]
+            await screen.press("enter")
+            assert store.ticket(1).merged_into == 6
+            await screen.press("j", "M")
+            await screen.type("log in")
+            await screen.see("#2  Cannot log in")
+            await screen.press("escape")
+
+    run(body())
+
+
+def test_a_new_ticket_asks_who_calls_and_what_about(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("C")
+            await screen.see("open ·", "Whose address?")
+            await screen.type("customer 3")
+            await screen.see("c3@acme.example")
+            await screen.press("down", "enter")
+            await screen.see("Subject?")
+            await screen.type("Printer on fire; third floor")
+            await screen.press("enter")
+            await screen.see("opened #6")
+            assert store.ticket(6).subject == "Printer on fire; third floor"
+            assert store.customer(store.ticket(6).requester).address == "c3@acme.example"
+
+    run(body())
