@@ -123,7 +123,7 @@ def _load(here: Session, name: str) -> Theme:
 
 def _drawn(text: str, style: str, theme: Theme) -> str:
     """`text` with the codes of a style, on the theme's ground."""
-    inks = [_split(getattr(theme, key)) for key in (style, "ground")]
+    inks = [_split(theme.styles[key]) for key in (style, "ground")]
     attributes, fore, back = inks[0]
     on = {word.replace("strike", "strikethrough"): True for word in attributes}
     return click.style(text, fg=_colour(fore or inks[1][1]), bg=_colour(back or inks[1][2]), **on)

@@ -8,14 +8,12 @@ not say. A theme of the user's is one file `NAME.toml` in their own themes folde
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 SHIPPED = Path(__file__).parent
 """Where the themes lie that come with the program."""
@@ -33,12 +31,49 @@ class ThemeError(Exception):
     """A theme that cannot be used; the message names file, key and what was probably meant."""
 
 
-def _drawn(default: str, meaning: str) -> Any:
-    return dataclasses.field(default=default, metadata={"meaning": meaning})
+_DRAWN: dict[str, tuple[str, str]] = {
+    "ground": ("default", "what all is drawn on, ink and ground; default: as the terminal is set"),
+    "text": ("default", "most of what there is to read"),
+    "quiet": ("default", "what matters less: snippets, channels, ages, words beside keys"),
+    "faint": ("default", "what matters least: no assignee, low priority"),
+    "strong": ("bold", "the ticket's subject, the view's name, what is yours"),
+    "rule": ("default", "the thin line between two parts"),
+    "bar": ("default", "the top line"),
+    "heading": ("default", "the titles of columns"),
+    "key": ("bold", "keys in the bottom line and in lists"),
+    "prompt": ("bold", "the sign before what you type"),
+    "cursor": ("bold", "the bar beside the current ticket"),
+    "chosen": ("reverse", "the current line of a list to choose from"),
+    "mark": ("bold", "the sign of a marked ticket"),
+    "unread": ("bold", "the subject of what you have not read"),
+    "gone": ("dim", "tickets that left the list since it was read"),
+    "overdue": ("bold", "the clock of an answer that is late"),
+    "soon": ("default", "the clock of an answer that is due within the hour"),
+    "urgent": ("bold", "the priority urgent"),
+    "high": ("default", "the priority high"),
+    "trouble": ("bold", "what failed: deliveries, accounts"),
+    "error": ("bold", "why something was not done"),
+    "notice": ("default", "what you should know, questions among it"),
+    "good": ("default", "what was done"),
+    "customer": ("bold", "the name of a customer who wrote"),
+    "agent": ("default", "the name of an agent who wrote"),
+    "system": ("dim", "what the desk says by itself"),
+    "note": ("reverse", "internal notes"),
+    "note_word": ("bold reverse", "the word NOTE, and the line it stands in"),
+    "reply_word": ("bold", "the word REPLY"),
+    "quoted": ("dim", "what a message quotes"),
+    "emphasis": ("italic", "what a message stresses"),
+    "code": ("default", "code in a message"),
+    "found": ("bold reverse", "what was searched for"),
+}
+
+STYLES: dict[str, str] = {name: meaning for name, (_, meaning) in _DRAWN.items()}
+"""Every style, and what is drawn in it."""
+
+_PLAIN: dict[str, str] = {name: style for name, (style, _) in _DRAWN.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(Struct, frozen=True):
     """What everything looks like: a style for each thing that the screen draws.
 
     `files` are those it was read from: its own, and those of the themes it extends.
@@ -47,54 +82,15 @@ class Theme:
     name: str = "plain"
     about: str = ""
     dark: bool = True
-    files: tuple[Path, ...] = dataclasses.field(default=(), compare=False)
-    ground: str = _drawn("default", "what all is drawn on, ink and ground; default: as the terminal is set")
-    text: str = _drawn("default", "most of what there is to read")
-    quiet: str = _drawn("default", "what matters less: snippets, channels, ages, words beside keys")
-    faint: str = _drawn("default", "what matters least: no assignee, low priority")
-    strong: str = _drawn("bold", "the ticket's subject, the view's name, what is yours")
-    rule: str = _drawn("default", "the thin line between two parts")
-    bar: str = _drawn("default", "the top line")
-    heading: str = _drawn("default", "the titles of columns")
-    key: str = _drawn("bold", "keys in the bottom line and in lists")
-    prompt: str = _drawn("bold", "the sign before what you type")
-    cursor: str = _drawn("bold", "the bar beside the current ticket")
-    chosen: str = _drawn("reverse", "the current line of a list to choose from")
-    mark: str = _drawn("bold", "the sign of a marked ticket")
-    unread: str = _drawn("bold", "the subject of what you have not read")
-    gone: str = _drawn("dim", "tickets that left the list since it was read")
-    overdue: str = _drawn("bold", "the clock of an answer that is late")
-    soon: str = _drawn("default", "the clock of an answer that is due within the hour")
-    urgent: str = _drawn("bold", "the priority urgent")
-    high: str = _drawn("default", "the priority high")
-    trouble: str = _drawn("bold", "what failed: deliveries, accounts")
-    error: str = _drawn("bold", "why something was not done")
-    notice: str = _drawn("default", "what you should know, questions among it")
-    good: str = _drawn("default", "what was done")
-    customer: str = _drawn("bold", "the name of a customer who wrote")
-    agent: str = _drawn("default", "the name of an agent who wrote")
-    system: str = _drawn("dim", "what the desk says by itself")
-    note: str = _drawn("reverse", "internal notes")
-    note_word: str = _drawn("bold reverse", "the word NOTE, and the line it stands in")
-    reply_word: str = _drawn("bold", "the word REPLY")
-    quoted: str = _drawn("dim", "what a message quotes")
-    emphasis: str = _drawn("italic", "what a message stresses")
-    code: str = _drawn("default", "code in a message")
-    found: str = _drawn("bold reverse", "what was searched for")
-
-
-STYLES: dict[str, str] = {f.name: f.metadata["meaning"] for f in dataclasses.fields(Theme) if "meaning" in f.metadata}
-"""Every style, and what is drawn in it."""
-
-
-_PLAIN = Theme()
+    files: tuple[Path, ...] = ()
+    styles: Mapping[str, str] = field(default_factory=lambda: dict(_PLAIN))
 
 
 def load(name: str, folders: Sequence[Path] = ()) -> Theme:
     """The theme called `name`, looked for in `folders` and then among the shipped ones."""
     written = _gathered(name, folders, ())
     styles = {key: _style(key, style) for key, style in written.styles.items()}
-    return Theme(name, written.about, written.dark is not False, written.files, **styles)
+    return Theme(name, written.about, written.dark is not False, written.files, _PLAIN | styles)
 
 
 def names(folders: Sequence[Path] = ()) -> list[str]:
@@ -155,13 +151,12 @@ def sketch(name: str, extends: str, folders: Sequence[Path] = ()) -> str:
         "[styles]",
     ]
     for key, meaning in STYLES.items():
-        text = base.styles[key].text if key in base.styles else getattr(_PLAIN, key)
+        text = base.styles[key].text if key in base.styles else _PLAIN[key]
         lines += [f"# {meaning[0].upper()}{meaning[1:]}.", f'#{key} = "{text}"']
     return "\n".join(lines) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """A file as written, to name the line of what is wrong in it."""
 
     path: Path
@@ -184,8 +179,7 @@ class _File:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
+class _Style(Struct, frozen=True):
     """A style as written, with the file it stands in and the colours known there."""
 
     file: _File
@@ -193,8 +187,7 @@ class _Style:
     colors: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(Struct, frozen=True):
     about: str
     dark: bool | None
     colors: dict[str, str]
@@ -235,6 +228,8 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
 
 
 def _read(path: Path) -> tuple[_File, dict[str, Any]]:
+    import tomllib
+
     try:
         file = _File(path, path.read_text("utf-8"))
         tables = tomllib.loads(file.text)
@@ -291,6 +286,8 @@ def _style(key: str, style: _Style) -> str:
 
 
 def _nearest(name: str, valid: Sequence[str], otherwise: str = "there are") -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, list(valid), 1, 0.6)
     return f' (did you mean "{near[0]}"?)' if near else f"; {otherwise} {', '.join(valid)}"
 

@@ -37,7 +37,7 @@ class Look(dict[str, Style]):
 
 def look(theme: Theme) -> Look:
     """The styles of `theme`."""
-    return Look({name: _style(getattr(theme, name)) for name in STYLES})
+    return Look({name: _style(theme.styles[name]) for name in STYLES})
 
 
 def _style(text: str) -> Style:

@@ -36,7 +36,7 @@ def test_no_color_chooses_mono() -> None:
 
 def test_no_color_means_the_shipped_theme_whatever_the_user_calls_mono(tmp_path: Path) -> None:
     (tmp_path / "mono.toml").write_text('[styles]\ntext = "red"\n')
-    assert Watched("mono", [tmp_path], color=False).theme.text == "default"
+    assert Watched("mono", [tmp_path], color=False).theme.styles["text"] == "default"
 
 
 def test_own_theme_extends_and_recolours(tmp_path: Path) -> None:
@@ -44,15 +44,15 @@ def test_own_theme_extends_and_recolours(tmp_path: Path) -> None:
         'extends = "dark"\n[colors]\nred = "#123456"\ndeep = "#000080"\n[styles]\nnotice = "bold deep on white"\n'
     )
     theme = load("sea", [tmp_path])
-    assert theme.overdue == "bold #123456"
-    assert theme.notice == "bold #000080 on white"
-    assert theme.soon == load("dark").soon
+    assert theme.styles["overdue"] == "bold #123456"
+    assert theme.styles["notice"] == "bold #000080 on white"
+    assert theme.styles["soon"] == load("dark").styles["soon"]
     assert "sea" in names([tmp_path])
 
 
 def test_own_theme_may_replace_a_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "dark.toml").write_text('[styles]\ntext = "green"\n')
-    assert load("dark", [tmp_path]).text == "green"
+    assert load("dark", [tmp_path]).styles["text"] == "green"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_theme_is_read_again_when_a_file_of_it_is_another(tmp_path: Path) -> N
     base.write_text('[styles]\nsoon = "magenta"\n')
     theme = watched.again()
     assert theme is not None
-    assert theme.soon == "magenta"
+    assert theme.styles["soon"] == "magenta"
     assert watched.again() is None
 
 
@@ -114,23 +114,17 @@ def test_a_mistake_is_told_once_and_the_theme_stays(tmp_path: Path) -> None:
     with pytest.raises(ThemeError):
         watched.again()
     assert watched.again() is None
-    assert watched.theme == load("mine", [_with(tmp_path / "good", 'extends = "dark"\n')])
+    assert watched.theme.styles == load("dark").styles
     mine.write_text('extends = "light"\n')
     theme = watched.again()
     assert theme is not None
     assert not theme.dark
 
 
-def _with(folder: Path, text: str) -> Path:
-    folder.mkdir()
-    (folder / "mine.toml").write_text(text)
-    return folder
-
-
 @pytest.mark.parametrize("name", names())
 def test_a_sketch_loads_and_with_all_of_it_in_force_changes_nothing(name: str, tmp_path: Path) -> None:
     text = sketch("mine", name)
     (tmp_path / "mine.toml").write_text(text)
-    assert load("mine", [tmp_path]).overdue == load(name).overdue
+    assert load("mine", [tmp_path]).styles == load(name).styles
     (tmp_path / "mine.toml").write_text(text.replace("\n#", "\n").replace("\n ", "\n# "))
     assert look(load("mine", [tmp_path])) == look(load(name))
