@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import sys
@@ -28,6 +29,8 @@ def open_screen(
     own = own or here
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Invalid("the screen needs a terminal; in a script use verbs: deskhand ls, deskhand --help")
+    # What is made from here on stays to the end; the screen lets the collector loose again when it stands.
+    gc.disable()
     desk = here.desk()
     from cli.themes import watched
     from cli.watching import Watched as Macros
@@ -46,7 +49,7 @@ def open_screen(
         run(
             Front(
                 desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file,
-                demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, relay=relay,
+                demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, relay=relay, terminal=new_batch(),
             )
         )  # fmt: skip
     finally:

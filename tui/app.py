@@ -19,14 +19,17 @@ from textual.widgets import ContentSwitcher
 
 import themes
 from desk.errors import Away, DeskError, StoreError
+from desk.model import Presence
 from desk.outgoing import NOTE
+from tui.columns import VIEWS, WRITES
 from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
-from tui.feed import Feed, House, Lost, Touched, house
+from tui.feed import Around, Feed, House, Lost, Touched, house
 from tui.front import Front
 from tui.hands import Hands
 from tui.order import Order
+from tui.presence import Seat, around
 from tui.prompting import Prompting
 from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane
@@ -71,10 +74,13 @@ class DeskApp(App[None], inherit_bindings=False):
         self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
         self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
-        self.sheet = SheetPane(self.runner, self.look)
+        self.sheet = SheetPane(front.now, self.runner, self.look)
         self.trail: list[int | Sheet] = []
         """What is open above the list: the numbers of tickets, and sheets; the last one is shown."""
         self.feed = Feed(front.desk.store, self.post_message, front.now)
+        self.seat = Seat(front, lambda: self.runner.away)
+        self.around: dict[int, list[Presence]] = {}
+        """Who else is at which ticket."""
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
         self.shown = 0
@@ -134,6 +140,8 @@ class DeskApp(App[None], inherit_bindings=False):
         """Show the first page and begin to follow the desk."""
         self.queue.list.focus()
         self.set_interval(1.0, self._tick)
+        self.app_suspend_signal.subscribe(self, lambda _: self.seat.lend())
+        self.app_resume_signal.subscribe(self, lambda _: self.seat.take_back())
         self.call_after_refresh(self._drawn, self._first.done())
 
     def _drawn(self, shown: bool) -> None:
@@ -171,6 +179,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Let go of the threads."""
+        self.seat.stop()
         self.feed.stop()
         self.runner.stop()
 
@@ -217,13 +226,13 @@ class DeskApp(App[None], inherit_bindings=False):
         await self.queue.touched((number,), own=False)
 
     async def open_sheet(self, sheet: Sheet) -> None:
-        """Show a sheet, in place of the one that is shown."""
+        """Show a sheet above what is shown; where it is open already, one goes back to it."""
         self.writing.keep()
         await self.sheet.show(sheet)
-        if self.place == "sheet":
-            self.trail[-1] = sheet
-        else:
-            self.trail.append(sheet)
+        titles = [one.title if isinstance(one, Sheet) else None for one in self.trail]
+        if sheet.title in titles:
+            del self.trail[titles.index(sheet.title) :]
+        self.trail.append(sheet)
         self._switch("sheet")
 
     async def follow(self, entry: Entry) -> None:
@@ -257,6 +266,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def _switch(self, to: str) -> None:
         self.query_one(ContentSwitcher).current = to
+        self._be()
         self.focus_pane()
         self.edges.refresh()
 
@@ -273,10 +283,18 @@ class DeskApp(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Take keys before any part of the screen does: one at a time, in the order typed."""
+        if isinstance(event, events.InputEvent):
+            self.seat.active()
         if isinstance(event, events.Key) and not event.is_forwarded:
             await self.hands.take(event)
+            self._be()
         else:
             await super().on_event(event)
+
+    def _be(self) -> None:
+        """Let the others know which ticket is open here, and whether somebody writes."""
+        number = self.ticket.view.ticket.id if self.reading and self.ticket.view else 0
+        self.seat.be(number, (WRITES if self.writing.stage else VIEWS) if number else "")
 
     async def forward(self, event: events.Key) -> None:
         """Let the field that is typed into have a key."""
@@ -327,8 +345,11 @@ class DeskApp(App[None], inherit_bindings=False):
     # -- what happens -----------------------------------------------------------------
 
     def _tick(self) -> None:
+        self._be()
         if self.reading:
             self.ticket.tell()
+        elif self.trail:
+            self.sheet.tick()
         else:
             self.queue.list.tick()
         if self.feed.silent:
@@ -383,7 +404,7 @@ class DeskApp(App[None], inherit_bindings=False):
             await self.ticket.reload()
             await self.ticket.see()
         if self.place == "sheet" and self.sheet.sheet and self.sheet.sheet.live:
-            await self.sheet.reload()
+            self.sheet.touched()
         if seen:
             self.shown = max(self.shown, event.seq)
 
@@ -392,6 +413,14 @@ class DeskApp(App[None], inherit_bindings=False):
         self.edges.accounts, self.edges.relay = event.accounts, event.relay
         if self.front.relay:
             self.front.relay.look(event.relay)
+        self.edges.refresh()
+
+    def on_around(self, event: Around) -> None:
+        """Somebody came to a ticket, left it, or writes there."""
+        self.around = around(event.present, self.front.terminal)
+        self.queue.list.meet(self.around)
+        self.ticket.tell()
+        self.edges.here = len({one.agent for one in event.present} | {self.front.me})
         self.edges.refresh()
 
     def on_lost(self, event: Lost) -> None:

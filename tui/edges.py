@@ -49,6 +49,8 @@ class Edges:
         self.question: tuple[str, tuple[tuple[str, str], ...]] | None = None
         self.accounts: dict[str, Account] = {}
         self.relay = True
+        self.here = 1
+        """How many agents are at tickets now, the one at this screen among them."""
         self.sending: tuple[Millis, str] | None = None
         """When the last reply goes out, and what to call it."""
         self.hints: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
@@ -97,6 +99,8 @@ class Edges:
         for account in self.accounts.values():
             word, style = _health(account)
             right += [(f"{flat(account.name)} ", "quiet"), (f"{word}   ", style)]
+        if self.here > 1:
+            right.append((f"{self.here} here   ", "bar"))
         return left, [*right, (front.me or "read only", "bar"), (f"   {wall(front.now(), front.zone)}", "bar")]
 
     def _notice(self) -> list[Part]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from textual.message import Message
 
 from desk.events import Record
-from desk.model import Account, Millis
+from desk.model import Account, Millis, Presence
 from desk.store import Store, relay_runs
 
 SILENT_S = 2.5
@@ -18,6 +18,7 @@ SILENT_S = 2.5
 _SLICE_S = 1.0
 _STEP = 1_000
 _HOUSE_EVERY = 5
+_PRESENT_EVERY_S = 2.0
 
 
 class Touched(Message):
@@ -34,6 +35,14 @@ class House(Message):
     def __init__(self, accounts: dict[str, Account], relay: bool) -> None:
         super().__init__()
         self.accounts, self.relay = accounts, relay
+
+
+class Around(Message):
+    """Who is at which ticket, this terminal among them; told when it is another."""
+
+    def __init__(self, present: list[Presence]) -> None:
+        super().__init__()
+        self.present = present
 
 
 class Lost(Message):
@@ -55,6 +64,8 @@ class Feed:
         self._stopped = threading.Event()
         self._heard_at = time.monotonic()
         self._seq: int | None = None
+        self._present: list[tuple[str, int, str]] = []
+        self._met_at = 0.0
         # A daemon: leaving must not wait for the end of a slice.
         self._thread = threading.Thread(target=self._follow, name="desk-feed", daemon=True)
 
@@ -90,7 +101,8 @@ class Feed:
         if self._seq is None:
             self._seq = newest
         if turn % _HOUSE_EVERY == 0:
-            self._look_around()
+            self._say(house(self._store, self._now()))
+        self._meet()
         if newest <= self._seq:
             newest = self._wait(newest)
         if newest > self._seq and (records := self._store.log(after=self._seq, limit=_STEP)):
@@ -105,8 +117,15 @@ class Feed:
             self._stopped.wait(_SLICE_S)
             return seq
 
-    def _look_around(self) -> None:
-        self._say(house(self._store, self._now()))
+    def _meet(self) -> None:
+        if time.monotonic() - self._met_at < _PRESENT_EVERY_S:
+            return
+        present = self._store.present(self._now())
+        self._met_at = time.monotonic()
+        # That somebody is still there is no news.
+        if (told := [(one.session, one.ticket, one.doing) for one in present]) != self._present:
+            self._present = told
+            self._say(Around(present))
 
     def _say(self, message: Message) -> None:
         if not self._stopped.is_set():

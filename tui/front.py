@@ -57,7 +57,7 @@ class Front(Struct, frozen=True):
 
     `now` is the clock, `new_batch` makes the id of a change, `read_file` gives (name,
     content type, bytes) of a path to attach. `query` is the list to begin with. `watched` tells
-    when the theme is another.
+    when the theme is another. `terminal` is what this one is called among all at the desk.
     """
 
     desk: Desk
@@ -74,6 +74,7 @@ class Front(Struct, frozen=True):
     watched: Watched | None = None
     keys: KeysConfig = field(default_factory=KeysConfig)
     relay: Relay | None = None
+    terminal: str = "here"
 
     @property
     def me(self) -> str | None:

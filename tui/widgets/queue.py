@@ -55,7 +55,7 @@ class QueueList(Calm, inherit_bindings=False):
         self.rows: dict[int, Row] = {}
         self.cursor = 0
         self.marks: set[int] = set()
-        self.anchor: int | None = None
+        self.pivot: int | None = None
         """The ticket from which moving marks all that it passes."""
         self._marked: frozenset[int] = frozenset()
         self.around: Mapping[int, Sequence[Presence]] = {}
@@ -85,7 +85,7 @@ class QueueList(Calm, inherit_bindings=False):
         self._asked.clear()
         self._drawn.clear()
         self.marks = {number for number in self.marks if number in order}
-        self.anchor = self.anchor if self.anchor is not None and self.anchor in order else None
+        self.pivot = self.pivot if self.pivot is not None and self.pivot in order else None
         place = order.place(keep) if keep is not None else None
         self.cursor = max(0, min(self.cursor if place is None else place, len(self.ids) - 1))
         self._arrange()
@@ -180,7 +180,7 @@ class QueueList(Calm, inherit_bindings=False):
 
     def mark(self, ids: Iterable[int]) -> None:
         """Mark exactly these; what was being marked by moving ends."""
-        self.anchor = None
+        self.pivot = None
         self._mark(set(ids))
 
     def _arrived(self) -> None:
@@ -190,13 +190,13 @@ class QueueList(Calm, inherit_bindings=False):
 
     def stretch(self) -> bool:
         """Mark from here to wherever the cursor goes, or keep what is marked so; whether it begins."""
-        self.anchor, begins = (self.current, True) if self.anchor is None else (None, False)
+        self.pivot, begins = (self.current, True) if self.pivot is None else (None, False)
         self._marked = frozenset(self.marks)
         self._stretch()
         return begins
 
     def _stretch(self) -> None:
-        place = None if self.anchor is None else self.order.place(self.anchor)
+        place = None if self.pivot is None else self.order.place(self.pivot)
         if place is not None:
             first, last = sorted((place, self.cursor))
             self._mark(self._marked.union(self.ids[first : last + 1]))
