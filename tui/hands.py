@@ -18,6 +18,10 @@ from tui.widgets.bars import Part, keys
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
+    from tui.widgets.hints import Hints
+
+_THINKING_S = 0.4
+"""Whoever knows what follows has typed it by then."""
 
 _LEAVING = ("escape", "^c")
 _ACTING = {
@@ -46,6 +50,8 @@ class Hands:
         self._works = 0
         self._passing = False
         self._handing = False
+        self._hints: Hints | None = None
+        self._hinted = 0
         self.cancelled = False
         """Set by Escape while something is being done: a long run stops after the chunk at hand."""
 
@@ -136,6 +142,33 @@ class Hands:
         return True
 
     async def _command(self, reader: Keys, name: str) -> None:
+        await self._keyed(reader, name)
+        self._hinted += 1
+        if self._hints is not None:
+            self._hints.display = False
+        if reader.pending and not reader.digits:
+            turn = self._hinted
+            self._app.set_timer(_THINKING_S, lambda: self._hint(turn))
+
+    async def _hint(self, turn: int) -> None:
+        """Whoever waits after the first key of several is shown what may follow."""
+        reader = self._reader
+        if turn != self._hinted or not reader.pending:
+            return
+        if self._hints is None:
+            from tui.widgets.hints import Hints
+
+            self._hints = Hints(self._app.look)
+            await self._app.screen.mount(self._hints, before=0)
+        self._hints.offer([(key, self._meaning(line)) for key, line in sorted(reader.hints())])
+
+    def _meaning(self, line: str) -> str:
+        verb, _, rest = line.partition(" ")
+        if verb == "view" and rest in self._app.queue.views:
+            return self._app.queue.views[rest].title
+        return VERBS[verb].summary.rstrip(".") if verb in VERBS and not rest else line
+
+    async def _keyed(self, reader: Keys, name: str) -> None:
         if name == "escape" and reader.waiting:
             reader.clear()
             return

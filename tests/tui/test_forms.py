@@ -104,3 +104,43 @@ def test_a_new_ticket_asks_who_calls_and_what_about(tmp_path: Path) -> None:
             assert store.customer(store.ticket(6).requester).address == "c3@acme.example"
 
     run(body())
+
+
+def test_a_few_letters_lead_anywhere(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("g", "slash")
+            await screen.type("una")
+            await screen.see("Unassigned")
+            await screen.press("enter")
+            assert screen.app.queue.view == "unassigned"
+            await screen.press("g", "slash")
+            await screen.type("invoice")
+            await screen.see("#3  Invoice shows")
+            await screen.press("enter")
+            await screen.see("mail 2")
+            assert screen.app.trail == [3]
+            await screen.press("g", "slash")
+            await screen.type("customer 4")
+            await screen.see("customer · c4@acme.example")
+            await screen.press("up", "enter")
+            assert screen.app.place == "queue"
+            assert list(screen.app.queue.list.ids) == [5]
+
+    run(body())
+
+
+def test_who_waits_after_a_first_key_sees_what_may_follow(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who), (80, 24)) as screen:
+            await screen.press("g")
+            await screen.see("Waiting on us", "Go to the beginning")
+            await screen.press("u")
+            assert "Waiting on us" not in "\n".join(screen.lines[2:])
+            assert screen.app.queue.view == "unassigned"
+
+    run(body())

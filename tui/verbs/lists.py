@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from desk.completion import Choice
 from desk.errors import Invalid
 from desk.query import suggest
 from desk.store import SORTS
@@ -25,9 +26,10 @@ async def filter(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def view(app: DeskApp, count: int | None, rest: str) -> None:
-    """Show a saved view, by its name or with a count (3gv) the third one."""
+    """Show a saved view, by its name or with a count (3gv) the third one; without either, choose."""
     if count is None and not rest:
-        app.prompting.command("view ", " ".join(app.queue.views))
+        found = app.queue.views.items()
+        app.prompting.choose("view", [Choice(f"view {n}", view.title, view.query, view.key) for n, view in found])
         return
     names = list(app.queue.views)
     await _show_view(app, rest or names[min(count or 1, len(names)) - 1])

@@ -37,6 +37,14 @@ async def half_page_up(app: DeskApp, count: int | None, rest: str) -> None:
     app.pane.half_page(-1, count or 1)
 
 
+@verb()
+async def goto(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go anywhere: a view, a sheet, a ticket or a customer, found by a few letters."""
+    from tui.jump import jump
+
+    jump(app)
+
+
 @verb(quick=True)
 async def top(app: DeskApp, count: int | None, rest: str) -> None:
     """Go to the beginning."""

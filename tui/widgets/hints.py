@@ -1,0 +1,38 @@
+"""What may follow a key that begins several: a small panel above the last line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from tui.draw import Look, cut, pad
+from tui.widgets.lines import Drawn, Lines
+
+_GAP = 3
+_WIDEST = 40
+
+
+class Hints(Lines):
+    """Keys with what they mean, in columns, read downwards."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "hints")
+
+    def offer(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Show these keys, each with its words."""
+        size = self.app.size
+        keys = max(cell_len(key) for key, _ in pairs)
+        words = min(max(cell_len(word) for _, word in pairs), _WIDEST)
+        columns = max(1, (size.width - 1) // (keys + words + 2 + _GAP))
+        rows = -(-len(pairs) // columns)
+        lines = [Drawn((("─" * size.width, "rule"),))]
+        for row in range(rows):
+            parts: list[tuple[str, str]] = [(" ", "text")]
+            for key, word in pairs[row::rows]:
+                parts += [(pad(key, keys), "key"), ("  ", "text"), (pad(cut(word, words), words + _GAP), "quiet")]
+            lines.append(Drawn(tuple(parts)))
+        self.styles.height = len(lines)
+        self.styles.offset = (0, size.height - len(lines) - 1)
+        self.display = True
+        self.put(lines)
