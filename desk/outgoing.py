@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -35,6 +36,40 @@ class Foreseen(Struct, frozen=True):
 
     message: Message
     status: str = ""
+
+
+def begun(line: str) -> tuple[str, dict[str, str]] | None:
+    """The verb and the options of a line whose text is still to be written: `reply`, `reply --all`; None for any other."""
+    verb, _, rest = line.strip().partition(" ")
+    if verb not in WRITTEN:
+        return None
+    if not rest.strip():
+        return verb, {}
+    if not rest.lstrip().startswith("--"):
+        return None
+    if verb != FORWARD:
+        with suppress(Invalid):
+            lines.parse(line)
+            return None
+    # It needs nothing but a text.
+    found = lines.parse(f"{line} …")
+    return (verb, _typed(found)) if found.args.get("body") == "…" else None
+
+
+def _typed(found: Call) -> dict[str, str]:
+    """The options of a call as a draft keeps them."""
+    typed = {}
+    for argument in find(found.verb).arguments:
+        if argument.option and argument.name in found.args:
+            value = found.args[argument.name]
+            match argument.param.word:
+                case "flag":
+                    typed[argument.name] = "yes" if value else ""
+                case "files":
+                    typed[argument.name] = "\n".join(value)
+                case _:
+                    typed[argument.name] = argument.param.format(value)
+    return typed
 
 
 def call(draft: Draft) -> Call:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from desk.errors import Invalid
 from desk.model import HOUR, Draft, Identity, Status
-from desk.outgoing import call, foresee, paths, recipients
+from desk.outgoing import begun, call, foresee, paths, recipients
 from desk.signatures import signature, signed
 from tests.desks import Room
 
@@ -28,6 +28,24 @@ def test_a_draft_is_said_with_its_options(tmp_path: Path) -> None:
     assert would(room, draft) == [("to", "ann@example.com"), ("cc", "bo@example.com")]
     found = foresee(room.desk, room.who, [call(draft)], 1, at=room.clock, batch_id="b")
     assert found.status == Status.OPEN
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("reply", ("reply", {})),
+        ("reply --all", ("reply", {"all": "yes"})),
+        ('forward --to "ann@example.com, bo@example.com"', ("forward", {"to": "ann@example.com, bo@example.com"})),
+        ("forward --to ann@example.com Please look.", None),
+        ("reply --attach a.txt", ("reply", {"attach": "a.txt"})),
+        ("reply --all Thank you.", None),
+        ("reply Thank you.", None),
+        ("note", ("note", {})),
+        ("solve", None),
+    ],
+)
+def test_a_line_without_its_text_is_begun(line: str, found: tuple[str, dict[str, str]] | None) -> None:
+    assert begun(line) == found
 
 
 def test_files_of_a_draft_are_one_a_line() -> None:
