@@ -37,6 +37,7 @@ from tui.screens.sheet import SheetPane
 from tui.screens.ticket import TicketPane
 from tui.sheets import Entry, Sheet
 from tui.terminal import Backstop, Ground, QuietDriver
+from tui.tour import Tour
 from tui.waiting import Waiting
 from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
@@ -72,6 +73,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.queue = QueuePane(front, self.runner, self.look)
         self.edges = Edges(front, self.look)
         self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
+        self.tour = Tour(self)
         self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
         self.sheet = SheetPane(front.now, self.runner, self.look)
@@ -102,7 +104,8 @@ class DeskApp(App[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
         self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
-        self.edges.view, self.edges.key = lambda: self.queue.title, self.hands.key
+        self.edges.key = self.hands.key
+        self.edges.tour = self.tour.told
         self.edges.outage, self.edges.waiting = lambda: self.runner.away, self.waiting.told
         self.edges.hints = self.hands.hints
         wait((self._first,), timeout=_PATIENCE_S)

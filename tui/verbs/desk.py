@@ -91,6 +91,15 @@ async def relay(app: DeskApp, count: int | None, rest: str) -> None:
 
 
 @verb()
+async def tour(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show six keys that lead to a first answer, each where it is needed; tour off ends it."""
+    if rest.strip() == "off":
+        app.tour.end()
+    else:
+        app.tour.begin()
+
+
+@verb()
 async def quit(app: DeskApp, count: int | None, rest: str) -> None:
     """Leave deskhand."""
     app.leave()
