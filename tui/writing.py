@@ -109,8 +109,8 @@ class Writing:
             self._composer.text = text
 
     def unsent(self, number: int) -> list[str]:
-        """The kinds of text that are kept for a ticket."""
-        return [kind for kept, kind in self.drafts if kept == number]
+        """What is begun on a ticket and not sent, as sentences."""
+        return [f"unsent {kind}: {goes_on(kind)} goes on" for kept, kind in self.drafts if kept == number]
 
     async def begin(self, kind: str) -> None:
         """Begin a reply or a note, or go on with the one kept; errors say why it cannot be."""

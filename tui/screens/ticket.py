@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from desk.model import Customer, Message, Ticket
-from desk.outgoing import NOTE
 from tui.clock import due_words
 from tui.columns import channel, who
 from tui.draw import Look, cut, flat
@@ -35,7 +34,7 @@ class View(Struct, frozen=True):
 
 
 class TicketPane(Vertical):
-    """A ticket, open. `unsent` tells which kinds of text are kept for a ticket, unsent; `below` is shown under the conversation."""
+    """A ticket, open. `unsent` says what is begun on a ticket and not sent; `below` is shown under the conversation."""
 
     def __init__(
         self, front: Front, runner: Runner, look: Look, unsent: Callable[[int], Sequence[str]], below: Lines
@@ -114,9 +113,7 @@ class TicketPane(Vertical):
             left = [(f"merged into #{ticket.merged_into}", "notice")]
         if ticket.tags:
             left.append((f"   {flat(' '.join(ticket.tags))}", "quiet"))
-        left += [
-            (f"   unsent {kind}: {'i' if kind == NOTE else 'r'} goes on", "notice") for kind in self._unsent(ticket.id)
-        ]
+        left += [(f"   {told}", "notice") for told in self._unsent(ticket.id)]
         # The clock keeps its words: who it is gets shorter first.
         room = self.size.width - 4 - sum(cell_len(text) for text, _ in left)
         self._heads[1].say(left, [(_person(customer, room), "quiet")])
