@@ -5,11 +5,10 @@ It is also the reference plugin: everything a channel needs, and nothing else.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from channels.demo.stories import KNOWN, STORIES
 from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Sent
@@ -42,19 +41,20 @@ class Demo:
         subject=True, copies=True, attachment_limit_bytes=10_000_000, markup="markdown", may_start=True
     )
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, name: str, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._clock = settings, clock
         self.addresses: Sequence[Identity] = (Identity("email", settings.address, "Sample desk"),)
-        self._next = 0.0
-        self._answers: list[Inbound] = []
+        self._next = clock()
+        self._answers: list[tuple[float, Inbound]] = []
 
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """The next customer when it is their time, and whoever answers what we sent."""
-        told = int(cursor or 0)
-        answers, self._answers = tuple(self._answers), []
-        if time.monotonic() >= self._next:
+        told, now = int(cursor or 0), self._clock()
+        answers = tuple(replace(answer, received_at=_now()) for due, answer in self._answers if due <= now)
+        self._answers = [(due, answer) for due, answer in self._answers if due > now]
+        if now >= self._next:
             dice = random.Random(f"{self._settings.seed}/{told}")
-            self._next = time.monotonic() + dice.uniform(0.3, 1.7) * self._settings.every_s
+            self._next = now + dice.uniform(0.3, 1.7) * self._settings.every_s
             yield Batch((self._story(told, dice), *answers), str(told + 1))
         elif answers:
             yield Batch(answers, str(told))
@@ -87,7 +87,7 @@ class Demo:
                 answer, _now(), Identity("email", address), text, text, subject, message_id=answer, in_reply_to=(ours,)
             )
             pause = random.Random(f"{self._settings.seed}/{key}").uniform(0.5, 1.5) * self._settings.answer_s
-            asyncio.get_running_loop().call_later(pause, self._answers.append, inbound)
+            self._answers.append((self._clock() + pause, inbound))
         return Sent(remote_id=key)
 
     async def archive(self, part: Part) -> None:
