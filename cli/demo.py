@@ -193,7 +193,7 @@ _PAST: tuple[tuple[int, str, Millis, str], ...] = (
         1, "me", 4 * HOUR,
         'take; priority urgent; team network; tag vpn; note "Same firmware as last week at Nord. Ask for the MTU before escalating."',
     ),
-    (3, "sam", 3 * HOUR, "take; team billing; tag invoice"),
+    (3, "me", 3 * HOUR, "take; team billing; tag invoice"),
     (
         4, "kim", 1 * DAY,
         'take; reply "Yes, archived projects are included if you tick **Archived** in the export dialogue."; status pending',
@@ -201,7 +201,7 @@ _PAST: tuple[tuple[int, str, Millis, str], ...] = (
     (5, "me", 8 * DAY, 'take; priority low; tag idea; reply "Thank you, that is a lovely idea. I have put it on our list."; status on-hold'),
     (6, "sam", 20 * HOUR, 'take; reply "Toutes nos excuses. Les deux câbles partent aujourd’hui."; solve'),
     (8, "kim", 10 * MINUTE, "priority urgent; tag outage"),
-    (9, "me", 3 * HOUR, "take; team billing"),
+    (9, "sam", 3 * HOUR, "take; team billing"),
     (10, "kim", 20 * HOUR, "take; snooze 30h"),
     (11, "kim", 80 * MINUTE, 'take; reply "Die Zugänge sind angelegt, die Mails mit den Kennwörtern sind unterwegs."'),
     (12, "kim", 2 * DAY, 'take; reply "I have reset the second factor. Please set it up anew under Account, Security."; solve'),

@@ -49,7 +49,7 @@ class Tour:
         if sent is not self._before and sent and sent.text and sent.text.kind == REPLY:
             return self._farewell()
         step = self._step()
-        return [*step, ("   :tour off", "quiet"), (" ends the tour", "faint")] if step else ()
+        return [*step, ("   :tour off", "quiet"), (" ends it", "faint")] if step else ()
 
     def _step(self) -> Sequence[Part]:
         app = self._app
@@ -67,7 +67,7 @@ class Tour:
                 return _told(
                     4,
                     "hi ^t" if canned else "",
-                    "writes a first answer; or use your own words" if canned else "write an answer",
+                    "writes a first answer; or type your own" if canned else "write an answer",
                 )
             case "writing" if writing.kind == REPLY:
                 return _told(5, "^s", "shows what would go out, and to whom")
