@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
 
 from cli.plain_talk import Talk
 from cli.plain_words import several
@@ -16,17 +15,16 @@ from desk import lines, macros
 from desk.actions import find
 from desk.errors import Conflict, Invalid
 from desk.events import Changed, Posted
-from desk.lines import Call
 from desk.macros import Input
 from desk.model import SECOND, Delivery, Role
-from desk.outgoing import NOTE, REPLY, News, send
+from desk.outgoing import FORWARD, REPLY, News, begun, send
 from desk.perform import Outcome, perform, undo
 from desk.permissions import demand
 from desk.store import relay_runs
 from desk.text import one_line
 from desk.when import said
 
-_PUBLIC = (REPLY, "forward")
+_PUBLIC = (REPLY, FORWARD)
 
 
 class Doing:
@@ -46,8 +44,9 @@ class Doing:
     def run(self, line: str, ticket: int | None, seen: int) -> None:
         """Do a line on a ticket (None: on a new one); `seen` is the newest message that was read out."""
         here = self._here
-        if ticket is not None and (begun := _begun(line)) is not None:
-            outcome = self._writing.begin(begun.verb, ticket, seen, _options(begun))
+        if ticket is not None and (begins := begun(line)) is not None:
+            kind, options = begins
+            outcome = self._writing.begin(kind, ticket, seen, options)
             if outcome is not None:
                 self.tell(outcome)
             return
@@ -131,7 +130,7 @@ class Doing:
         outcome = undo(here.desk(), here.who(), at=now(), batch_id=new_batch(), batch=target, redo=redo)
         self.own.add(outcome.batch)
         which = ", ".join(f"#{number}" for number in outcome.done)
-        line = outcome.line.partition(": ")[2] or outcome.line
+        line = re.sub("^(?:(?:undo|redo): )+", "", outcome.line)
         self._talk.say(f"{'done again' if redo else 'taken back'}: {line}, {which}")
         self._left_alone(outcome)
         if not redo and target is not None:
@@ -173,23 +172,3 @@ class Doing:
 
 def _recipients(deliveries: Iterable[Delivery]) -> str:
     return ", ".join(one_line(address) for delivery in deliveries for address in delivery.recipients)
-
-
-def _begun(line: str) -> Call | None:
-    """The reply or note whose text is still to be written: `reply`, or with options `reply --all`."""
-    verb, _, rest = line.strip().partition(" ")
-    if verb not in (REPLY, NOTE):
-        return None
-    if not rest.strip():
-        return Call(verb)
-    if not rest.lstrip().startswith("--"):
-        return None
-    with suppress(Invalid):
-        lines.parse(line)
-        return None
-    # It needs nothing but a text.
-    return lines.parse(f"{line} …")
-
-
-def _options(call: Call) -> dict[str, Any]:
-    return {name: value for name, value in call.args.items() if name != "body"}

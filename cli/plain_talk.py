@@ -74,7 +74,7 @@ class Talk:
         """Go on with what was too long for a page; False when there was nothing left."""
         if not self._left:
             return False
-        count = self.height if self.height and len(self._left) > self.height + 1 else len(self._left)
+        count = self.height if self.height and len(self._left) > self.height + 2 else len(self._left)
         page, self._left = self._left[:count], self._left[count:]
         print("\n".join(page))
         if self._left:

@@ -8,7 +8,9 @@ from datetime import tzinfo
 
 from desk import flags
 from desk.model import MINUTE, Attachment, Customer, Direction, Identity, Kind, Message, Millis, Priority, Ticket
-from desk.outgoing import NOTE, recipients
+from desk.outgoing import FORWARD, NOTE, recipients
+from desk.promised import promised
+from desk.signatures import signed
 from desk.store import Row
 from desk.text import clean, columns, one_line
 from desk.when import brief, said
@@ -183,21 +185,23 @@ def _who(message: Message) -> str:
     return f"{author} {'called' if message.kind is Kind.CALL else 'wrote'}, by {by}"
 
 
-def review(kind: str, message: Message) -> Iterator[str]:
-    """The whole message before it is sent, recipients one a line."""
+def review(kind: str, message: Message, signature: str) -> Iterator[str]:
+    """The whole message before it is sent, recipients one a line, with the signature that goes under it."""
     if kind == NOTE:
         yield "INTERNAL NOTE, only colleagues see it:"
     else:
-        yield "PUBLIC REPLY, as the customer gets it:"
+        yield "FORWARDED, as a third party gets it:" if kind == FORWARD else "PUBLIC REPLY, as the customer gets it:"
         if message.sender:
             yield f"from {_address(message.sender)}"
         yield from (f"{way} {_address(person)}" for way, person in recipients(message))
         yield f"by {channel(message.channel)}"
         yield f"subject {one_line(message.subject)}"
     yield ""
-    yield message.text
+    yield signed(message.text, signature)
     for file in message.attachments:
         yield f"attachment: {one_line(file.name)}, {file.size:,} bytes"
+    if not message.attachments and (word := promised(message.visible or message.text)):
+        yield f"attention: it says “{word}”, and nothing is attached"
     yield ""
 
 
@@ -211,4 +215,5 @@ def to_whom(kind: str, ticket: int, message: Message) -> str:
     if kind == NOTE:
         return f"Internal note on #{ticket}; only colleagues see it."
     people = ", ".join(f"{way} {_address(person)}" for way, person in recipients(message))
-    return f"Public reply on #{ticket}, by {channel(message.channel)}, {people}."
+    what = "To a third party about" if kind == FORWARD else "Public reply on"
+    return f"{what} #{ticket}, by {channel(message.channel)}, {people}."

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -11,18 +10,19 @@ from cli.changing import edit
 from cli.plain_talk import Talk
 from cli.plain_words import review, to_whom
 from cli.wiring import Session, new_batch, now, read_file
-from desk import lines
-from desk.actions import find
 from desk.errors import DeskError, Invalid
 from desk.lines import Call
 from desk.model import Draft, Message, Role
-from desk.outgoing import NOTE, News, preview, send
+from desk.outgoing import FORWARD, NOTE, REPLY, News, call, preview, send
 from desk.perform import Outcome
 from desk.permissions import demand
+from desk.signatures import signature
 
 _AFTERWARDS: dict[str, tuple[Call, ...]] = {"y": (), "s": (Call("solve"),), "p": (Call("status", {"to": "pending"}),)}
+_SEND = "send? y / s send and solve / p send and pending / e edit / n keep"
 _ASK = {
-    "reply": "send? y / s send and solve / p send and pending / e edit / n keep",
+    REPLY: _SEND,
+    FORWARD: _SEND,
     NOTE: "leave this note? y / s leave it and solve / p leave it and pending / e edit / n keep",
 }
 _HOW = "Write. A line with a single dot ends the text, a line with only e opens the editor, Ctrl-C keeps it unsent."
@@ -85,11 +85,11 @@ class Writing:
 
     # -- writing ------------------------------------------------------------------
 
-    def begin(self, kind: str, ticket: int, seen: int, options: Mapping[str, Any]) -> Outcome | None:
-        """Write a reply or a note, or go on with the one kept, up to what was done; errors say why it cannot be."""
+    def begin(self, kind: str, ticket: int, seen: int, options: Mapping[str, str]) -> Outcome | None:
+        """Write a reply, a note or what is forwarded, or go on with the one kept, up to what was done; errors say why it cannot be."""
         draft = replace(self._find(ticket, kind), seen=seen)
         if options:
-            draft = replace(draft, options=_written(kind, options))
+            draft = replace(draft, options=dict(options))
         talk = self._talk
         talk.say(to_whom(kind, ticket, self._would(replace(draft, text=draft.text or "…"))))
         if draft.text:
@@ -138,10 +138,10 @@ class Writing:
         talk = self._talk
         try:
             while True:
-                if not draft.text.strip():
+                if not draft.text.strip() and draft.kind != FORWARD:
                     talk.say("nothing was written, nothing is sent")
                     return None
-                for line in review(draft.kind, self._would(draft)):
+                for line in review(draft.kind, self._would(draft), self._signature(draft)):
                     talk.say(line)
                 answer = talk.answer(_ASK[draft.kind], "yspen")
                 if answer == "e":
@@ -170,7 +170,7 @@ class Writing:
         return send(
             here.desk(),
             here.who(),
-            [_call(draft), *_AFTERWARDS[answer]],
+            [call(draft), *_AFTERWARDS[answer]],
             draft.ticket,
             draft.seen,
             at=now(),
@@ -182,8 +182,18 @@ class Writing:
     def _would(self, draft: Draft) -> Message:
         here = self._here
         return preview(
-            here.desk(), here.who(), [_call(draft)], draft.ticket, at=now(), batch_id=new_batch(), read_file=read_file
+            here.desk(), here.who(), [call(draft)], draft.ticket, at=now(), batch_id=new_batch(), read_file=read_file
         )
+
+    def _signature(self, draft: Draft) -> str:
+        if draft.kind != REPLY:
+            return ""
+        store = self._here.store()
+        try:
+            return signature(self._here.agent(), store.config, store.ticket(draft.ticket))
+        except Invalid as error:
+            self._talk.say(f"the signature is left out: {error}")
+            return ""
 
     def taken_back(self, batch: str) -> bool:
         """A text that was sent is taken back: it is kept again. False when the batch sent none of this dialogue's."""
@@ -200,25 +210,3 @@ class _Stopped(Exception):
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self.draft = draft
-
-
-def _call(draft: Draft) -> Call:
-    given: dict[str, Any] = {"body": draft.text, **draft.options}
-    if "attach" in given:
-        given["attach"] = tuple(given["attach"].splitlines())
-    return lines.bind(find(draft.kind), given)
-
-
-def _written(kind: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Options as a draft keeps them."""
-    known = {argument.name: argument.param for argument in find(kind).arguments}
-    return {name: _text(known[name].word, known[name].format, value) for name, value in options.items()}
-
-
-def _text(word: str, format_: Callable[[Any], str], value: Any) -> str:
-    if word == "flag":
-        return "yes" if value else "no"
-    if word == "files":
-        paths: Iterable[str] = value
-        return "\n".join(paths)
-    return format_(value)
