@@ -83,6 +83,22 @@ def test_one_that_dies_says_why_and_comes_back(tmp_path: Path) -> None:
     relay.leave()
 
 
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "killed (signal 9)"),
+        ('print(\'{"event": "taken in"}\'); raise SystemExit(7)', "exit code 7"),
+        ('print(\'{"event": "x", "error": "disk full"}\'); raise SystemExit(7)', "disk full"),
+    ],
+)
+def test_why_it_ended_is_told_in_its_own_words(tmp_path: Path, script: str, why: str) -> None:
+    relay = child(tmp_path, script, "on")
+    relay.look(running=False)
+    until(relay.told)
+    assert relay.told().startswith(f"the relay ended: {why} ·")
+    relay.leave()
+
+
 def test_a_program_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     relay = Child((str(tmp_path / "nothing"),), tmp_path / "relay.log", "on")
     relay.look(running=False)
