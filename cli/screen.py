@@ -40,6 +40,8 @@ def open_screen(
     if wrong := key_problems(own):
         raise ConfigError("\n".join(str(error) for error in wrong))
     theme = watched(own)
+    from cli.memory import Memory
+
     editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
     if relay is None and here.config.channels:
         from cli.child import beside
@@ -50,6 +52,7 @@ def open_screen(
             Front(
                 desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file,
                 demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, relay=relay, terminal=new_batch(),
+                memory=None if demo else Memory(),
             )
         )  # fmt: skip
     finally:

@@ -174,6 +174,7 @@ class DeskApp(App[None], inherit_bindings=False):
         agents, teams = await self.runner.read(lambda: (sorted(store.agents()), sorted(store.teams())))
         tags = {tag for row in self.queue.list.rows.values() for tag in row.ticket.tags}
         self.prompting.learn(agents, teams, tags)
+        await self.prompting.recall()
 
     def on_resize(self, event: events.Resize) -> None:
         """Keep the prompt at the bottom."""

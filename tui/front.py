@@ -52,6 +52,16 @@ class Relay(Protocol):
         """Do and remember what the agent says: on, off or never; gives the sentence to answer with."""
 
 
+class Memory(Protocol):
+    """Lines typed before, kept over the end of the screen."""
+
+    def recall(self, kind: str) -> Sequence[str]:
+        """The lines of a kind, "command" or "filter", the newest last."""
+
+    def remember(self, kind: str, line: str) -> None:
+        """Keep a line."""
+
+
 class Front(Struct, frozen=True):
     """The desk, who sits at it, and the outside world as functions.
 
@@ -75,6 +85,7 @@ class Front(Struct, frozen=True):
     keys: KeysConfig = field(default_factory=KeysConfig)
     relay: Relay | None = None
     terminal: str = "here"
+    memory: Memory | None = None
 
     @property
     def me(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from tui.verbs import VERBS
 if TYPE_CHECKING:
     from tui.app import DeskApp
     from tui.widgets.prompt import Prompt
-
-_REMEMBERED = 100
 
 
 class Prompting:
@@ -41,6 +40,19 @@ class Prompting:
         """Offer these names as arguments."""
         self.known.agents, self.known.teams = agents, teams
         self.known.tags.update(tags)
+
+    async def recall(self) -> None:
+        """Bring back what was typed before this screen was opened."""
+        if (memory := self._app.front.memory) is not None:
+            for kind, lines in (("command", self.known.history), ("filter", self.known.filters)):
+                lines[:0] = await asyncio.to_thread(memory.recall, kind)
+
+    def _remember(self, kind: str, history: list[str], line: str) -> None:
+        if line in history:
+            history.remove(line)
+        history.append(line)
+        if (memory := self._app.front.memory) is not None:
+            self._app.run_worker(asyncio.to_thread(memory.remember, kind, line))
 
     # -- any prompt -----------------------------------------------------------------
 
@@ -98,7 +110,7 @@ class Prompting:
 
     async def _run(self, line: str | None) -> None:
         if line is not None and line.strip():
-            remember(self.known.history, line.strip())
+            self._remember("command", self.known.history, line.strip())
             await self._app.hands.run_line(line.strip())
 
     def choose(self, sign: str, choices: Sequence[Choice]) -> None:
@@ -191,14 +203,6 @@ class Prompting:
         except Invalid:
             await queue.load(self._before)
             raise
-        remember(self.known.filters, text)
+        self._remember("filter", self.known.filters, text)
         if queue.query_text != text:
             await queue.load(text)
-
-
-def remember(history: list[str], line: str) -> None:
-    """Put a line at the end of a history, where it stands once."""
-    if line in history:
-        history.remove(line)
-    history.append(line)
-    del history[:-_REMEMBERED]
