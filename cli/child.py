@@ -84,9 +84,7 @@ class Child:
         if word == "on":
             if self._thread is None:
                 self._begin()
-            return (
-                f"a relay starts, and ends with this screen; from now on by itself · it tells of itself in {self._log}"
-            )
+            return "a relay starts; it ends with this screen, and comes with it from now on"
         threading.Thread(target=self._end, name="desk-relay-end", daemon=True).start()
         return "no relay from here, until :relay on" if word == "never" else "no relay from here; it is offered again"
 
@@ -126,7 +124,7 @@ class Child:
         code = self._process.wait()
         _close(self._process)
         self._process = None
-        return _last_words(self._log, at) or f"exit code {code}"
+        return f"killed (signal {-code})" if code < 0 else _last_words(self._log, at) or f"exit code {code}"
 
     def _end(self) -> None:
         """Let what it does end, and it then."""
@@ -184,7 +182,8 @@ def _last_words(path: Path, at: int) -> str:
         told = json.loads(last)
     except ValueError:
         return last.removeprefix("deskhand: ")
-    return str(told.get("error") or told.get("event")) if isinstance(told, dict) else last
+    # What it logs while all is well is no reason.
+    return str(told.get("error") or "") if isinstance(told, dict) else last
 
 
 # -- whether, and how -------------------------------------------------------------------
