@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from desk.model import DAY, HOUR, MINUTE, SECOND, Millis, Status, Ticket
 from desk.when import brief
+
+if TYPE_CHECKING:
+    from desk.sla import Promise
 
 SOON: Millis = HOUR
 """From here on a due time is shown as near."""
@@ -22,7 +27,11 @@ def due(ticket: Ticket, now: Millis) -> tuple[str, str]:
         return "paused", "quiet"
     if ticket.due_at is None:
         return "-", "faint"
-    left = ticket.due_at - now
+    return _left(ticket.due_at, now)
+
+
+def _left(due_at: Millis, now: Millis) -> tuple[str, str]:
+    left = due_at - now
     if left <= 0:
         return f"{'now' if -left < MINUTE else '-' + brief(left)} !", "overdue"
     if left < 10 * MINUTE:
@@ -32,17 +41,57 @@ def due(ticket: Ticket, now: Millis) -> tuple[str, str]:
 
 def due_words(ticket: Ticket, now: Millis) -> tuple[str, str]:
     """The clock of an open ticket as a phrase, and its style: `next reply in 3h 10m`."""
-    text, style = due(ticket, now)
-    text = text.removesuffix(" !").removesuffix(" ~")
-    if ticket.snoozed(now) and ticket.status not in _DONE:
-        until = ticket.snoozed_until
-        return ("asleep until somebody writes" if until is None else f"asleep, wakes in {brief(until - now)}"), style
+    if asleep := _asleep(ticket, now):
+        return asleep, "quiet"
     if ticket.due_at is None or ticket.paused:
-        return ("nothing is due" if text == "-" else text), "quiet"
-    what = _KINDS.get(ticket.due_kind or "", "answer")
-    if ticket.due_at <= now:
+        return ("paused" if ticket.paused else "nothing is due"), "quiet"
+    return _running(_KINDS.get(ticket.due_kind or "", "answer"), ticket.due_at, now)
+
+
+def _asleep(ticket: Ticket, now: Millis) -> str:
+    if not ticket.snoozed(now) or ticket.status in _DONE:
+        return ""
+    until = ticket.snoozed_until
+    return "asleep until somebody writes" if until is None else f"asleep, wakes in {brief(until - now)}"
+
+
+def _running(what: str, due_at: Millis, now: Millis) -> tuple[str, str]:
+    text, style = _left(due_at, now)
+    text = text.removesuffix(" !").removesuffix(" ~")
+    if due_at <= now:
         return f"{what} {text} overdue" if text != "now" else f"{what} is due now", style
     return f"{what} in {text}", style
+
+
+def clocks(ticket: Ticket, promises: Sequence[Promise], now: Millis, room: int) -> list[tuple[str, str]]:
+    """Every clock of a ticket as a phrase with its style; in less `room` what is done goes first, then what is far."""
+    told = [(_told(promise, ticket, now), promise.state) for promise in promises]
+    found = [phrase for phrase, _ in told]
+    if found and (asleep := _asleep(ticket, now)):
+        found.insert(0, (asleep, "quiet"))
+    weakest = [phrase for phrase, state in told if state == "kept"] + [
+        phrase for phrase, state in told if state == "paused"
+    ]
+    while sum(len(text) + _GAP for text, _ in found) - _GAP > room and weakest:
+        found.remove(weakest.pop(0))
+    return found or [due_words(ticket, now)]
+
+
+_GAP = 3
+
+
+def _told(promise: Promise, ticket: Ticket, now: Millis) -> tuple[str, str]:
+    what = _KINDS[promise.clock]
+    if promise.state == "paused":
+        left = f", {brief(promise.left)} left" if promise.left is not None else ""
+        return f"{what} paused in {ticket.status}{left}", "quiet"
+    if promise.state != "kept":
+        return (f"{what} due", "text") if promise.due is None else _running(what, promise.due, now)
+    if promise.clock == "next-reply" or promise.kept_at is None:
+        return f"{what} done", "quiet"
+    late = promise.kept_at - promise.due if promise.due is not None else 0
+    told = f"{what} done in {brief(promise.kept_at - promise.since)}"
+    return (f"{told}, {brief(late)} late" if late >= MINUTE else told), "quiet"
 
 
 def age(since: Millis, now: Millis) -> str:

@@ -1,17 +1,21 @@
-"""A conversation as lines: who said what to whom, by which channel, and how far it got."""
+"""A conversation as lines: who said what to whom, by which channel, how far it got, and what happened in between."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from msgspec import Struct
+from rich.cells import cell_len, chop_cells
 
 from desk import flags
-from desk.model import Attachment, Direction, Kind, Message, Millis, State
+from desk.events import Record, describe
+from desk.model import Attachment, Delivery, Direction, Kind, Message, Millis, State
 from desk.when import said
 from tui.columns import channel
-from tui.draw import cut, flat, plural, size, wrap
+from tui.draw import ELLIPSIS, cut, flat, plural, size
+from tui.links import Item, Link, host, shown
+from tui.markup import read
 from tui.widgets.lines import Drawn
 
 WIDEST = 110
@@ -19,50 +23,64 @@ WIDEST = 110
 
 _INDENT = "  "
 _BAD = (State.FAILED, State.BOUNCED, State.UNKNOWN, State.DEFERRED)
+_SHOWN_LINKS = 6
+_LINK_LINES = 4
+_HAPPENED = {
+    State.FAILED: "was not delivered",
+    State.BOUNCED: "came back",
+    State.UNKNOWN: "may have gone out or not: the connection broke off",
+}
+_NEXT = {
+    State.FAILED: "{} sends it again",
+    State.BOUNCED: "reach them by another address or channel; {} tries this one again",
+    State.UNKNOWN: "ask whether it came, or look into the server's log; {} sends it again, perhaps a second time",
+    State.DEFERRED: "it is tried again by itself",
+}
+_OVER_NOTES = ("strong", "emphasis", "code", "found")
+"""What may lie over a note; other colours are chosen for another ground."""
 
 
 class Telling(Struct, frozen=True):
-    """How a conversation is told: for which width, moment and zone, which messages unfolded, with reasons or not."""
+    """How a conversation is told: for which width, moment and zone, which messages unfolded, with reasons or not.
+
+    `trouble` are the deliveries that went wrong, by message; `retry` is how one asks for another attempt.
+    """
 
     width: int
     now: Millis
     zone: tzinfo = UTC
     unfolded: frozenset[int] = frozenset()
     why: bool = False
+    trouble: Mapping[int, Sequence[Delivery]] = {}
+    retry: str = ":retry"
 
 
-def told(thread: Sequence[Message], how: Telling) -> list[Drawn]:
-    """The conversation as lines, a blank one after each message."""
-    lines: list[Drawn] = []
-    number = 0
-    for message in thread:
-        lines += _message(message, how, number)
-        number += len(_listed(message))
-        lines.append(Drawn())
-    return lines[:-1]
-
-
-def _message(message: Message, how: Telling, number: int) -> Iterable[Drawn]:
+def told(item: Item, how: Telling) -> list[Drawn]:
+    """A message as lines."""
+    message = item.message
     note = message.kind is Kind.NOTE
     ground = "note" if note else "text"
-    yield Drawn(tuple(_head(message, how)), "note_word" if note else "text")
+    lines = [Drawn(tuple(_head(message, how)), "note_word" if note else "text")]
     if how.why and message.threaded_by:
-        yield Drawn(
-            (
-                (
-                    f"{_INDENT}here because {flags.THREADED.get(message.threaded_by, flat(message.threaded_by))}",
-                    "system",
-                ),
-            ),
-            ground,
-        )
+        because = flags.THREADED.get(message.threaded_by, flat(message.threaded_by))
+        lines.append(Drawn(((f"{_INDENT}here because {because}", "system"),), ground))
     if message.flags:
-        yield Drawn(((f"{_INDENT}! {flat('; '.join(flags.told(message.flags)))}", "notice"),), ground)
-    style = "note" if note else "system" if message.kind is Kind.SYSTEM else "text"
-    for line in _body(message, how):
-        quoted = style == "text" and line.lstrip().startswith(">")
-        yield Drawn(((_INDENT + line, "quoted" if quoted else style),), ground)
-    yield from (Drawn((part,), ground) for part in _below(message, how, number))
+        lines.append(Drawn(((f"{_INDENT}! {flat('; '.join(flags.told(message.flags)))}", "notice"),), ground))
+    text, links = shown(item, message.text if message.id in how.unfolded else message.visible)
+    base = "note" if note else "system" if message.kind is Kind.SYSTEM else "text"
+    for parts in read(text.strip("\n"), min(how.width - 2 * len(_INDENT), WIDEST), typed=not message.html):
+        lines.append(Drawn(tuple(_laid(base, parts)), ground))
+    lines += [Drawn(parts, ground) for parts in _below(item, links, how)]
+    return lines
+
+
+def _laid(base: str, parts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    yield _INDENT, base
+    for text, style in parts:
+        if base == "note":
+            yield text, f"note+{style}" if style in _OVER_NOTES else base
+        else:
+            yield text, style or base
 
 
 def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
@@ -85,7 +103,8 @@ def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
         yield f" {word} · {channel(message.channel)} · {when}", quiet
     else:
         yield f" {author}", "agent"
-        yield f" → {cut(_people(message), most)} · {channel(message.channel)} · {when}", quiet
+        word = "called" if message.kind is Kind.CALL else "→"
+        yield f" {word} {cut(_people(message), most)} · {channel(message.channel)} · {when}", quiet
     if message.automatic:
         yield f" · automatic ({flat(message.automatic)})", quiet
     if message.state:
@@ -104,24 +123,116 @@ def _people(message: Message) -> str:
     return ", ".join(flat(person.label) for person in people[:2]) + rest
 
 
-def _body(message: Message, how: Telling) -> list[str]:
-    text = message.text if message.id in how.unfolded else message.visible
-    return list(wrap(text.strip("\n"), min(how.width - 2 * len(_INDENT), WIDEST)))
+# -- below the text -----------------------------------------------------------------
 
 
-def hidden(message: Message) -> int:
+def folded(message: Message) -> int:
     """How many lines of the message are folded away: quotes and signatures."""
+    if message.text == message.visible:
+        return 0
     return max(0, len(message.text.strip().splitlines()) - len(message.visible.strip().splitlines()))
 
 
-def _listed(message: Message) -> list[Attachment]:
-    return [a for a in message.attachments if not a.inline]
+def folds(item: Item) -> bool:
+    """Whether there is more of a message than is shown at first."""
+    return len(item.links) > _SHOWN_LINKS or folded(item.message) > 0
 
 
-def _below(message: Message, how: Telling, number: int) -> Iterable[tuple[str, str]]:
+def attached(message: Message) -> list[Attachment]:
+    """The files of a message that have a number."""
+    return [attachment for attachment in message.attachments if not attachment.inline]
+
+
+def _below(item: Item, links: Sequence[Link], how: Telling) -> Iterator[tuple[tuple[str, str], ...]]:
+    message = item.message
     quiet = "note" if message.kind is Kind.NOTE else "quiet"
-    for place, attachment in enumerate(_listed(message), number + 1):
-        yield f"{_INDENT}[{place}] {flat(attachment.name) or 'unnamed'}  {size(attachment.size)}", quiet
-    if folded := hidden(message):
-        mark, word = ("▾", "shown") if message.id in how.unfolded else ("▸", "folded")
-        yield f"{_INDENT}{mark} {plural(folded, 'quoted line')} {word}", quiet
+    yield from _trouble(message, how)
+    for place, attachment in enumerate(attached(message), item.first):
+        yield ((f"{_INDENT}[{place}] {flat(attachment.name) or 'unnamed'}  {size(attachment.size)}", quiet),)
+    every = message.id in how.unfolded
+    listed = (
+        links if every or len(links) <= _SHOWN_LINKS else [link for link in links if link.doubt] or links[:_SHOWN_LINKS]
+    )
+    for link in listed:
+        yield from _link(link, how.width - 2 * len(_INDENT), quiet)
+    if len(listed) < len(links):
+        yield ((f"{_INDENT}▸ {plural(len(links) - len(listed), 'more link')} folded", quiet),)
+    if lines := folded(message):
+        mark, word = ("▾", "shown") if every else ("▸", "folded")
+        yield ((f"{_INDENT}{mark} {plural(lines, 'quoted line')} {word}", quiet),)
+
+
+def _trouble(message: Message, how: Telling) -> Iterator[tuple[tuple[str, str], ...]]:
+    if message.state not in _BAD:
+        return
+    for delivery in how.trouble.get(message.id, ()):
+        whom = ", ".join(map(flat, delivery.recipients))
+        why = f": {flat(delivery.error)}" if delivery.error else ""
+        for line in read(
+            f"! to {whom} it {_HAPPENED.get(delivery.state, delivery.state)}{why}", min(how.width - 4, WIDEST)
+        ):
+            yield ((_INDENT, "text"), ("".join(text for text, _ in line), "trouble"))
+    step = _NEXT[message.state].format(how.retry)
+    for line in read(step, min(how.width - 6, WIDEST)):
+        yield ((2 * _INDENT + "".join(text for text, _ in line), "quiet"),)
+
+
+def _link(link: Link, room: int, quiet: str) -> Iterator[tuple[tuple[str, str], ...]]:
+    """A link with its whole target; only one that would fill the screen is cut, in the middle."""
+    lead = f"[{link.letter}] "
+    room = max(8, room - len(lead))
+    target = flat(link.target)
+    if cell_len(target) > _LINK_LINES * room:
+        pieces = chop_cells(target, room)
+        target = "".join(pieces[: _LINK_LINES - 1])[:-1] + ELLIPSIS + target[-room:]
+    where = host(link.target)
+    begin = target.find(where) if where else -1
+    for number, piece in enumerate(chop_cells(target, room)):
+        parts = [(_INDENT + (lead if not number else " " * len(lead)), quiet)]
+        if not number and begin >= 0 and begin + len(where) <= len(piece):
+            strong = f"{quiet}+strong" if quiet == "note" else "text"
+            end = begin + len(where)
+            parts += [(piece[:begin], quiet), (piece[begin:end], strong), (piece[end:], quiet)]
+        else:
+            parts.append((piece, quiet))
+        yield tuple(part for part in parts if part[0])
+    if link.doubt:
+        yield (
+            (
+                f"{_INDENT}{' ' * len(lead)}! {cut(flat(link.doubt), room)}",
+                "note+strong" if quiet == "note" else "notice",
+            ),
+        )
+
+
+# -- what happened in between -------------------------------------------------------
+
+_TOLD = ("Changed", "Moved", "Withdrawn", "Restored", "Clock", "Delivered")
+
+
+def happened(records: Iterable[Record]) -> list[tuple[Millis, str, str]]:
+    """What happened besides messages: (when, who, what), all that one batch did in one."""
+    found: dict[str, tuple[Millis, str, list[str]]] = {}
+    for record in records:
+        data = record.data
+        if record.kind not in _TOLD or (
+            record.kind == "Changed" and data["field"] in ("solved_at", "snoozed_for_reply")
+        ):
+            continue
+        if record.kind == "Clock" and data["what"] not in ("warn", "breach", "pause", "resume"):
+            continue
+        if record.kind == "Delivered" and data["state"] not in _BAD:
+            continue
+        source = record.source.replace(":", " ", 1) if record.source.startswith(("rule:", "macro:")) else ""
+        who = " · ".join(filter(None, (record.agent or "", source))) or record.source or "the desk"
+        found.setdefault(record.batch, (record.at, who, []))[2].append(describe(record))
+    return [(at, flat(who), flat(", ".join(what))) for at, who, what in found.values()]
+
+
+def event(one: tuple[Millis, str, str], how: Telling) -> list[Drawn]:
+    """What happened, as quiet lines between messages."""
+    at, who, what = one
+    lead = f"{_INDENT}· {said(at, how.now, how.zone)}  {who}: "
+    first, *rest = read(what, max(20, min(how.width - 2, WIDEST) - cell_len(lead)))
+    lines = [Drawn(((lead + "".join(text for text, _ in first), "system"),))]
+    return lines + [Drawn(((" " * cell_len(lead) + "".join(text for text, _ in line), "system"),)) for line in rest]

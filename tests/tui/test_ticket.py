@@ -139,19 +139,54 @@ def test_opening_marks_as_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
-def test_long_threads_open_at_the_newest_message(tmp_path: Path, size: tuple[int, int]) -> None:
-    _, desk, who = make_desk(tmp_path, tickets=1)
+def test_a_long_thread_opens_where_reading_ended(tmp_path: Path, size: tuple[int, int]) -> None:
+    store, desk, who = make_desk(tmp_path, tickets=1)
     for number in range(30):
         answer(desk, 1, f"answer number {number}\nsecond line", batch=f"a{number}", at=NOW + number)
+    store.seen("kim", 1, 5)
 
     async def body() -> None:
         async with shown(front(desk, who), size) as screen:
             await screen.press("enter")
-            await screen.see("answer number 29")
+            assert screen.lines[4 + (size[0] < 140)].startswith(" Customer 0 wrote")
+            assert "answer number 4" in screen.lines[5 + (size[0] < 140)]
             await screen.press("g", "g")
             await screen.see("this is mail 0")
             await screen.press("G")
             await screen.see("answer number 29")
+
+    run(body())
+
+
+def test_a_thread_whose_news_fit_opens_at_its_end(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path, tickets=1)
+    for number in range(30):
+        answer(desk, 1, f"answer number {number}\nsecond line", batch=f"a{number}", at=NOW + number)
+    store.seen("kim", 1, 29)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter")
+            await screen.see("answer number 29", "answer number 27")
+            assert screen.app.ticket.conversation.at_end
+
+    run(body())
+
+
+def test_two_thousand_messages_open_at_the_end_and_can_be_read_from_the_top(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path, tickets=1)
+    first = store.thread(1)[0]
+    whose = {"sender": first.sender, "in_reply_to": (first.message_id or "",)}
+    receive(desk, [mail(9000 + n, at=NOW + n, text=f"part {n}.", **whose) for n in range(2_000)], batch="many")
+    store.seen("kim", 1, 1_000_000)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter")
+            await screen.see("part 1999.")
+            await screen.press("g", "g")
+            await screen.see("this is mail 0", "part 0.")
+            assert len(screen.app.ticket.conversation.lines) > 6_000
 
     run(body())
 

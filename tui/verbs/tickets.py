@@ -92,7 +92,7 @@ async def mark_all(app: DeskApp, count: int | None, rest: str) -> None:
 @verb()
 async def unfold(app: DeskApp, count: int | None, rest: str) -> None:
     """Show the quoted text of all messages, or fold it again."""
-    if not app.ticket.conversation.unfold():
+    if not app.ticket.conversation.fold():
         app.say("nothing is folded here", "quiet")
 
 

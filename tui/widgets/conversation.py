@@ -2,61 +2,248 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import tzinfo
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, tzinfo
 
 from textual import events
 
-from desk.model import Message, Millis
+from desk.model import Delivery, Millis
 from tui.draw import Look
-from tui.thread import Telling, hidden, told
-from tui.widgets.lines import Lines
+from tui.links import Item
+from tui.thread import Telling, event, folded, folds, told
+from tui.widgets.lines import Drawn, Lines
+
+_AT_ONCE = 150
+"""Messages that are told before the first frame; of longer conversations the rest follows."""
+
+Happening = tuple[Millis, str, str]
 
 
 class Conversation(Lines):
-    """Messages in time order; opens at the newest and stays there while it is in sight."""
+    """Messages in time order. It keeps its place by messages: whatever is folded or comes in, the same one stays on top."""
 
     def __init__(self, look: Look, now: Callable[[], Millis], zone: tzinfo) -> None:
         super().__init__(look, "conversation")
         self.now, self.zone = now, zone
-        self.thread: Sequence[Message] = ()
+        self.items: Sequence[Item] = ()
+        self.trouble: Mapping[int, Sequence[Delivery]] = {}
+        self.retry = ":retry"
+        self.happened: Sequence[Happening] | None = None
+        """What happened between messages, if that is shown."""
         self.unfolded: frozenset[int] = frozenset()
         self.why = False
         self.following = True
+        self._needle: re.Pattern[str] | None = None
+        self._hits: list[int] = []
+        self._starts: list[int] = []
+        self._first = 0
+        """The message that the lines begin with: 0 but for a moment, while a long conversation is told."""
+        self._unread: int | None = None
+        self._fresh = False
+        self._known: dict[int, tuple[object, list[Drawn]]] = {}
+
+    # -- showing ------------------------------------------------------------------
+
+    def show(self, items: Sequence[Item], trouble: Mapping[int, Sequence[Delivery]]) -> None:
+        """Show these messages in place of those before; the place is kept, unless the end was in sight."""
+        self.items, self.trouble = items, trouble
+        self._tell()
+
+    def open(self, items: Sequence[Item], trouble: Mapping[int, Sequence[Delivery]], seen: int) -> None:
+        """Show another ticket: from the first message behind `seen` on, or the end where all of that fits."""
+        self.items, self.trouble = items, trouble
+        self.unfolded, self.why, self.happened, self._needle = frozenset(), False, None, None
+        self._known.clear()
+        self._unread = next((place for place, item in enumerate(items) if item.message.id > seen), None)
+        first = min(self._unread or 0 if self._unread is not None else len(items), len(items) - _AT_ONCE)
+        self._first, self._fresh = max(0, first), True
+        self._tell()
+        if self._first:
+            # Behind the first frame: it would wait for what nobody sees yet.
+            self.set_timer(0.05, self._complete)
+
+    def _complete(self) -> None:
+        if self._first and not self._fresh:
+            self._first = 0
+            self._tell()
+        elif self._first:
+            self.set_timer(0.05, self._complete)
+
+    def _tell(self) -> None:
+        follow, place = self.following, self._place()
+        how = Telling(self.size.width, self.now(), self.zone, self.unfolded, self.why, self.trouble, self.retry)
+        today = datetime.fromtimestamp(how.now / 1000, self.zone).date()
+        lines: list[Drawn] = []
+        starts: list[int] = []
+        between = [
+            one for one in self.happened or () if one[0] >= self.items[self._first].message.at or not self._first
+        ]
+        after = 0
+        for item in self.items[self._first :]:
+            message = item.message
+            begin = after
+            while after < len(between) and between[after][0] < message.at:
+                lines += event(between[after], how)
+                after += 1
+            if after > begin:
+                lines.append(Drawn())
+            starts.append(len(lines))
+            key = (item, how.width, today, message.id in self.unfolded, self.why, self.trouble.get(message.id))
+            if (known := self._known.get(message.id)) is None or known[0] != key:
+                known = self._known[message.id] = (key, told(item, how))
+            lines += known[1]
+            lines.append(Drawn())
+        for one in between[after:]:
+            lines += event(one, how)
+        if lines and not lines[-1].parts:
+            lines.pop()
+        self._starts = starts
+        self.put(self._marked(lines))
+        self._settle(follow, place)
+
+    # -- the place ----------------------------------------------------------------
+
+    def _place(self) -> tuple[int, int] | None:
+        """The message on top, counted from the last one, and how many lines of it are above."""
+        top = self.scroll_offset.y
+        number = bisect_right(self._starts, top) - 1
+        return (len(self._starts) - number, top - self._starts[number]) if number >= 0 else None
+
+    def _settle(self, follow: bool, place: tuple[int, int] | None) -> None:
+        if not self.size.height:
+            return
+        if self._fresh:
+            self._fresh = False
+            start = (
+                self._starts[self._unread - self._first]
+                if self._unread is not None and self._starts
+                else len(self.lines)
+            )
+            if len(self.lines) - start > self.size.height:
+                self.go(start)
+            else:
+                self.end()
+        elif follow:
+            self.end()
+        elif place is not None and 0 < place[0] <= len(self._starts):
+            number = len(self._starts) - place[0]
+            end = self._starts[number + 1] if number + 1 < len(self._starts) else len(self.lines)
+            self.go(min(self._starts[number] + place[1], max(self._starts[number], end - 1)))
 
     def go(self, line: int) -> None:
         """Scroll so that `line` is the first one."""
         super().go(line)
         self.following = line + self.size.height >= len(self.lines)
 
-    def show(self, thread: Sequence[Message], *, fresh: bool) -> None:
-        """Show the messages; `fresh` begins at the end, else the place is kept unless the end was in sight."""
-        follow = fresh or self.following
-        self.thread = thread
-        if fresh:
-            self.unfolded, self.why = frozenset(), False
-        self._tell()
-        if follow:
-            self.end()
+    def to(self, line: int | None) -> None:
+        """Go to a line (None: the last)."""
+        self._complete()
+        super().to(line)
 
-    def _tell(self) -> None:
-        self.put(told(self.thread, Telling(self.size.width, self.now(), self.zone, self.unfolded, self.why)))
+    def step(self, by: int) -> bool:
+        """Go to the next message, or the one before; False when there is none."""
+        self._complete()
+        top = self.scroll_offset.y
+        beyond = [s for s in self._starts if s > top] if by > 0 else [s for s in reversed(self._starts) if s < top]
+        if not beyond or (by > 0 and self.at_end):
+            return False
+        self.go(beyond[min(abs(by), len(beyond)) - 1])
+        return True
 
-    def unfold(self) -> bool:
-        """Show the quotes of all messages, or fold them again; False when there are none."""
-        folding = frozenset(m.id for m in self.thread if hidden(m))
-        self.unfolded = frozenset() if self.unfolded else folding
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap again; whoever read the end goes on reading it."""
         self._tell()
-        return bool(folding)
+
+    # -- what is shown of it ------------------------------------------------------
+
+    def _in_sight(self) -> list[Item]:
+        top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+        ends = [*self._starts[1:], len(self.lines)]
+        spans = zip(self.items[self._first :], self._starts, ends, strict=True)
+        return [item for item, start, end in spans if start < bottom and end > top]
+
+    def fold(self, *, every: bool = False) -> bool:
+        """Show what is folded of the messages in sight (or of `every` one), or fold it again; False when nothing is."""
+        there = frozenset(item.message.id for item in (self.items if every else self._in_sight()) if folds(item))
+        if there <= self.unfolded:
+            self.unfolded -= there
+        else:
+            self.unfolded |= there
+        self._tell()
+        return bool(there)
 
     def explain(self) -> None:
         """Show why each message is on this ticket, or no longer."""
         self.why = not self.why
         self._tell()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Wrap again; whoever read the end goes on reading it."""
-        follow = self.following
+    def tell_events(self, happened: Sequence[Happening] | None) -> None:
+        """Show what happened between messages, or no longer."""
+        self.happened = happened
         self._tell()
-        if follow:
-            self.end()
+
+    # -- searching ----------------------------------------------------------------
+
+    def search(self, words: str) -> int:
+        """Mark `words` wherever they stand, folded text too, and go to the first place in or below sight; how many there are."""
+        self._first = 0
+        self._needle = re.compile(re.escape(words), re.IGNORECASE) if words else None
+        if self._needle is not None:
+            self.unfolded |= self._holding(self._needle)
+        self._tell()
+        if self._hits:
+            self._show_hit(next((hit for hit in self._hits if hit >= self.scroll_offset.y), self._hits[0]))
+        return len(self._hits)
+
+    def _holding(self, needle: re.Pattern[str]) -> Collection[int]:
+        """Messages in whose folded part it stands."""
+        return {
+            item.message.id
+            for item in self.items
+            if folded(item.message) and needle.search(item.message.text) and not needle.search(item.message.visible)
+        }
+
+    def again(self, by: int) -> tuple[int, int] | None:
+        """Go to the next hit, or the one before, around the ends: (which, of how many); None when there is none."""
+        if not self._hits:
+            return None
+        place = self._hits.index(self._hit) if self._hit in self._hits else 0
+        place = (place + by) % len(self._hits)
+        self._show_hit(self._hits[place])
+        return place + 1, len(self._hits)
+
+    def _show_hit(self, line: int) -> None:
+        self._hit = line
+        if not self.scroll_offset.y <= line < self.scroll_offset.y + self.size.height:
+            self.go(line - self.size.height // 3)
+
+    _hit = -1
+
+    def _marked(self, lines: list[Drawn]) -> list[Drawn]:
+        self._hits = []
+        if (needle := self._needle) is None:
+            return lines
+        marked = []
+        for number, line in enumerate(lines):
+            if needle.search("".join(text for text, _ in line.parts)):
+                self._hits.append(number)
+                line = Drawn(tuple(_mark(line.parts, needle)), line.ground)
+            marked.append(line)
+        return marked
+
+
+def _mark(parts: Sequence[tuple[str, str]], needle: re.Pattern[str]) -> list[tuple[str, str]]:
+    """The pieces of a line, cut where a hit begins and ends."""
+    whole = "".join(text for text, _ in parts)
+    spans = [hit.span() for hit in needle.finditer(whole)]
+    edges = sorted({0, len(whole), *(edge for span in spans for edge in span)})
+    found, at = [], 0
+    for text, style in parts:
+        cuts = [edge for edge in edges if at < edge < at + len(text)]
+        for begin, end in zip((at, *cuts), (*cuts, at + len(text)), strict=True):
+            hit = any(start <= begin < stop for start, stop in spans)
+            found.append((text[begin - at : end - at], f"{style}+found" if hit else style))
+        at += len(text)
+    return found
