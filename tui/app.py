@@ -83,6 +83,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.seat = Seat(front, lambda: self.runner.away)
         self.around: dict[int, list[Presence]] = {}
         """Who else is at which ticket."""
+        self.ticket.around = lambda number: self.around.get(number, ())
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
         self.shown = 0
@@ -226,6 +227,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.run_worker(self.guarded(self._see(number)))
 
     async def _see(self, number: int) -> None:
+        await self.ticket.learn()
         await self.ticket.see()
         await self.queue.touched((number,), own=False)
 
