@@ -119,6 +119,18 @@ class Watched:
             self._stamp = self._look()
         return self.theme
 
+    @property
+    def names(self) -> list[str]:
+        """All themes there are to choose from."""
+        return names(self._folders)
+
+    def choose(self, name: str) -> Theme:
+        """Be another theme from now on; ThemeError."""
+        theme = load(name, self._folders)
+        self._name, self.theme, self._files = name, theme, theme.files
+        self._stamp = self._look()
+        return theme
+
     def _look(self) -> list[tuple[int, int]]:
         found = []
         for path in self._files:

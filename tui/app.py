@@ -375,10 +375,14 @@ class DeskApp(App[None], inherit_bindings=False):
             self.say(f"the theme stays as it was: {error}")
             return
         if theme is not None:
-            self.look.update(look(theme))
-            self.writing.restyle()
-            for widget in self.screen.walk_children():
-                widget.refresh()
+            self.wear(theme)
+
+    def wear(self, theme: themes.Theme) -> None:
+        """Draw everything anew in this theme."""
+        self.look.update(look(theme))
+        self.writing.restyle()
+        for widget in self.screen.walk_children():
+            widget.refresh()
 
     async def _return(self) -> None:
         """The store seems to be back: do what waits for it, and show what happened meanwhile."""

@@ -39,6 +39,28 @@ def test_the_screen_is_drawn_anew_when_the_theme_changes(tmp_path: Path) -> None
     run(body())
 
 
+def test_another_theme_is_worn_at_once(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    watched = themes.Watched("dark")
+
+    async def body() -> None:
+        async with shown(front(desk, who, theme=watched.theme, watched=watched)) as screen:
+            before = screen.app.look["overdue"]
+            await screen.press(":")
+            await screen.type("theme")
+            await screen.press("enter")
+            await screen.see("high-contrast", "colour-blind")
+            await screen.type("light")
+            await screen.press("enter")
+            assert screen.app.look["overdue"] != before
+            await screen.press(":")
+            await screen.type("theme ligth")
+            await screen.press("enter")
+            await screen.see('there is no theme "ligth" (did you mean "light"?)')
+
+    run(body())
+
+
 @pytest.mark.parametrize("name", ["high-contrast", "colour-blind"])
 def test_a_ground_of_its_own_lies_under_all(name: str, tmp_path: Path) -> None:
     _, desk, who = make_desk(tmp_path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from desk.completion import Choice
 from desk.errors import Invalid
+from themes import ThemeError
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -97,6 +100,22 @@ async def tour(app: DeskApp, count: int | None, rest: str) -> None:
         app.tour.end()
     else:
         app.tour.begin()
+
+
+@verb()
+async def theme(app: DeskApp, count: int | None, rest: str) -> None:
+    """Wear another theme until you leave; ui.theme in your config.toml is the lasting way."""
+    watched = app.front.watched
+    if watched is None:
+        raise Invalid("this screen has no other theme")
+    if not rest:
+        found = await asyncio.to_thread(lambda: watched.names)
+        app.prompting.choose("theme", [Choice(f"theme {name}", name) for name in found])
+        return
+    try:
+        app.wear(await asyncio.to_thread(watched.choose, rest))
+    except ThemeError as error:
+        raise Invalid(str(error)) from error
 
 
 @verb()
