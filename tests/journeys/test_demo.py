@@ -31,7 +31,10 @@ class Evening:
     """The demo in a terminal, with somebody who answers one customer after the other."""
 
     def __init__(self, folder: Path, *options: str) -> None:
+        self.place = folder / "run"
+        self.place.mkdir(mode=0o700)
         homes = {f"XDG_{kind}_HOME": str(folder) for kind in ("CONFIG", "DATA", "STATE")}
+        homes["XDG_RUNTIME_DIR"] = str(self.place)
         command = (sys.executable, "-m", "cli.main", "demo", *options)
         self.session = Session(command, columns=120, rows=40, env=homes, cwd=str(ROOT))
         assert self.session.wait_for("VPN drops"), self.session.emulator.text()
@@ -56,6 +59,35 @@ class Evening:
         found = re.search(r"VmRSS:\s+(\d+)", status)
         assert found
         return int(found[1]) / 1024
+
+    def see(self, pattern: str) -> None:
+        """Wait until it stands on the screen."""
+        assert self.session.wait_for(pattern, quiet=0.05), self.session.emulator.text()
+
+
+def test_eight_keys_from_the_start_a_first_answer_is_sent_and_the_customer_is_content(tmp_path: Path) -> None:
+    """Each key stands on the screen before it is pressed, with the user's own keys where they have some."""
+    (tmp_path / "deskhand").mkdir()
+    (tmp_path / "deskhand" / "config.toml").write_text(
+        '[store]\nurl = "sqlite:///nowhere/desk.db"\n\n[keys.list]\n"N" = "down"\n"j" = ""\n"down" = ""\n'
+    )
+    evening = Evening(tmp_path, "--speed", "10")
+    keys = 0
+    try:
+        for told, key in (
+            ("1/6  (.* )?N ", b"N"), ("2/6  ⏎ ", b"\r"), ("3/6  r ", b"r"), ("4/6  hi \\^t ", b"hi\x14"), ("5/6  \\^s ", b"\x13"), ("6/6  y ", b"y"),
+        ):  # fmt: skip
+            evening.see(told)
+            evening.session.send(key)
+            keys += len(key)
+        evening.see("That is all")
+        evening.see("Will the corrected invoice have the same number")
+        assert list(evening.place.iterdir())
+    finally:
+        # A terminal that hangs up: nothing is left of the desk, and nobody sends any more.
+        evening.session.close(grace=20)
+    assert keys <= 8
+    assert not list(evening.place.iterdir())
 
 
 @pytest.mark.torture
