@@ -19,7 +19,7 @@ from textual.widgets import ContentSwitcher
 
 import themes
 from desk.errors import Away, DeskError, StoreError
-from desk.model import Presence
+from desk.model import MINUTE, Presence
 from desk.outgoing import NOTE
 from tui.columns import VIEWS, WRITES
 from tui.commands import Commands
@@ -91,6 +91,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.hands = Hands(self)
         self._filters_last = (Ground(self.look), Backstop())
         self._retrying = False
+        self._minute = front.now() // MINUTE
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
 
@@ -162,6 +163,7 @@ class DeskApp(App[None], inherit_bindings=False):
             if (order := await self.runner.read(self._read_all)) and len(order) > len(self.queue.list.order):
                 self.queue.complete(order)
             await self._learn()
+            self.queue.counting.ask()
         except DeskError as error:
             self.queue.list.fill(
                 Order(), (), empty=("The list could not be read.", "/ asks for another one, ^l tries again.")
@@ -356,8 +358,13 @@ class DeskApp(App[None], inherit_bindings=False):
             self.ticket.tell()
         elif self.trail:
             self.sheet.tick()
-        else:
+        elif self.app_focus:
+            # While nobody looks the seconds may stand still.
             self.queue.list.tick()
+        minute, self._minute = self._minute, self.front.now() // MINUTE
+        if minute != self._minute and not self.runner.away:
+            self.queue.list.tick()
+            self.run_worker(self.guarded(self.queue.passed()))
         if self.feed.silent:
             if not self.runner.away:
                 self.runner.lost(Away("it does not answer"))

@@ -44,8 +44,6 @@ class Edges:
         self.key: Callable[[str], str] = lambda line: f":{line}"
         """The key for a line here."""
         self.pending: Callable[[], Sequence[Part]] = lambda: ()
-        self.view: Callable[[], str] = lambda: ""
-        """What the saved view that is shown is called."""
         self.question: tuple[str, tuple[tuple[str, str], ...]] | None = None
         self.accounts: dict[str, Account] = {}
         self.relay = True
@@ -93,8 +91,6 @@ class Edges:
         ]
         if told := " · ".join(flat(fact) for fact in facts if fact):
             left.append((f"  {told}", "bar"))
-        if view := self.view():
-            left.append((f"  {flat(view)}", "strong"))
         right: list[Part] = []
         for account in self.accounts.values():
             word, style = _health(account)

@@ -25,7 +25,8 @@ DEFAULT: Tables = {
     },
     "list": {
         "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
-        "J": "next-view", "K": "previous-view", "gv": "view ",
+        "J": "next-view", "K": "previous-view", "gv": "view ", "g-": "last-view",
+        **{f"alt+{place}": f"view {place}" for place in range(1, 10)},
     },
     "ticket": {
         "q": "back", "h": "back", "left": "back", "escape": "back", "J": "next-ticket", "K": "previous-ticket", "f": "unfold",

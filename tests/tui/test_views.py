@@ -8,10 +8,13 @@ import pytest
 from rich.cells import cell_len
 
 from desk.config import parse
+from desk.model import HOUR
 from desk.views import COLUMNS
-from tests.desks import do, make_desk
+from tests.desks import NOW, do, make_desk
 from tests.tui.shown import front, run, shown
+from tests.tui.test_live import elsewhere
 from tui import columns
+from tui.widgets.tabs import fitted
 
 VIEWS = (
     '[views.vpn]\ntitle = "Tunnels"\nquery = "tag:vpn"\ncolumns = ["number", "tags", "subject", "team"]\nkey = "t"\n'
@@ -24,27 +27,92 @@ def test_keys_go_from_view_to_view_and_escape_goes_back(tmp_path: Path) -> None:
 
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
-            await screen.see("5 tickets")
+            await screen.see("5 tickets", "[7 All open 5]")
+            await screen.press("g", "m")
+            await screen.see("[1 Mine 1]", "1 ticket", "Cannot log in")
             await screen.press("J")
-            await screen.see("Mine", "1 ticket", "Cannot log in")
-            await screen.press("J")
-            await screen.see("Unassigned", "4 tickets")
+            await screen.see("[2 Unassigned 4]", "4 tickets")
             await screen.press("K", "K")
-            await screen.see("Tunnels", "NO", "TAGS", "SUBJECT", "TEAM", "vpn")
+            await screen.see("[9 Tunnels 1]", "NO", "TAGS", "SUBJECT", "TEAM", "vpn")
             assert "REQUESTER" not in screen.text
             await screen.press("escape")
-            await screen.see("REQUESTER", "5 tickets")
-            assert "Tunnels" not in screen.text
+            await screen.see("REQUESTER", "5 tickets", "[7 All open 5]")
             await screen.press("g", "t")
-            await screen.see("Tunnels", "1 ticket")
-            await screen.press("g", "o")
-            await screen.see("All open", "5 tickets")
-            await screen.press("escape")
-            await screen.until(lambda: "All open" not in screen.text)
-            await screen.press("2", "g", "v")
-            await screen.see("Unassigned")
+            await screen.see("[9 Tunnels 1]", "1 ticket")
+            await screen.press("alt+2")
+            await screen.see("[2 Unassigned 4]", "4 tickets")
+            await screen.press("3", "g", "v")
+            await screen.see("[3 Due soon 0]")
+            await screen.press("g", "minus")
+            await screen.see("[2 Unassigned 4]")
+            await screen.press("g", "minus")
+            await screen.see("[3 Due soon 0]")
 
     run(body())
+
+
+def test_counts_follow_what_happens_without_opening_a_view(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    there, sam = elsewhere(desk, who)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.see("1 Mine 0", "2 Unassigned 5", "6 Snoozed 0")
+            await screen.press("A")
+            await screen.see("1 Mine 1", "2 Unassigned 4")
+            do(there, sam, "snooze 2h", 4, batch="sam")
+            await screen.see("6 Snoozed 1", "2 Unassigned 3")
+
+    run(body())
+
+
+def test_counts_follow_the_clock(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    clock = [NOW]
+
+    async def body() -> None:
+        async with shown(front(desk, who, now=lambda: clock[0])) as screen:
+            await screen.see("4 Breached 0")
+            clock[0] += 25 * HOUR
+            await screen.see("4 Breached 5")
+
+    run(body())
+
+
+def test_a_view_can_be_clicked(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.see("2 Unassigned 5")
+            line = next(line for line in screen.lines if "Unassigned" in line)
+            await screen.pilot.click("#tabs", offset=(line.index("Unassigned") + 2, 0))
+            await screen.see("[2 Unassigned 5]")
+
+    run(body())
+
+
+@pytest.mark.parametrize("current", [None, 0, 4, 8])
+def test_the_view_that_is_shown_is_in_sight_in_every_width(current: int | None) -> None:
+    tabs = [
+        ("Mine", 4),
+        ("Unassigned", 12),
+        ("無法登入", 1_234),
+        ("Breached", None),
+        ("Waiting on us", 31),
+        *[("Open", 5)] * 4,
+    ]
+    for width in range(30, 251):
+        parts, ends = fitted(tabs, current, width)
+        line = "".join(text for text, _ in parts)
+        assert cell_len(line) <= width
+        places = [place for place, _ in ends]
+        assert places == list(range(places[0], places[-1] + 1))
+        assert line.startswith(" …") == (places[0] > 0)
+        assert line.endswith(" …") == (places[-1] < 8)
+        if current is not None:
+            assert f"[{current + 1} " in line
+            assert current in places
 
 
 def test_a_view_is_asked_for_by_name(tmp_path: Path) -> None:
@@ -56,7 +124,7 @@ def test_a_view_is_asked_for_by_name(tmp_path: Path) -> None:
             await screen.press("g", "v")
             await screen.type("waiting")
             await screen.press("enter")
-            await screen.see("Waiting on us", "by waiting", "5 tickets")
+            await screen.see("[5 Waiting on us 5]", "by waiting", "5 tickets")
             await screen.press(":")
             await screen.type("view wating")
             await screen.press("enter")

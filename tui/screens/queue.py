@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import tzinfo
 
 from msgspec import Struct
 from textual.app import ComposeResult
@@ -10,16 +11,21 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from desk.errors import DeskError
-from desk.query import EVERYTHING, All, Env, Is, Node, parse
+from desk.model import DAY, Millis
+from desk.query import EVERYTHING, All, Env, Is, Node, Not, parse
 from desk.store import Page, Row
 from desk.views import View, find, offered
+from desk.when import brief
+from tui.clock import wall
 from tui.columns import heading
+from tui.counting import Counting
 from tui.draw import Look, plural
 from tui.front import Front
 from tui.order import Order
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
 from tui.widgets.queue import QueueList
+from tui.widgets.tabs import Tabs
 
 FIRST = 100
 """Tickets read before the first frame; the numbers of the rest follow."""
@@ -28,9 +34,10 @@ _AT_ONCE = 500
 
 
 class Loaded(Struct, frozen=True):
-    """The beginning of a list, what to say when it is empty, and the newest number, which sets the width of a column."""
+    """The beginning of a list as of `at`, what to say when it is empty, and the newest number, which sets a column's width."""
 
     page: Page
+    at: Millis = 0
     empty: tuple[str, ...] = ()
     newest: int = 0
 
@@ -52,14 +59,22 @@ class QueuePane(Vertical):
         self.sort = "urgency"
         self.view = ""
         """The saved view that is shown; "" when it is a query of one's own."""
+        self.before: tuple[str, str, str] | None = None
+        """The list before this one: its query, order and view."""
+        self.columns: dict[str, tuple[str, ...]] = {}
+        """Columns that were chosen for a view, by its name, while this screen is open."""
         self.arrived: set[int] = set()
+        self.counting = Counting(self, self._tell_views)
         self.list = QueueList(look, front.now, front.me)
+        self._as_of: Millis = 0
+        self._tabs = Tabs(look)
         self._filter = Line(look, "filter")
         self._heading = Line(look, "heading", ground="heading")
         self._turn = 0
 
     def compose(self) -> ComposeResult:
-        """The filter, the titles, the list."""
+        """The views, the filter, the titles, the list."""
+        yield self._tabs
         yield self._filter
         yield Rule(self.look)
         yield self._heading
@@ -67,34 +82,52 @@ class QueuePane(Vertical):
 
     # -- reading ----------------------------------------------------------------
 
-    def env(self) -> Env:
-        """What `me` and `today` mean in a query now."""
+    def env(self, at: Millis | None = None) -> Env:
+        """What `me` and `today` mean in a query now (or `at`)."""
         agent = self.front.who.agent
-        return Env(self.front.now(), self.front.me, agent.teams if agent else (), self.front.zone)
+        at = self.front.now() if at is None else at
+        return Env(at, self.front.me, agent.teams if agent else (), self.front.zone)
 
-    def node(self, text: str | None = None) -> Node:
+    def node(self, text: str | None = None, at: Millis | None = None) -> Node:
         """The query as a tree; QueryError when it cannot be understood."""
-        return parse(self.query_text if text is None else text, self.env())
+        return parse(self.query_text if text is None else text, self.env(at))
 
     def first(self, text: str, sort: str = "urgency") -> Loaded:
         """Read the beginning of a list; runs in a thread."""
-        store = self.front.desk.store
-        page = store.page(self.node(text), sort=sort, limit=FIRST, agent=self.front.me)
+        store, at = self.front.desk.store, self.front.now()
+        page = store.page(self.node(text, at), sort=sort, limit=FIRST, agent=self.front.me)
         newest = store.ids(EVERYTHING, sort="newest", limit=1)
-        return Loaded(page, () if page.rows else self._nothing(text), newest[0] if newest else 0)
+        return Loaded(page, at, () if page.rows else self._nothing(text), newest[0] if newest else 0)
 
     def _nothing(self, text: str) -> tuple[str, ...]:
         store = self.front.desk.store
-        asleep = store.count(parse("is:snoozed", self.env()))
-        sleeping = f" {asleep:,} asleep: / is:snoozed shows them." if asleep else ""
+        if not text.strip() or not store.ids(parse("", self.env()), limit=1):
+            return ("No tickets yet.", "They come in while the relay runs: deskhand relay.  C opens one by hand.")
+        sleeping = self._sleeping()
         if text == self.front.query:
-            if not store.ids(parse("", self.env()), limit=1):
-                return ("No tickets yet.", "They come in while the relay runs: deskhand relay.  C opens one by hand.")
             return (f"Nothing to do here.{sleeping}", "Solved tickets: / is:solved")
+        if any(view.query == text for view in self.views.values()):
+            return (
+                f"Nothing in this view.{sleeping}",
+                f"J and K show the others; Escape goes back to {self.front.query}.",
+            )
         return (
             "No ticket matches this filter.",
             f"Escape goes back to {self.front.query}; / changes it; -word excludes, or widens.{sleeping}",
         )
+
+    def _sleeping(self) -> str:
+        """How many tickets sleep, and when the next one wakes."""
+        store, now = self.front.desk.store, self.front.now()
+        asleep = store.ids(parse("is:snoozed", self.env(now)))
+        if not asleep:
+            return ""
+        waking = [row.ticket.snoozed_until for row in store.rows(asleep[:_AT_ONCE])]
+        times = [at for at in waking if at is not None]
+        # Of very many the first of all would take too long to find.
+        at = min(times) if times and len(asleep) <= _AT_ONCE else None
+        next_ = "" if at is None else f", the next wakes {_when(at, now, self.front.zone)}"
+        return f" {len(asleep):,} asleep{next_}: / is:snoozed shows them."
 
     @property
     def views(self) -> dict[str, View]:
@@ -103,14 +136,30 @@ class QueuePane(Vertical):
         return offered(self.front.desk.config, agent.teams if agent else ())
 
     @property
-    def title(self) -> str:
-        """What the view that is shown is called; "" when it is a query of one's own."""
-        return find(self.front.desk.config, self.view).title if self.view else ""
+    def place(self) -> int | None:
+        """Which of the views is shown; a query of one's own may be the same as a view's."""
+        names = list(self.views)
+        if self.view in names:
+            return names.index(self.view)
+        same = [
+            place
+            for place, view in enumerate(self.views.values())
+            if (view.query, view.sort or "urgency") == (self.query_text, self.sort) and not view.columns
+        ]
+        return same[0] if same else None
 
     async def show(self, name: str) -> None:
         """Show a saved view; NotFound."""
         view = find(self.front.desk.config, name)
         await self.load(view.terms(), sort=view.sort or "urgency", view=name)
+
+    async def back(self) -> bool:
+        """Show the list before this one again; False when there was none."""
+        if self.before is None:
+            return False
+        text, sort, view = self.before
+        await self.load(text, sort=sort, view=view)
+        return True
 
     async def load(
         self, text: str | None = None, *, sort: str | None = None, keep: int | None = None, view: str = ""
@@ -146,13 +195,21 @@ class QueuePane(Vertical):
         view: str = "",
     ) -> None:  # fmt: skip
         """Show the beginning of a list."""
-        self.query_text, self.sort, self.view = text, sort, view
-        self.list.chosen = find(self.front.desk.config, view).columns if view else ()
+        if view != self.view:
+            self.before = (self.query_text, self.sort, self.view)
+        self.query_text, self.sort, self.view, self._as_of = text, sort, view, loaded.at
+        self.list.chosen = self.chosen
         self.arrived.clear()
         rows = loaded.page.rows
         self.list.digits = max(4, len(str(loaded.newest)))
         self.list.fill(order or Order([row.ticket.id for row in rows]), rows, keep=keep, empty=loaded.empty)
         self.tell(more=loaded.page.next is not None and order is None)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The columns of the view that is shown, if it names some, or somebody did."""
+        configured = self.views[self.view].columns if self.view in self.views else ()
+        return self.columns.get(self.view, configured)
 
     def complete(self, order: Order) -> None:
         """Put the numbers of all the others behind the beginning, so that the scrollbar and `G` tell the truth."""
@@ -186,7 +243,28 @@ class QueuePane(Vertical):
         else:
             self.arrived = (self.arrived - set(wanted)) | entering
         self.tell()
+        self.counting.ask()
         return True
+
+    async def passed(self) -> None:
+        """Time went on: that alone brings tickets and takes some away, as when one wakes or is due soon."""
+        self.counting.ask()
+        store, now = self.front.desk.store, self.front.now()
+        before, after = self.node(at=self._as_of), self.node(at=now)
+        if before == after:
+            return
+
+        def work() -> tuple[list[int], list[int]]:
+            return store.ids(All((after, Not(before)))), store.ids(All((before, Not(after))))
+
+        turn = self._turn
+        entering, leaving = await self.runner.read(work)
+        if turn == self._turn:
+            self._as_of = now
+            self.list.put((), gone=[i for i in leaving if i in self.list.order], back=entering)
+            self.arrived |= {i for i in entering if i not in self.list.order}
+            self.arrived -= set(leaving)
+            self.tell()
 
     def _reread(self, ids: list[int]) -> tuple[list[Row], set[int]]:
         store, node = self.front.desk.store, self.node()
@@ -225,6 +303,15 @@ class QueuePane(Vertical):
         if self.arrived:
             right += [("   ", "quiet"), (f"{len(self.arrived):,} new", "strong"), ("  ^l to show", "quiet")]
         self._filter.say(left, right)
+        self._tell_views()
+
+    def _tell_views(self) -> None:
+        counts = self.counting.counts
+        self._tabs.show([(view.title, counts.get(name)) for name, view in self.views.items()], self.place)
+
+    async def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
+        """A tab was clicked."""
+        self.run_worker(self.show(list(self.views)[event.place]))
 
     def on_queue_list_moved(self, event: QueueList.Moved) -> None:
         """Put the titles above the columns."""
@@ -239,3 +326,7 @@ class QueuePane(Vertical):
             await self.fetch(ids)
         except DeskError as error:
             self.post_message(self.Failed(error))
+
+
+def _when(at: Millis, now: Millis, zone: tzinfo) -> str:
+    return f"at {wall(at, zone)}" if at - now < DAY else f"in {brief(at - now)}"

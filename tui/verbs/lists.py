@@ -32,7 +32,11 @@ async def view(app: DeskApp, count: int | None, rest: str) -> None:
         app.prompting.choose("view", [Choice(f"view {n}", view.title, view.query, view.key) for n, view in found])
         return
     names = list(app.queue.views)
-    await _show_view(app, rest or names[min(count or 1, len(names)) - 1])
+    if rest.isdecimal() and rest not in names:
+        rest, count = "", int(rest)
+    if not 0 < (count or 1) <= len(names):
+        raise Invalid(f"there are {len(names)} views; {app.hands.key('view')} lists them")
+    await _show_view(app, rest or names[(count or 1) - 1])
 
 
 @verb()
@@ -45,6 +49,13 @@ async def next_view(app: DeskApp, count: int | None, rest: str) -> None:
 async def previous_view(app: DeskApp, count: int | None, rest: str) -> None:
     """Show the saved view before this one."""
     await _step_view(app, -(count or 1))
+
+
+@verb()
+async def last_view(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go back to the list that was shown before this one."""
+    if not await app.queue.back():
+        raise Invalid("no other list was shown yet; J and K go from view to view")
 
 
 async def _step_view(app: DeskApp, by: int) -> None:
