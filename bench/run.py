@@ -133,6 +133,11 @@ def on_screen(sizes: Sizes) -> Iterable[Line]:
         f"{first / theirs:.2f} x",
         "1.5 x",
     )
+    if demo := reports["demo"].start_ms:
+        ratio = f"{demo.median / theirs:.2f} x"
+        yield Line(
+            "demo, first tickets", f"{demo.median:.0f} ms", "empty Textual", f"{theirs:.0f} ms", ratio, "1,000 ms"
+        )
     if ours.key_settled_ms and ours.key_bytes:
         yield Line(
             "a cursor key, p50 / p99",
@@ -146,7 +151,7 @@ def on_screen(sizes: Sizes) -> Iterable[Line]:
     )  # fmt: skip
     yield Line("screen, idle", f"{ours.idle_bytes_per_s:.0f} B/s, {ours.idle_cpu_percent:.1f}% of a core", goal="0 B/s")
     for name, report in reports.items():
-        if name not in ("deskhand", "empty Textual") and report.start_ms:
+        if name not in ("deskhand", "demo", "empty Textual") and report.start_ms:
             yield Line(
                 "screen, start", f"{first:.0f} ms", name, f"{report.start_ms.median:.0f} ms",
                 f"{first / report.start_ms.median:.2f} x",

@@ -29,6 +29,7 @@ def measure(tickets: int, starts: int) -> dict[str, Report]:
         "deskhand": _one(
             (*DESKHAND, "--store", store), r"(ash|birch|cedar|elm)\b[\s\S]*(ash|birch|cedar|elm)\b", starts
         ),
+        "demo": _one((*DESKHAND, "demo"), "VPN drops", starts, keys=0),
         "empty Textual": _one(
             (sys.executable, "-c", _EMPTY), "an empty application", starts, keys=0, quit_keys="<c-q>"
         ),
