@@ -68,6 +68,8 @@ class ScreenConfig(Struct, frozen=True):
 
     theme: str = "dark"
     time_zone: str = ""
+    open: str = "xdg-open"
+    downloads: str = ""
 
 
 class KeysConfig(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, field
 
-from desk.config import KeysConfig
+from desk.config import KeysConfig, ScreenConfig
 from desk.model import Millis
 from desk.perform import Desk, Who
 from themes import Theme, Watched
@@ -83,6 +83,7 @@ class Front(Struct, frozen=True):
     macros: Macros | None = None
     watched: Watched | None = None
     keys: KeysConfig = field(default_factory=KeysConfig)
+    screen: ScreenConfig = field(default_factory=ScreenConfig)
     relay: Relay | None = None
     terminal: str = "here"
     memory: Memory | None = None

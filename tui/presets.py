@@ -30,7 +30,9 @@ DEFAULT: Tables = {
     },
     "ticket": {
         "q": "back", "h": "back", "left": "back", "escape": "back", "J": "next-ticket", "K": "previous-ticket", "f": "unfold",
-        "w": "why", "space": "half-page-down",
+        "F": "unfold-all", "w": "why", "e": "events", "c": "card", "space": "half-page-down", "/": "search ", "n": "search-next",
+        "N": "search-previous", "}": "next-message", "{": "previous-message", "o": "launch", "S": "save-all", "|": "pipe ", "y": "copy",
+        "Y": "copy text", "E": "look",
     },
     "sheet": {
         "enter": "show", "l": "show", "right": "show", "q": "back", "h": "back", "left": "back", "escape": "back",
@@ -44,7 +46,7 @@ _AERC: Tables = {
         "\\": "filter", "c": "view ", "^n": "next-view", "^p": "previous-view", "^o": "palette",
     },
     "list": {"v": "mark", "V": "mark-all"},
-    "ticket": {"^n": "next-ticket", "^p": "previous-ticket"},
+    "ticket": {"c": "card", "^n": "next-ticket", "^p": "previous-ticket"},
 }  # fmt: skip
 
 _MUTT: Tables = {
@@ -55,7 +57,7 @@ _MUTT: Tables = {
     "list": {"l": "filter", "t": "mark", "T": "mark-all", "*": "bottom", "x": "quit"},
     "ticket": {
         "j": "next-ticket", "k": "previous-ticket", "enter": "down", "backspace": "up", "-": "half-page-up", "T": "unfold",
-        "x": "back", "*": "bottom",
+        "x": "back", "*": "bottom", "c": "card",
     },
 }  # fmt: skip
 
@@ -65,7 +67,9 @@ _EMACS: Tables = {
         "^s": "filter", "alt+x": "command", "^x ^c": "quit", "^x u": "undo", "^_": "undo", "^x p": "palette", "^x b": "view ",
     },
     "list": {"^g": "leave", "^f": "show"},
-    "ticket": {"^g": "back", "^b": "back", "^x k": "back", "n": "next-ticket", "p": "previous-ticket"},
+    "ticket": {"^g": "back", "^b": "back", "^x k": "back", "n": "next-ticket", "p": "previous-ticket",
+        "^s": "search ", "alt+n": "search-next", "alt+p": "search-previous",
+    },
 }  # fmt: skip
 
 PRESETS: Mapping[str, Tables] = {"default": {}, "aerc": _AERC, "mutt": _MUTT, "emacs": _EMACS}
