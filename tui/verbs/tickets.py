@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
+from desk.model import Role
+from desk.permissions import demand
+from desk.store import Batch
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -91,8 +94,15 @@ async def mark_all(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def unfold(app: DeskApp, count: int | None, rest: str) -> None:
-    """Show the quoted text of all messages, or fold it again."""
+    """Show what is folded of the messages in sight, quotes and long lists of links, or fold it again."""
     if not app.ticket.conversation.fold():
+        app.say("nothing is folded in sight", "quiet")
+
+
+@verb()
+async def unfold_all(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show what is folded of all messages, or fold it again."""
+    if not app.ticket.conversation.fold(every=True):
         app.say("nothing is folded here", "quiet")
 
 
@@ -100,3 +110,102 @@ async def unfold(app: DeskApp, count: int | None, rest: str) -> None:
 async def why(app: DeskApp, count: int | None, rest: str) -> None:
     """Tell why each message is on this ticket."""
     app.ticket.conversation.explain()
+
+
+@verb()
+async def events(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show between messages what was done and what happened, or no longer."""
+    await app.ticket.tell_events(app.ticket.conversation.happened is None)
+
+
+@verb()
+async def card(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the customer's card beside the conversation, or no longer; where it has no room, on a sheet."""
+    from tui.sheets import Entry, Page, Sheet
+    from tui.widgets.card import ROOM, lines_of
+
+    pane = app.ticket
+    if pane.facts is None:
+        raise Invalid("open a ticket first: the card is that of its customer")
+    if pane.size.width >= ROOM:
+        pane.wanted = not pane.wanted
+        pane.place_card()
+        return
+    facts, number = pane.facts, pane.facts.ticket.id
+    await app.open_sheet(
+        Sheet(
+            f"Who is behind #{number}",
+            lambda width: Page([Entry(line, ticket=number) for line in lines_of(facts, min(width, 80))]),
+            hints=(("back", "back"),),
+            live=False,
+        )
+    )
+
+
+@verb(quick=True)
+async def next_message(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the next message."""
+    if not app.ticket.conversation.step(count or 1):
+        app.say("that is the last message", "quiet")
+
+
+@verb(quick=True)
+async def previous_message(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the message before this one."""
+    if not app.ticket.conversation.step(-(count or 1)):
+        app.say("that is the first message", "quiet")
+
+
+@verb()
+async def search(app: DeskApp, count: int | None, rest: str) -> None:
+    """Mark words wherever they stand in the conversation and go to the next place; without words, mark nothing."""
+    if not app.reading:
+        raise Invalid("open a ticket first: search looks through its conversation; / filters the list")
+    from tui.draw import plural
+
+    words = rest.strip()
+    found = app.ticket.conversation.search(words)
+    if words and not found:
+        raise Invalid(f'"{words}" does not stand in this conversation')
+    if words:
+        app.say(f"in {plural(found, 'line')}", "quiet")
+
+
+@verb(quick=True)
+async def search_next(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the next place where the words stand."""
+    _found(app, count or 1)
+
+
+@verb(quick=True)
+async def search_previous(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the place before, where the words stand."""
+    _found(app, -(count or 1))
+
+
+def _found(app: DeskApp, by: int) -> None:
+    place = app.ticket.conversation.again(by)
+    if place is None:
+        raise Invalid(f"nothing is searched for; {app.hands.key('search ')} asks for words")
+    app.say("line {} of {}".format(*place), "quiet")
+
+
+@verb()
+async def retry(app: DeskApp, count: int | None, rest: str) -> None:
+    """Send again what failed, came back or got lost on this ticket; what got lost may then come twice."""
+    view, front = app.ticket.view, app.front
+    if not app.reading or view is None:
+        raise Invalid("open a ticket first: retry sends again what did not get through on it")
+    if not view.trouble:
+        raise Invalid("everything on this ticket got through, or is on its way")
+    numbers = [delivery.id for found in view.trouble.values() for delivery in found]
+
+    def work() -> None:
+        agent = demand(front.who.agent, "outbox retry", Role.AGENT)
+        batch = Batch(front.new_batch(), front.now(), agent.name, front.who.uid, front.who.host, line="retry")
+        for number in numbers:
+            front.desk.store.retry(number, batch)
+
+    await app.runner.write(work)
+    await app.ticket.reload()
+    app.say("queued again" if len(numbers) == 1 else f"{len(numbers)} deliveries queued again", "good")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from textual import events
@@ -103,6 +103,12 @@ class Conversation(Lines):
         self.put(self._marked(lines))
         self._settle(follow, place)
 
+    @property
+    def whole(self) -> str:
+        """All that is shown of the conversation, as plain text."""
+        self._complete()
+        return self.text
+
     # -- the place ----------------------------------------------------------------
 
     def _place(self) -> tuple[int, int] | None:
@@ -197,13 +203,13 @@ class Conversation(Lines):
             self._show_hit(next((hit for hit in self._hits if hit >= self.scroll_offset.y), self._hits[0]))
         return len(self._hits)
 
-    def _holding(self, needle: re.Pattern[str]) -> Collection[int]:
+    def _holding(self, needle: re.Pattern[str]) -> frozenset[int]:
         """Messages in whose folded part it stands."""
-        return {
+        return frozenset(
             item.message.id
             for item in self.items
             if folded(item.message) and needle.search(item.message.text) and not needle.search(item.message.visible)
-        }
+        )
 
     def again(self, by: int) -> tuple[int, int] | None:
         """Go to the next hit, or the one before, around the ends: (which, of how many); None when there is none."""
