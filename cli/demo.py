@@ -99,10 +99,17 @@ def _show(folder: Path, seed: int, every: float, speed: int, no_screen: bool) ->
         click.echo(f"deskhand --config {config} opens it; deskhand --config {config} relay brings it to life")
         return
     from cli.child import Child, command
-    from cli.screen import open_screen
 
+    relay = Child(command(here), folder / "relay.log", "on")
     try:
-        open_screen(demo=True, here=here, own=_own(here), relay=Child(command(here), folder / "relay.log", "on"))
+        if here.options.get("plain"):
+            from cli.plain import open_plain
+
+            open_plain(here, relay=relay)
+        else:
+            from cli.screen import open_screen
+
+            open_screen(demo=True, here=here, own=_own(here), relay=relay)
     finally:
         desk.store.close()
 

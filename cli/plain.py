@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,9 @@ from desk.errors import Conflict, DeskError, Invalid, NotFound
 from desk.model import Message
 from desk.query import suggest
 from desk.store import SORTS, relay_runs
+
+if TYPE_CHECKING:
+    from cli.child import Child
 
 _MOST = 20
 _HANG = "  "
@@ -50,6 +54,7 @@ OWN: dict[str, tuple[str, str]] = {
     "undo": ("undo", "take back what you did last; a reply, as long as it has not gone out"),
     "redo": ("redo", "do again what you took back"),
     "discard": ("discard", "throw away what you wrote on the ticket and did not send"),
+    "relay": ("relay on|off|never", "fetch and send from here as long as you stay, or not"),
     "help": ("help [VERB]", "list what can be typed, or explain one verb"),
     "q": ("q", "leave"),
 }
@@ -58,9 +63,19 @@ OWN: dict[str, tuple[str, str]] = {
 _ALIASES = {"l": "list", "filter": "/", "back": "list", "quit": "q", "exit": "q", "?": "help"}
 
 
-def open_plain(here: Session | None = None) -> None:
-    """Read and answer the queue line by line, until the agent leaves or the input ends."""
-    Dialogue(here or session(), Talk()).run()
+def open_plain(here: Session | None = None, *, relay: Child | None = None) -> None:
+    """Read and answer the queue line by line, until the agent leaves or the input ends; `relay` ends with it."""
+    here, talk = here or session(), Talk()
+    store = here.store(create=True)
+    if relay is None and talk.person and here.config.channels:
+        from cli.child import beside
+
+        relay = beside(here, store)
+    try:
+        Dialogue(here, talk, relay).run()
+    finally:
+        if relay:
+            relay.leave()
 
 
 class Opened:
@@ -74,9 +89,8 @@ class Opened:
 class Dialogue:
     """Reads lines and does what they ask for."""
 
-    def __init__(self, here: Session, talk: Talk) -> None:
-        self.here, self.talk = here, talk
-        here.store(create=True)
+    def __init__(self, here: Session, talk: Talk, relay: Child | None = None) -> None:
+        self.here, self.talk, self.relay = here, talk, relay
         self.queue = Queue(here)
         self.ticket: Opened | None = None
         self.writing = Writing(here, talk, self._heard)
@@ -98,6 +112,8 @@ class Dialogue:
         self._page(self._greet())
         while True:
             try:
+                if self.relay:
+                    self.relay.look(self.news.relay())
                 for line in self.news.since(self.ticket.number if self.ticket else None):
                     self.talk.say(line)
                 prompt = f"#{self.ticket.number}> " if self.ticket else "> "
@@ -164,7 +180,13 @@ class Dialogue:
         store = self.here.store()
         agent = self.here.agent()
         who = f"{agent.name}, {agent.role}" if agent else "nobody this desk knows: you can look, and change nothing"
-        relay = "relay running" if relay_runs(store, now()) else "no relay running: no mail comes or goes"
+        if relay_runs(store, now()):
+            relay = "relay running"
+        elif self.relay and not self.relay.told():
+            relay = "a relay starts"
+        else:
+            here = "; relay on runs one here" if self.relay else ""
+            relay = f"no relay running: no mail comes or goes{here}"
         return self.talk.say(f"{store.config.name}; {who}; {self._count()}; {relay}; help lists what can be typed")
 
     def _count(self) -> str:
@@ -389,6 +411,11 @@ class Dialogue:
         found = self.writing.discard(self._at_hand().number)
         self.talk.say(f"thrown away: {', '.join(found)}" if found else "nothing is kept here")
 
+    def _do_relay(self, rest: str) -> None:
+        if self.relay is None:
+            raise Invalid("a relay does not run from here; start one with: deskhand relay")
+        self.talk.say(self.relay.choose(rest))
+
     # -- help -----------------------------------------------------------------------
 
     def _do_help(self, rest: str) -> None:
@@ -433,4 +460,5 @@ class Dialogue:
 
 
 def _explained(action: Action) -> tuple[str, ...]:
-    return (action.usage, *action.help.splitlines())
+    # Its lines are broken for the source, not for a terminal.
+    return (action.usage, *(" ".join(part.split()) for part in action.help.split("\n\n")))

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 
 from cli.plain_queue import Queue
 from cli.plain_words import channel, several
-from cli.wiring import Session
+from cli.wiring import Session, now
 from desk.errors import DeskError
 from desk.events import Record, describe
 from desk.model import Direction
+from desk.store import relay_runs
 from desk.text import one_line
 
 _STEP = 1_000
@@ -42,6 +43,13 @@ class News:
             self._away = ""
             yield "the store is back"
         yield from told
+
+    def relay(self) -> bool:
+        """Whether somebody fetches and sends; of a store that is away nothing is known, and nothing is begun."""
+        try:
+            return relay_runs(self._here.store(), now())
+        except DeskError:
+            return True
 
     def _records(self) -> list[Record]:
         store = self._here.store()
