@@ -82,14 +82,7 @@ def _memory() -> str | None:
 def _show(folder: Path, seed: int, every: float, speed: int, no_screen: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = folder / "config.toml"
-    every_s = every / speed
-    config.write_text(
-        _CONFIG.format(
-            folder=folder, seed=seed, every_s=every_s, answer_s=12 / speed, poll_s=min(1.0, every_s / 2), undo_s=max(1, 10 // speed),
-            one_hour=_span(HOUR / speed), four_hours=_span(4 * HOUR / speed), one_day=_span(DAY / speed), three_days=_span(3 * DAY / speed),
-        ),
-        "utf-8",
-    )  # fmt: skip
+    config.write_text(configured(folder, seed, every, speed), "utf-8")
     asked = session().options
     here = Session({"config": str(config), **{key: asked[key] for key in ("plain", "color") if key in asked}})
     desk = here.desk(create=True)
@@ -114,6 +107,15 @@ def _show(folder: Path, seed: int, every: float, speed: int, no_screen: bool) ->
         desk.store.close()
 
 
+def configured(folder: Path, seed: int = 1, every: float = 25.0, speed: int = 1) -> str:
+    """The configuration of a sample desk in this folder."""
+    every_s = every / speed
+    return _CONFIG.format(
+        folder=folder, seed=seed, every_s=every_s, answer_s=12 / speed, poll_s=min(1.0, every_s / 2), undo_s=max(1, 10 // speed),
+        one_hour=_span(HOUR / speed), four_hours=_span(4 * HOUR / speed), one_day=_span(DAY / speed), three_days=_span(3 * DAY / speed),
+    )  # fmt: skip
+
+
 def _own(here: Session) -> Session:
     """Whose theme and keys hold: the user's own, where they can be used."""
     own = session()
@@ -132,9 +134,9 @@ def _span(length: float) -> str:
 # -- the furniture ----------------------------------------------------------
 
 
-def furnish(here: Session, desk: Desk, speed: int = 1) -> None:
+def furnish(here: Session, desk: Desk, speed: int = 1, at: Millis | None = None) -> None:
     """Agents, teams, and a fortnight of tickets in all states; what is `speed` times faster is so many times shorter ago."""
-    store, at = desk.store, now()
+    store, at = desk.store, now() if at is None else at
     me = here.agent()
     assert me is not None
     header = Batch(new_batch_id(at, b"furniture"), at, me.name, os.getuid(), line="demo")
