@@ -29,13 +29,11 @@ class Tour:
         self._on = app.front.demo
         self._first: int | None = None
         self._moved = False
-        self._before = app.commands.sent
         self._over_at: Millis | None = None
 
     def begin(self) -> None:
         """Begin with the first step."""
         self._on, self._first, self._moved, self._over_at = True, None, False, None
-        self._before = self._app.commands.sent
 
     def end(self) -> None:
         """Say no more."""
@@ -45,9 +43,10 @@ class Tour:
         """The step at hand, for the line above the last one."""
         if not self._on:
             return ()
-        sent = self._app.commands.sent
-        if sent is not self._before and sent and sent.text and sent.text.kind == REPLY:
-            return self._farewell()
+        if self._over_at is None and self._app.edges.sending:
+            self._over_at = self._app.front.now() + _FAREWELL
+        if self._over_at is not None:
+            return self._farewell(self._over_at)
         step = self._step()
         return [*step, ("   :tour off", "quiet"), (" ends it", "faint")] if step else ()
 
@@ -81,15 +80,13 @@ class Tour:
         self._moved = self._moved or current != self._first
         return self._moved
 
-    def _farewell(self) -> Sequence[Part]:
-        now, key = self._app.front.now(), self._app.hands.key
-        self._over_at = self._over_at or now + _FAREWELL
-        if now >= self._over_at:
+    def _farewell(self, until: Millis) -> Sequence[Part]:
+        if self._app.front.now() >= until:
             self.end()
             return ()
         return [
             ("That is all.  ", "good"),
-            (key("help"), "key"),
+            (self._app.hands.key("help"), "key"),
             (" lists the rest; the customer may answer soon", "quiet"),
         ]
 
