@@ -76,7 +76,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.tour = Tour(self)
         self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
-        self.sheet = SheetPane(front.now, self.runner, self.look)
+        self.sheet = SheetPane(self.runner, self.look)
         self.trail: list[int | Sheet] = []
         """What is open above the list: the numbers of tickets, and sheets; the last one is shown."""
         self.feed = Feed(front.desk.store, self.post_message, front.now)
