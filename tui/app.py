@@ -39,6 +39,7 @@ from tui.sheets import Entry, Sheet
 from tui.terminal import Backstop, Ground, QuietDriver
 from tui.tour import Tour
 from tui.waiting import Waiting
+from tui.widgets.calm import Bare
 from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
@@ -50,7 +51,11 @@ if TYPE_CHECKING:
     from tui.widgets.prompt import Prompt
 
 
-class DeskScreen(Screen[None], inherit_bindings=False):
+class Pages(Bare, ContentSwitcher):
+    """The list, a ticket or a sheet."""
+
+
+class DeskScreen(Bare, Screen[None], inherit_bindings=False):
     """A screen that leaves every key to the desk, and is not drawn again because another part has the focus."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
@@ -113,10 +118,8 @@ class DeskApp(App[None], inherit_bindings=False):
         wait((self._first,), timeout=_PATIENCE_S)
         self._start()
         yield self.edges.top
-        with ContentSwitcher(initial="queue"):
+        with Pages(initial="queue"):
             yield self.queue
-            yield self.ticket
-            yield self.sheet
         yield self.edges.notice
         yield self.edges.status
 
@@ -149,10 +152,17 @@ class DeskApp(App[None], inherit_bindings=False):
         self.app_resume_signal.subscribe(self, lambda _: self.seat.take_back())
         self.call_after_refresh(self._drawn, self._first.done())
 
-    def _drawn(self, shown: bool) -> None:
+    async def _drawn(self, shown: bool) -> None:
         # The first tickets are on the screen: only now what takes long, which would have delayed them.
+        await self._furnish()
         _settle_memory()
         self.run_worker(self.guarded(self._begin(shown)))
+
+    async def _furnish(self) -> None:
+        """Put up what is behind the list."""
+        if not self.ticket.is_attached:
+            self.ticket.display = self.sheet.display = False
+            await self.query_one(Pages).mount(self.ticket, self.sheet)
 
     async def _begin(self, shown: bool) -> None:
         seq: int | None = None
@@ -273,7 +283,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self._switch("queue")
 
     def _switch(self, to: str) -> None:
-        self.query_one(ContentSwitcher).current = to
+        self.query_one(Pages).current = to
         self._be()
         self.focus_pane()
         self.edges.refresh()
@@ -294,6 +304,7 @@ class DeskApp(App[None], inherit_bindings=False):
         if isinstance(event, events.InputEvent):
             self.seat.active()
         if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._furnish()
             await self.hands.take(event)
             self._be()
         else:

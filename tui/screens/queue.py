@@ -24,6 +24,7 @@ from tui.front import Front
 from tui.order import Order
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
+from tui.widgets.calm import Bare
 from tui.widgets.queue import QueueList
 from tui.widgets.tabs import Tabs
 
@@ -42,7 +43,7 @@ class Loaded(Struct, frozen=True):
     newest: int = 0
 
 
-class QueuePane(Vertical):
+class QueuePane(Bare, Vertical):
     """The list with its filter above it."""
 
     class Failed(Message):
