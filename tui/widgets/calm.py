@@ -1,11 +1,22 @@
-"""What every scrolling list here is made of."""
+"""What the screen is made of: lists that scroll, and what only holds others."""
 
 from __future__ import annotations
 
 from typing import Self
 
 from textual import events
+from textual.geometry import Region
 from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+class Bare(Widget):
+    """Something that its parts cover entirely: nothing of its own is drawn beneath them, line by line, to be thrown away."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The same blank for each line."""
+        return [Strip.blank(crop.width)] * crop.height
 
 
 class Calm(ScrollView, can_focus=True, inherit_bindings=False):
