@@ -84,7 +84,14 @@ class Demo:
         if customer and int(said) < len(customer.answers) and not part.automatic:
             text, answer = customer.answers[int(said)], f"{_ANSWER}{key}@demo.example"
             inbound = Inbound(
-                answer, _now(), Identity("email", address), text, text, subject, message_id=answer, in_reply_to=(ours,)
+                answer,
+                _now(),
+                Identity("email", address, customer.name),
+                text,
+                text,
+                subject,
+                message_id=answer,
+                in_reply_to=(ours,),
             )
             pause = random.Random(f"{self._settings.seed}/{key}").uniform(0.5, 1.5) * self._settings.answer_s
             self._answers.append((self._clock() + pause, inbound))
