@@ -111,7 +111,7 @@ class DeskApp(App[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
         self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
-        self.edges.key = self.hands.key
+        self.edges.key, self.edges.marking = self.hands.key, self.queue.marking
         self.edges.tour = self.tour.told
         self.edges.outage, self.edges.waiting = lambda: self.runner.away, self.waiting.told
         self.edges.hints = self.hands.hints

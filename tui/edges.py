@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from desk.model import SECOND, Account, Millis
 from tui.clock import wall
-from tui.draw import Look, flat
+from tui.draw import Look, flat, plural
 from tui.front import Front
 from tui.runner import Outage
 from tui.widgets.bars import Line, Part, keys, sentence
@@ -47,6 +47,8 @@ class Edges:
         self.question: tuple[str, tuple[tuple[str, str], ...]] | None = None
         self.accounts: dict[str, Account] = {}
         self.relay = True
+        self.marking: Callable[[], int | None] = lambda: None
+        """How many tickets are marked while moving marks them; None while it does not."""
         self.here = 1
         """How many agents are at tickets now, the one at this screen among them."""
         self.sending: tuple[Millis, str] | None = None
@@ -126,6 +128,9 @@ class Edges:
             ]
         self.sending = None
         place = self.place()
+        if place == "queue" and (marked := self.marking()) is not None:
+            told = (f"moving marks: {plural(marked, 'ticket')}   ", "mark")
+            return [told, *keys((self.key("mark-range"), "keeps them"), (self.key("leave"), "drops them"))]
         if place in KEYS:
             return keys(*KEYS[place])
         if place == "sheet":

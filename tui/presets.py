@@ -26,6 +26,7 @@ DEFAULT: Tables = {
     "list": {
         "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
         "J": "next-view", "K": "previous-view", "gv": "view ", "g-": "last-view",
+        "v": "mark-range", "V": "mark-customer", "~": "mark-others",
         **{f"alt+{place}": f"view {place}" for place in range(1, 10)},
     },
     "ticket": {

@@ -24,7 +24,6 @@ from tui.front import Front
 from tui.order import Order
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
-from tui.widgets.calm import Bare
 from tui.widgets.queue import QueueList
 from tui.widgets.tabs import Tabs
 
@@ -43,7 +42,7 @@ class Loaded(Struct, frozen=True):
     newest: int = 0
 
 
-class QueuePane(Bare, Vertical):
+class QueuePane(Vertical):
     """The list with its filter above it."""
 
     class Failed(Message):
@@ -290,6 +289,15 @@ class QueuePane(Bare, Vertical):
         after = [p for p in places if p > self.list.cursor]
         return (after or places)[0] if places else None
 
+    async def within(self, wanted: Node) -> list[int]:
+        """The tickets of this list that `wanted` asks for."""
+        node = self.node()
+        return await self.runner.read(lambda: self.front.desk.store.ids(All((node, wanted))))
+
+    def marking(self) -> int | None:
+        """How many tickets are marked while moving marks them; None while it does not."""
+        return None if self.list.pivot is None else len(self.list.marks)
+
     # -- telling ----------------------------------------------------------------
 
     def tell(self, *, more: bool = False) -> None:
@@ -317,6 +325,11 @@ class QueuePane(Bare, Vertical):
     def on_queue_list_moved(self, event: QueueList.Moved) -> None:
         """Put the titles above the columns."""
         self._heading.say([(heading(event.columns)[1:], "heading")])
+
+    def on_queue_list_changed(self, event: QueueList.Changed) -> None:
+        """The cursor moved."""
+        if self.list.pivot is not None:
+            self.tell()
 
     async def on_queue_list_wanted(self, event: QueueList.Wanted) -> None:
         """Read what came into sight."""

@@ -75,24 +75,6 @@ async def next(app: DeskApp, count: int | None, rest: str) -> None:
 
 
 @verb()
-async def mark(app: DeskApp, count: int | None, rest: str) -> None:
-    """Mark the ticket (or no longer) and go down; commands then act on all marked ones."""
-    for _ in range(count or 1):
-        if app.queue.list.current is not None:
-            app.queue.list.toggle(app.queue.list.current)
-            app.queue.list.move(1)
-    app.queue.tell()
-
-
-@verb()
-async def mark_all(app: DeskApp, count: int | None, rest: str) -> None:
-    """Mark every ticket of the list, or none."""
-    tickets = app.queue.list
-    tickets.mark(() if tickets.marks else tickets.ids)
-    app.queue.tell()
-
-
-@verb()
 async def unfold(app: DeskApp, count: int | None, rest: str) -> None:
     """Show what is folded of the messages in sight, quotes and long lists of links, or fold it again."""
     if not app.ticket.conversation.fold():
