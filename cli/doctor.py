@@ -14,11 +14,12 @@ import click
 
 from cli import output
 from cli.publishing import behind
-from cli.rules import runs, told
+from cli.rules import runs
 from cli.wiring import Session, now, session, station
 from desk import rules
 from desk.channel import ChannelError
 from desk.errors import DeskError
+from desk.health import trouble
 from desk.hours import load as load_hours
 from desk.store import relay_runs
 from desk.tables import problems
@@ -160,7 +161,7 @@ def _store(here: Session) -> Iterator[Finding]:
         yield Finding("config", False, words)
     if rules.load(store.config).items and relay_runs(store, at) and not runs(store, at):
         yield Finding("rules", False, "no relay runs them; start the relay again, in the newest version")
-    for part, words in told(store, at):
+    for part, words in trouble(store, at):
         yield Finding(part, False, f"{words}; try them with: deskhand rules test")
     if numbers.unknown:
         yield Finding(

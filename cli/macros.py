@@ -275,9 +275,10 @@ def record_command(name: str, last: int, since: str | None, ask: bool, title: st
         raise Invalid(
             "nobody this desk knows has done anything yet; an admin adds you with: deskhand agent add NAME --uid UID"
         )
-    target = personal.folder() / f"{name}.toml"
-    if target.exists() and not force:
-        raise Conflict(f"{target} is there already; give the macro another name, or write over it with --force")
+    if not force and personal.place(name).exists():
+        raise Conflict(
+            f"{personal.place(name)} is there already; give the macro another name, or write over it with --force"
+        )
     calls = []
     for one in recording.done(here.store(), agent.name, last=last, since=since):
         try:
@@ -293,20 +294,6 @@ def record_command(name: str, last: int, since: str | None, ask: bool, title: st
             return ask
         return click.confirm(f'ask each time "{one.title}" instead of always "{one_line(one.default)[:50]}"?', err=True)
 
-    _write(target, name, recording.table(calls, title or name, wanted))
+    target = personal.write(name, recording.table(calls, title or name, wanted))
     click.echo(f"wrote {target}")
     click.echo(f"Look at it with: deskhand macro show {name}; run it with: deskhand macro run {name} IDS")
-
-
-def _write(target: Path, name: str, table: dict[str, Any]) -> None:
-    import tomli_w
-
-    from desk.config import Source
-    from desk.tables import Entry
-
-    text = tomli_w.dumps({"macros": {name: table}}, multiline_strings=True)
-    entry = Entry("macros", name, table, Source(target.name, text))
-    if errors := macros.load(DeskConfig(tables={"macros": {name: entry}})).errors:
-        raise errors[0]
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target.write_text(text, "utf-8")

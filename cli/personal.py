@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -75,6 +76,28 @@ def read(path: Path) -> Tables:
     for name in [*whole, *(kind for kind in found if kind not in KINDS)]:
         raise source.error((name,), f'a file of macros has no table "{name}"{suggest(name, KINDS)}')
     return found
+
+
+def place(name: str) -> Path:
+    """Where a macro of the agent's own is written."""
+    return folder() / f"{name}.toml"
+
+
+def write(name: str, table: dict[str, Any]) -> Path:
+    """Write the macro `name` into a file of its own, and give its place; ConfigError when it is wrong."""
+    import tomli_w
+
+    from desk import macros
+    from desk.tables import Entry
+
+    target = place(name)
+    text = tomli_w.dumps({"macros": {name: table}}, multiline_strings=True)
+    entry = Entry("macros", name, table, Source(target.name, text))
+    if errors := macros.load(DeskConfig(tables={"macros": {name: entry}})).errors:
+        raise errors[0]
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.write_text(text, "utf-8")
+    return target
 
 
 def _files(where: Path) -> list[Path]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from cli.plain_talk import Talk
 from cli.plain_words import several
 from cli.plain_writing import Writing
-from cli.preview import told as change
 from cli.watching import Watched
 from cli.wiring import Session, new_batch, now, read_file
 from desk import lines, macros
@@ -20,6 +19,7 @@ from desk.model import SECOND, Delivery, Role
 from desk.outgoing import FORWARD, REPLY, News, begun, send
 from desk.perform import Outcome, perform, undo
 from desk.permissions import demand
+from desk.preview import told as change
 from desk.store import relay_runs
 from desk.text import one_line
 from desk.when import said

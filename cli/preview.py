@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from desk.events import Event, Posted, Record, describe, payload
-from desk.model import Kind
+from desk.events import Event, Posted
 from desk.perform import Outcome
+from desk.preview import by_ticket, recipients, told
 from desk.store import Store
 from desk.text import clean, one_line
 
 WHOLE = 10
 """Tickets that are shown one by one; of more the changes are counted."""
-
-
-def by_ticket(outcome: Outcome) -> dict[int, list[Event]]:
-    """The events of a dry run by the ticket for which they were asked."""
-    found: dict[int, list[Event]] = {}
-    for event in outcome.events:
-        about = getattr(event, "about", None)
-        number = about if isinstance(about, int) and getattr(event, "entity", "ticket") == "ticket" else None
-        # What happens to a customer belongs to the ticket before it.
-        found.setdefault(number if number is not None else next(reversed(found), 0), []).append(event)
-    return found
 
 
 def as_json(outcome: Outcome) -> list[dict[str, Any]]:
@@ -36,7 +25,7 @@ def as_json(outcome: Outcome) -> list[dict[str, Any]]:
             "id": number,
             "changes": [told(event) for event in events if not isinstance(event, Posted)],
             "messages": [
-                {"kind": e.message.kind.value, "to": _recipients(e), "text": e.message.text}
+                {"kind": e.message.kind.value, "to": recipients(e), "text": e.message.text}
                 for e in events
                 if isinstance(e, Posted)
             ],
@@ -56,7 +45,7 @@ def show(store: Store, outcome: Outcome, skipped: Mapping[int, str]) -> None:
     rest = [event for events in list(of_each.values())[WHOLE:] for event in events]
     if rest:
         click.echo(click.style(f"and {len(of_each) - WHOLE:,} more:", bold=True))
-        for what, times in Counter(_kind(event) for event in rest).most_common():
+        for what, times in Counter(one_line(told(event)) for event in rest).most_common():
             click.echo(f"  {times:>6,} x {what}")
     unchanged = [number for number in outcome.done if number not in of_each]
     if unchanged:
@@ -81,30 +70,6 @@ def _show(event: Event) -> None:
         line = one_line(told(event))
         click.echo(click.style(f"  ~ {line}", fg="yellow"))
         return
-    click.echo(click.style(f"  + {_kind(event)}", fg="green"))
+    click.echo(click.style(f"  + {one_line(told(event))}", fg="green"))
     for line in clean(event.message.text).splitlines():
         click.echo(f"    | {line}".rstrip())
-
-
-def _kind(event: Event) -> str:
-    if not isinstance(event, Posted):
-        return one_line(told(event))
-    to = _recipients(event)
-    word = (
-        "note"
-        if event.message.kind is Kind.NOTE and not to
-        else "reply"
-        if event.message.kind is Kind.PUBLIC
-        else "forward"
-    )
-    return f"{word} to {', '.join(to)}" if to else word
-
-
-def told(event: Event) -> str:
-    """A change as a short phrase."""
-    entity, about, plain = payload(event)
-    return describe(Record(0, 0, "", entity, about, type(event).__name__, plain))
-
-
-def _recipients(event: Posted) -> Sequence[str]:
-    return [recipient for delivery in event.deliveries for recipient in delivery.recipients]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,14 +17,11 @@ from desk import hooks, rules
 from desk.config import DeskConfig
 from desk.errors import ConfigError, DeskError, Invalid
 from desk.events import Posted, Record, describe, payload
-from desk.model import DAY, Millis
+from desk.model import Millis
 from desk.perform import Outcome
 from desk.store import Store
 from desk.text import clean, one_line
-from desk.when import brief, iso, span
-
-TROUBLE_MS = DAY
-"""For how long something that went wrong is worth a word."""
+from desk.when import iso, span
 
 
 @click.group("rules")
@@ -209,18 +205,6 @@ def replay(since: str, dry_run: bool, as_json: bool) -> None:
 
 
 # -- for health and doctor ----------------------------------------------------------------
-
-
-def told(store: Store, at: Millis) -> Iterator[tuple[str, str]]:
-    """What lately went wrong with rules and hooks: which of the two, and a sentence."""
-    for kind in ("rules", "hooks"):
-        text = store.setting(f"{kind}_trouble")
-        if text is None:
-            continue
-        last = json.loads(text)
-        if at - last["at"] < TROUBLE_MS:
-            name = f"{last['name']} " if last["name"] else ""
-            yield kind, f"{name}on #{last['ticket']}, {brief(at - last['at'])} ago: {one_line(last['why'])}"
 
 
 def runs(store: Store, at: Millis) -> bool:

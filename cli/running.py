@@ -14,6 +14,7 @@ import click
 from cli import output, rules
 from cli.wiring import Session, now, session
 from desk.errors import ConfigError, DeskError, StoreError
+from desk.health import trouble as rule_trouble
 from desk.model import State
 from desk.store import MUST_NOT_DIFFER_MS, Store, astray, relay_runs
 from desk.when import brief, iso
@@ -97,7 +98,7 @@ def health_command(as_json: bool) -> int | None:
     accounts = list(store.accounts().values())
     trouble = [a.name for a in accounts if a.paused or a.health.startswith(("paused", "retrying"))]
     failed = store.outbox((State.FAILED, State.BOUNCED))
-    of_rules = list(rules.told(store, at))
+    of_rules = list(rule_trouble(store, at))
     well = running and not trouble and not numbers.unknown
     if as_json:
         output.json_line(

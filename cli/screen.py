@@ -51,7 +51,7 @@ def open_screen(
         run(
             Front(
                 desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file,
-                demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, screen=own.config.screen, relay=relay, terminal=new_batch(),
+                demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, screen=own.config.screen, notify=own.config.notify, relay=relay, terminal=new_batch(),
                 memory=None if demo else Memory(),
             )
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli import personal
 from cli.wiring import Session
@@ -62,6 +62,14 @@ class Watched:
         from cli import snippets
 
         return snippets.filled(self._here, name, ticket)
+
+    def keep(self, name: str, table: Mapping[str, Any], *, over: bool = False) -> str:
+        """Write a macro of the agent's own; Conflict when there is one, unless it is to be written `over`."""
+        from desk.errors import Conflict
+
+        if not over and personal.place(name).exists():
+            raise Conflict(f"{personal.place(name)} is there already")
+        return str(personal.write(name, dict(table)))
 
     def then(self, name: str) -> str:
         """Where to go afterwards: stay, next or close."""

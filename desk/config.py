@@ -17,7 +17,7 @@ from msgspec import NODEFAULT, Struct, field, structs
 from msgspec.structs import replace
 
 from desk import tables
-from desk.errors import ConfigError, Invalid
+from desk.errors import ConfigError, Invalid, KeyProblem, suggest
 from desk.model import DAY, SECOND, Millis
 from desk.tables import Tables
 
@@ -86,6 +86,30 @@ class KeysConfig(Struct, frozen=True):
     sheet: dict[str, str] = field(default_factory=dict)
 
 
+WAYS = ("line", "bell", "title", "desktop")
+"""How a screen can tell by itself that something happened."""
+
+
+class NotifyConfig(Struct, frozen=True):
+    """`[notify]`: what this user's screen tells by itself, and how: each event with its ways."""
+
+    assigned: tuple[str, ...] = ("line",)
+    reply: tuple[str, ...] = ("line",)
+    mention: tuple[str, ...] = ("line",)
+    due: tuple[str, ...] = ("line",)
+    breached: tuple[str, ...] = ("line",)
+    failed: tuple[str, ...] = ("line",)
+    desktop: str = "auto"
+
+    def __post_init__(self) -> None:
+        for event in ("assigned", "reply", "mention", "due", "breached", "failed"):
+            for way in getattr(self, event):
+                if way not in WAYS:
+                    raise KeyProblem(event, f'there is no way "{way}"{suggest(way, WAYS)}')
+        if self.desktop not in ("auto", "9", "777", "99"):
+            raise KeyProblem("desktop", f'there is no sequence "{self.desktop}": "auto", "9", "777" or "99"')
+
+
 class RelayConfig(Struct, frozen=True):
     """`[relay]`: the process that reads and sends."""
 
@@ -102,6 +126,7 @@ class Config(Struct, frozen=True):
     desk: DeskConfig = field(default_factory=DeskConfig)
     screen: ScreenConfig = field(default_factory=ScreenConfig)
     keys: KeysConfig = field(default_factory=KeysConfig)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
     relay: RelayConfig = field(default_factory=RelayConfig)
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     source: Source | None = None

@@ -7,7 +7,7 @@ in the messages that were posted. From both comes what was done, word for word.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,6 +54,12 @@ def done(store: Store, agent: str, *, last: int = 1, since: str | None = None) -
     if not names:
         raise Invalid("there is nothing of yours to record yet; do it once by hand, then record it")
     return [_told(store, name, found[name]) for name in names]
+
+
+def meanwhile(store: Store, agent: str, after: int, among: Collection[str]) -> list[Done]:
+    """What of the batches `among` the agent did behind the line `after` of the log, oldest first; not what was taken back."""
+    found = _standing(store.log(after=after, limit=100_000), agent)
+    return [_told(store, name, rows) for name, rows in found.items() if name in among]
 
 
 def _standing(records: Sequence[Record], agent: str) -> dict[str, list[Record]]:

@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -48,6 +49,8 @@ _PATIENCE_S = 0.2
 """How long the first frame waits for the first tickets."""
 
 if TYPE_CHECKING:
+    from tui.notices import Notices
+    from tui.recording import Recorder
     from tui.widgets.prompt import Prompt
 
 
@@ -81,7 +84,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.tour = Tour(self)
         self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
-        self.sheet = SheetPane(self.runner, self.look)
+        self.sheet = SheetPane(front.now, self.runner, self.look)
         self.trail: list[int | Sheet] = []
         """What is open above the list: the numbers of tickets, and sheets; the last one is shown."""
         self.feed = Feed(front.desk.store, self.post_message, front.now)
@@ -99,6 +102,20 @@ class DeskApp(App[None], inherit_bindings=False):
         self._minute = front.now() // MINUTE
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """What happened to the agent's tickets."""
+        from tui.notices import Notices
+
+        return Notices(self)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """What is written down as a macro."""
+        from tui.recording import Recorder
+
+        return Recorder(self)
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen there is."""
@@ -168,6 +185,7 @@ class DeskApp(App[None], inherit_bindings=False):
         seq: int | None = None
         try:
             seq = (await self.runner.follow(self._first))[0]
+            self.notices.since, self.edges.notices = seq, self.notices.told
             if not shown:
                 self._start()
             if (order := await self.runner.read(self._read_all)) and len(order) > len(self.queue.list.order):
@@ -195,7 +213,8 @@ class DeskApp(App[None], inherit_bindings=False):
             self.call_after_refresh(self.prompting.prompt.stay)
 
     def on_unmount(self) -> None:
-        """Let go of the threads."""
+        """Let go of the threads, and of the terminal's title."""
+        self.notices.close()
         self.seat.stop()
         self.feed.stop()
         self.runner.stop()
@@ -383,6 +402,7 @@ class DeskApp(App[None], inherit_bindings=False):
             self._retrying = True
             self.run_worker(self.guarded(self._return()))
         self._restyle()
+        self.notices.tick()
         self.edges.refresh()
 
     def _restyle(self) -> None:
@@ -435,6 +455,7 @@ class DeskApp(App[None], inherit_bindings=False):
             self.sheet.touched()
         if seen:
             self.shown = max(self.shown, event.seq)
+        await self.notices.hear(event.records)
 
     def on_house(self, event: House) -> None:
         """How the desk fares."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from desk import lines
 from desk.actions import find
 from desk.errors import Invalid
+from desk.events import Posted
 from desk.lines import Call
 from desk.model import Priority
 from desk.outgoing import NOTE, REPLY
 from desk.perform import Outcome, perform, undo
+from desk.preview import by_ticket
 from tui.draw import plural
 from tui.waiting import Asked
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from tui.app import DeskApp
 
 NOTHING = "there is no ticket here to do that on; / shows others"
+
+_SENDING = ("reply", "forward")
+"""What may write to somebody: to several at once it is shown first."""
 
 
 class Commands:
@@ -77,22 +82,56 @@ class Commands:
         else:
             self._app.prompting.command(f"{verb} ")
 
-    async def perform(self, calls: Sequence[Call], line: str) -> None:
-        """Do the calls on the targets as one batch."""
+    async def perform(self, calls: Sequence[Call], line: str, *, look: bool = False) -> None:
+        """Do the calls on the targets as one batch; with `look`, or where several would be written to, they are shown first."""
         creates = bool(calls) and find(calls[0].verb).creates
         targets = [] if creates else self.targets()
         if not targets and not creates:
             raise Invalid(NOTHING)
         groups = [(list(calls), targets)]
+        several = len(targets) > 1 and any(call.verb in _SENDING for call in calls)
+        if look or (several and not self._app.runner.away):
+            work = self._work(groups, self._front.new_batch(), dry_run=True)
+            would = await self._app.runner.write(lambda: work(targets, {}))
+            if (
+                look
+                or len({event.about for event in would.events if isinstance(event, Posted) and event.deliveries}) > 1
+            ):
+                await self.show_first(line, would, lambda: self._batch(groups, line))
+                return
         await self._batch(groups, line)
+
+    async def preview(self, line: str) -> None:
+        """Show what a command line would do to the targets, and whom it would write to."""
+        await self.perform(lines.script(line), line, look=True)
+
+    async def show_first(
+        self, title: str, would: Outcome, do: Callable[[], Coroutine[Any, Any, None]], *, word: str = "do it"
+    ) -> None:
+        """Open the preview of what would be done; `do` is done on `y`, back where one was."""
+        from tui.sheets.preview import sheet
+
+        app, store = self._app, self._front.desk.store
+        numbers = sorted({*by_ticket(would), *would.done} - {0})
+        subjects = await app.runner.read(lambda: {row.ticket.id: row.ticket.subject for row in store.rows(numbers)})
+
+        async def done() -> None:
+            await app.back()
+            await do()
+
+        app.edges.clear()
+        await app.open_sheet(sheet(f"Preview of {title}", would, subjects, done, word=word))
 
     async def level(self, by: int) -> None:
         """Give each target the next higher or lower priority."""
         known = {row.ticket.id: row.ticket.priority for row in self._app.queue.list.rows.values()}
         if view := self._app.ticket.view:
             known[view.ticket.id] = view.ticket.priority
-        groups: dict[Priority, list[int]] = {}
-        for number in self.targets():
+        targets, groups = self.targets(), dict[Priority, list[int]]()
+        if missing := [number for number in targets if number not in known]:
+            rows = await self._app.runner.read(lambda: self._front.desk.store.rows(missing))
+            known |= {row.ticket.id: row.ticket.priority for row in rows}
+        for number in targets:
             now = known.get(number, Priority.NORMAL)
             wanted = Priority(max(Priority.LOW, min(Priority.URGENT, now + by)))
             if wanted != now:
@@ -102,7 +141,22 @@ class Commands:
         await self._batch([([Call("priority", {"to": str(to)})], ids) for to, ids in groups.items()], "")
 
     async def _batch(self, groups: list[tuple[list[Call], list[int]]], line: str) -> None:
-        app, front, batch = self._app, self._front, self._front.new_batch()
+        app, batch = self._app, self._front.new_batch()
+        every = tuple(number for _, ids in groups for number in ids)
+        title = line or lines.title([call for calls, _ in groups for call in calls])
+        outcome = await app.waiting.do(Asked(batch, title, every, self._work(groups, batch)))
+        if line:
+            self.last = line
+        if app.place == "queue":
+            app.queue.list.mark(())
+        if isinstance(outcome, Outcome):
+            app.say(told(outcome, app.hands.key("undo")), "quiet" if outcome.skipped else "good")
+            await self.settle(outcome)
+
+    def _work(
+        self, groups: Sequence[tuple[list[Call], list[int]]], batch: str, *, dry_run: bool = False
+    ) -> Callable[[Sequence[int], Mapping[int, int]], Outcome]:
+        front = self._front
 
         def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome:
             whole, wanted = Outcome(batch, ""), set(ids)
@@ -118,6 +172,7 @@ class Commands:
                     at=front.now(),
                     batch_id=batch,
                     expect=versions,
+                    dry_run=dry_run,
                     read_file=front.read_file,
                     progress=self.progress,
                 )
@@ -129,16 +184,7 @@ class Commands:
                 whole.events += part.events
             return whole
 
-        every = tuple(number for _, ids in groups for number in ids)
-        title = line or lines.title([call for calls, _ in groups for call in calls])
-        outcome = await app.waiting.do(Asked(batch, title, every, work))
-        if line:
-            self.last = line
-        if app.place == "queue":
-            app.queue.list.mark(())
-        if isinstance(outcome, Outcome):
-            app.say(told(outcome, app.hands.key("undo")), "quiet" if outcome.skipped else "good")
-            await self.settle(outcome)
+        return work
 
     def progress(self, done: int, whole: int) -> bool:
         """Tell how far a long run is; False when it was stopped."""
@@ -166,15 +212,31 @@ class Commands:
 
     async def take_back(self, *, redo: bool = False) -> None:
         """Undo what was asked last, or do again what was undone last; what waits still is only dropped."""
-        app, front, batch = self._app, self._front, self._front.new_batch()
+        app, desk, me = self._app, self._front.desk, self._front.me
         if app.waiting.asked and not redo:
             app.waiting.drop(len(app.waiting.asked))
             return
-        desk, me = front.desk, front.me
         target = await app.runner.read(lambda: desk.store.last_batch(me, undo=redo) if me else None)
+        await self._undo(target, redo=redo)
+
+    async def take_back_one(self, batch: str) -> None:
+        """Show what taking back one batch would change, and do so on `y`."""
+        app, front, me = self._app, self._front, self._front.me
+        store = front.desk.store
+
+        def look() -> Outcome:
+            if me and any(deed.batch.id == batch and deed.undone_by for deed in store.deeds(me, 1_000)):
+                raise Invalid(f"that was taken back before; {app.hands.key('redo')} does again what you took back last")
+            return undo(front.desk, front.who, at=front.now(), batch_id=front.new_batch(), batch=batch, dry_run=True)
+
+        would = await app.runner.write(look)
+        await self.show_first(would.line, would, lambda: self._undo(batch), word="take it back")
+
+    async def _undo(self, target: str | None, *, redo: bool = False) -> None:
+        app, front, batch = self._app, self._front, self._front.new_batch()
 
         def work(ids: Sequence[int], versions: Mapping[int, int]) -> Outcome:
-            return undo(desk, front.who, at=front.now(), batch_id=batch, batch=target, redo=redo)
+            return undo(front.desk, front.who, at=front.now(), batch_id=batch, batch=target, redo=redo)
 
         outcome = await app.waiting.do(Asked(batch, "redo" if redo else "undo", (), work))
         if not isinstance(outcome, Outcome):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from desk.model import SECOND, Account, Millis
@@ -60,6 +61,12 @@ class Edges:
         """What waits for the store, or could not be done when it was back."""
         self.tour: Callable[[], Sequence[Part]] = lambda: ()
         """The step that the tour is at."""
+        self.notices: Callable[[], str] = lambda: ""
+        """How much happened to one's tickets that nobody has looked at."""
+        self.recording: Callable[[], bool] = lambda: False
+        """Whether what is done is written down as a macro."""
+        self.said: deque[tuple[Millis, str, str]] = deque(maxlen=200)
+        """The sentences of this session, with their times and styles."""
         self._said: list[Part] | None = None
 
     # -- what they know -----------------------------------------------------------
@@ -67,7 +74,13 @@ class Edges:
     def say(self, text: str, style: str = "error") -> None:
         """A sentence in the last line, until the next key."""
         self._said = sentence(text, style)
+        self.said.append((self._front.now(), text, style))
         self.refresh()
+
+    @property
+    def talking(self) -> bool:
+        """Whether a sentence or a question stands in the last line."""
+        return self._said is not None or self.question is not None
 
     def clear(self) -> None:
         """The sentence has been read."""
@@ -81,7 +94,7 @@ class Edges:
         notice = self._notice()
         self.notice.display = bool(notice)
         self.notice.say(notice)
-        self.status.say(self._status())
+        self.status.say(self._status(), [("recording", "notice")] if self.recording() else ())
 
     def _top(self) -> tuple[list[Part], list[Part]]:
         front, name = self._front, self._front.desk.config.name
@@ -95,10 +108,12 @@ class Edges:
             left.append((f"  {told}", "bar"))
         right: list[Part] = []
         for account in self.accounts.values():
-            word, style = _health(account)
+            word, style = health(account)
             right += [(f"{flat(account.name)} ", "quiet"), (f"{word}   ", style)]
         if self.here > 1:
             right.append((f"{self.here} here   ", "bar"))
+        if told := self.notices():
+            right.append((f"{told}   ", "notice"))
         return left, [*right, (front.me or "read only", "bar"), (f"   {wall(front.now(), front.zone)}", "bar")]
 
     def _notice(self) -> list[Part]:
@@ -140,7 +155,8 @@ class Edges:
         )
 
 
-def _health(account: Account) -> tuple[str, str]:
+def health(account: Account) -> tuple[str, str]:
+    """How an account fares, in a word, and its style."""
     if account.paused:
         return "paused", "notice"
     if account.health in ("", "ok"):

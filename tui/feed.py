@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.message import Message
 
@@ -22,11 +22,11 @@ _PRESENT_EVERY_S = 2.0
 
 
 class Touched(Message):
-    """Tickets that changed, in which batches, and the last line of the log that tells of it."""
+    """Tickets that changed, in which batches, the last line of the log that tells of it, and all those lines."""
 
-    def __init__(self, tickets: set[int], batches: set[str], seq: int) -> None:
+    def __init__(self, tickets: set[int], batches: set[str], seq: int, records: Sequence[Record] = ()) -> None:
         super().__init__()
-        self.tickets, self.batches, self.seq = tickets, batches, seq
+        self.tickets, self.batches, self.seq, self.records = tickets, batches, seq, records
 
 
 class House(Message):
@@ -107,7 +107,7 @@ class Feed:
             newest = self._wait(newest)
         if newest > self._seq and (records := self._store.log(after=self._seq, limit=_STEP)):
             self._seq = records[-1].seq
-            self._say(Touched(touched(records), {record.batch for record in records}, self._seq))
+            self._say(Touched(touched(records), {record.batch for record in records}, self._seq, records))
 
     def _wait(self, seq: int) -> int:
         try:

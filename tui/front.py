@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
-from desk.config import KeysConfig, ScreenConfig
+from desk.config import KeysConfig, NotifyConfig, ScreenConfig
 from desk.model import Millis
 from desk.perform import Desk, Who
 from themes import Theme, Watched
@@ -34,6 +34,9 @@ class Macros(Protocol):
 
     def then(self, name: str) -> str:
         """Where to go afterwards: stay, next or close."""
+
+    def keep(self, name: str, table: Mapping[str, Any], *, over: bool = False) -> str:
+        """Write a macro of the agent's own and give its place; Conflict when there is one, unless it is to be written `over`."""
 
     def snippet(self, name: str, ticket: int) -> str:
         """The canned text called `name`, filled in for a ticket; NotFound names the nearest."""
@@ -84,6 +87,7 @@ class Front(Struct, frozen=True):
     watched: Watched | None = None
     keys: KeysConfig = field(default_factory=KeysConfig)
     screen: ScreenConfig = field(default_factory=ScreenConfig)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
     relay: Relay | None = None
     terminal: str = "here"
     memory: Memory | None = None

@@ -51,7 +51,7 @@ class Macros:
         )
 
     async def run(self, rest: str) -> None:
-        """Run `NAME key=value ...` on the targets; what is missing is asked for, what is sent is asked about."""
+        """Run `NAME key=value ...` on the targets; what is missing is asked for, what is sent is shown or asked about."""
         app, front, shelf, targets = self._app, self._app.front, self._shelf(), self._targets()
         name, given = macros.typed(rest)
         inputs = await app.runner.read(lambda: shelf.inputs(name))
@@ -60,19 +60,33 @@ class Macros:
             app.prompting.command(line, hint)
             return
 
+        if app.writing.stage == "writing":
+            await app.writing.putting.macro(name, given)
+            return
+
         def prepare() -> tuple[Prepared, str, Outcome]:
             ready, said = shelf.prepare(name, targets, given)
             would = macros.run(
                 front.desk, ready, front.who, at=front.now(), batch_id=front.new_batch(), dry_run=True,
-                read_file=front.read_file,
+                read_file=front.read_file, progress=app.commands.progress,
             )  # fmt: skip
             return ready, said, would
 
         ready, said, would = await app.runner.write(prepare)
-        if len(targets) > 1 or would.queued:
-            app.hands.ask(_question(name, would), {"y": ("do it", lambda: self._do(name, ready, said))})
-        else:
+        title = f"the macro {name}"
+
+        async def look() -> None:
+            await app.commands.show_first(title, would, do)
+
+        async def do() -> None:
             await self._do(name, ready, said)
+
+        if len(targets) > 1:
+            await look()
+        elif would.queued:
+            app.hands.ask(_question(name, would), {"y": ("do it", do), "v": ("look first", look)})
+        else:
+            await do()
 
     async def _do(self, name: str, ready: Prepared, said: str) -> None:
         app, front, batch = self._app, self._app.front, self._app.front.new_batch()

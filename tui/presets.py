@@ -20,6 +20,7 @@ _MOVING = {
 DEFAULT: Tables = {
     "everywhere": {
         "L": "log", **_MOVING,
+        "D": "dashboard", "O": "outbox", "H": "history", "U": "changes", "gh": "health", "gn": "notices", "Q": "record",
         ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
         "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note", "m": "macro",
     },
@@ -37,7 +38,7 @@ DEFAULT: Tables = {
     },
     "sheet": {
         "enter": "show", "l": "show", "right": "show", "q": "back", "h": "back", "left": "back", "escape": "back",
-        "space": "half-page-down",
+        "space": "half-page-down", "/": "narrow", "tab": "across",
     },
 }  # fmt: skip
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from desk.completion import Choice
 from desk.errors import Away, DeskError, Invalid
 from desk.events import Record, describe
 from desk.outgoing import News
@@ -143,16 +142,6 @@ class Waiting:
         if self.refused:
             return f"not done while the store was away: {plural(len(self.refused), 'conflict')}, {key} shows them"
         return ""
-
-    def show(self) -> None:
-        """List it all: Enter drops what waits, and opens a ticket that somebody changed."""
-        choices = [
-            Choice(f"drop {n}", one.title, "waits for the store; ⏎ drops it") for n, one in enumerate(self.asked, 1)
-        ]
-        choices += [Choice(f"show {n}" if n else "drop", f"#{n}" if n else "-", why) for n, why in self.refused.items()]
-        if not choices:
-            raise Invalid("nothing waits for the store, and nothing was refused")
-        self._app.prompting.choose("waiting", choices)
 
     def seen(self, number: int) -> None:
         """The agent looks at a ticket: what was refused there is known."""

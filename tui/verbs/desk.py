@@ -45,14 +45,11 @@ async def help(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def undo(app: DeskApp, count: int | None, rest: str) -> None:
-    """Take back what you did last."""
-    await app.commands.take_back()
-
-
-@verb()
-async def waiting(app: DeskApp, count: int | None, rest: str) -> None:
-    """Show what waits for a store that is away, and what could not be done when it was back."""
-    app.waiting.show()
+    """Take back what you did last, or the batch named, after showing what that would change."""
+    if rest.strip():
+        await app.commands.take_back_one(rest.strip())
+    else:
+        await app.commands.take_back()
 
 
 @verb()

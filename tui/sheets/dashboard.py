@@ -1,0 +1,163 @@
+"""The desk at a glance: what waits, what is due, how the day goes, who is here, and whether the machinery runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING
+
+from desk.model import DAY, HOUR, State
+from desk.query import parse
+from desk.store import relay_runs
+from desk.when import brief, millis
+from tui.draw import flat, pad
+from tui.edges import health
+from tui.sheets import Entry, Page, Sheet
+from tui.sheets.kit import bars, groups, heading, said, ticket
+
+if TYPE_CHECKING:
+    from desk.model import Pace
+    from tui.app import DeskApp
+
+_DUE = "is:open due:<2h"
+_MOST = 12
+"""Agents that are named one by one."""
+
+
+def sheet(app: DeskApp, rest: str) -> Sheet:
+    """All of it, read anew as things happen."""
+    front, store, queue = app.front, app.front.desk.store, app.queue
+
+    def read(width: int) -> Page:
+        now, env = front.now(), queue.env()
+        split = max(30, min(48, width * 3 // 10))
+        left, right = split - 4, min(width - split, 120)
+
+        def lists() -> list[Entry]:
+            found = []
+            for name, view in queue.views.items():
+                count = store.count(parse(view.query, env))
+                found.append(_numbered(view.title, count, left, f"view {name}", loud=name == "breached"))
+            return found
+
+        def people() -> list[Entry]:
+            loads, agents = store.workload(now), store.agents()
+            at: dict[str, str] = {}
+            for one in sorted(store.present(now), key=lambda p: p.doing == "writes"):
+                at[one.agent] = f"{'writes on' if one.doing == 'writes' else 'at'} #{one.ticket}"
+            names = sorted(
+                (name for name, agent in agents.items() if agent.active), key=lambda name: (-loads.get(name, 0), name)
+            )
+            found = []
+            for name in names[:_MOST]:
+                away = agents[name].away_until
+                where = at.get(name) or ("away" if away is not None and away > now else "")
+                found.append(
+                    Entry(
+                        (
+                            (pad(flat(name), 12), "strong" if name == front.me else "text"),
+                            (f"{loads.get(name, 0):>5,}  ", "text"),
+                            (pad(where, max(0, left - 19)), "agent" if name in at else "faint"),
+                        ),
+                        line=f"filter is:open assignee:{name}",
+                    )
+                )
+            if len(names) > _MOST:
+                found.append(said(f"and {len(names) - _MOST:,} more"))
+            return found
+
+        def house() -> list[Entry]:
+            found = []
+            for account in store.accounts().values():
+                word, style = health(account)
+                found.append(
+                    Entry(((pad(flat(account.name), left - 10), "text"), (pad(word, 8), style)), line="health")
+                )
+            if not relay_runs(store, now):
+                found.append(Entry((("no relay is running", "notice"),), line="health"))
+            return found
+
+        def going_out() -> list[Entry]:
+            waiting = store.outbox((State.QUEUED, State.DEFERRED, State.SENDING), limit=1_000)
+            trouble = store.outbox((State.FAILED, State.BOUNCED, State.UNKNOWN), limit=1_000)
+            later = sum(delivery.not_before > now + HOUR for delivery, _ in waiting)
+            return [
+                _numbered("waiting to go out", len(waiting) - later, left, "outbox"),
+                *([_numbered("later than an hour", later, left, "outbox")] if later else []),
+                *([_numbered("failed or unknown", len(trouble), left, "outbox", loud=True)] if trouble else []),
+            ]
+
+        def due() -> list[Entry]:
+            most = 6 if width < 100 else 10
+            page = store.page(parse(_DUE, env), sort="urgency", limit=most, agent=front.me)
+            found = [ticket(row, now, right) for row in page.rows]
+            if page.next is not None:
+                more = store.count(parse(_DUE, env)) - len(found)
+                found.append(Entry(((f"and {more:,} more", "quiet"),), line=f"filter {_DUE}"))
+            return found or [said("Nothing is due in the next two hours.")]
+
+        def day() -> list[Entry]:
+            if front.me is None:
+                return []
+            here = datetime.fromtimestamp(now / 1000, front.zone)
+            midnight = millis(here.replace(hour=0, minute=0, second=0, microsecond=0))
+            mine = store.pace(midnight, DAY, 1, agent=front.me)
+            rows = store.page(parse("created:today assignee:me", env), sort="newest", limit=200).rows
+            replied = [
+                row.ticket.first_reply_at - row.ticket.created_at
+                for row in rows
+                if row.ticket.first_reply_at is not None
+            ]
+            words = f"{_many(mine.replied[0], 'reply', 'replies')}, {mine.solved[0]:,} solved"
+            if replied:
+                words += f", first reply after {brief(int(median(replied)))} (half of {len(replied)} sooner)"
+            return [said(words, "text")]
+
+        by_hour = _pace(store.pace(now - 24 * HOUR, HOUR, 24), right)
+        by_day = _pace(store.pace(now - 14 * DAY, DAY, 14), right)
+        head = heading("Due in the next two hours")
+        return Page(
+            groups(
+                (heading("Lists"), lists()), (heading("Who has how much"), people()),
+                (heading("Going out"), going_out()), (heading("Accounts"), house()),
+            ),
+            beside=groups(
+                (head, due()), (heading("Your day"), day()), (heading("The last 24 hours", "an hour each"), by_hour),
+                (heading("The last 14 days", "a day each"), by_day),
+            ),
+            split=split,
+        )  # fmt: skip
+
+    return Sheet(
+        "The desk", read, hints=(("show", "go there"), ("across", "other side"), ("narrow", "narrow"), ("back", "back"))
+    )
+
+
+def _numbered(text: str, count: int, width: int, line: str, *, loud: bool = False) -> Entry:
+    style = "overdue" if loud and count else "text" if count else "faint"
+    return Entry(((pad(flat(text), width - 8), "text" if count else "quiet"), (f"{count:>8,}", style)), line=line)
+
+
+def _pace(pace: Pace, width: int) -> list[Entry]:
+    """A line for each kind of work: its course, how much of it in all, and the most in one step."""
+    kinds = (("opened", pace.opened), ("replied", pace.replied), ("solved", pace.solved))
+    most = max(max(values, default=0) for _, values in kinds)
+    if not most:
+        return [said("Nothing came in, and nothing was done.")]
+    step = 2 if len(pace.opened) * 2 + 30 <= width else 1
+    return [
+        Entry(
+            (
+                (pad(name, 9), "quiet"),
+                ("".join(bar * step for bar in bars(values, most)), "text"),
+                (f"{sum(values):>8,}", "text"),
+                (f"  most {max(values):,}", "quiet"),
+            ),
+            heads=True,
+        )
+        for name, values in kinds
+    ]
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"

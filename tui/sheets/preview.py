@@ -1,0 +1,87 @@
+"""What would be done, one line a ticket, and whom it would be written to: `y` does it, leaving does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from desk.events import Posted
+from desk.preview import by_ticket, recipients, told
+from tui.draw import cut, flat, pad, plural, wrap
+from tui.sheets import Entry, Page, Sheet
+from tui.sheets.kit import groups, heading
+
+if TYPE_CHECKING:
+    from desk.perform import Outcome
+
+_WHOLE = 10
+"""Of so many tickets at most each message is shown as it would go out; of more, how each begins."""
+
+_LINES = 30
+
+
+def sheet(
+    title: str, would: Outcome, subjects: Mapping[int, str], do: Callable[[], Coroutine[Any, Any, None]], *, word: str = "do it"
+) -> Sheet:  # fmt: skip
+    """The outcome of a dry run; `do` is what `y` does."""
+    of_each = by_ticket(would)
+    messages = [event for event in would.events if isinstance(event, Posted)]
+    texts = {event.message.text for event in messages}
+    told_apart = len(texts) > 1
+
+    def read(width: int) -> Page:
+        tickets: list[Entry] = []
+        room = max(12, min(40, width // 3))
+        for number, events in of_each.items():
+            changes = [("+ " if isinstance(event, Posted) else "") + flat(told(event)) for event in events]
+            lead = (
+                (pad(f"#{number}" if number else "new", 8), "quiet"),
+                (f"  {pad(flat(subjects.get(number, '')), room)}  ", "text"),
+            )
+            first = cut(" · ".join(changes), width - room - 12)
+            tickets.append(Entry((*lead, (first, "good")), ticket=number or None, key=number))
+            if told_apart:
+                shown = 3 if len(of_each) <= _WHOLE else 1
+                for event in (e for e in events if isinstance(e, Posted)):
+                    for line in list(wrap(event.message.text, width - 14))[:shown]:
+                        tickets.append(Entry((("          | ", "quiet"), (line, "quoted")), heads=True))
+        same = [
+            Entry((("  | ", "quiet"), (line, "text")), heads=True)
+            for line in (list(wrap(next(iter(texts)), width - 4))[:_LINES] if len(texts) == 1 else ())
+        ]
+        left = [
+            Entry(((pad(f"#{number}", 8), "quiet"), (f"  {cut(flat(why), width - 10)}", "notice")), ticket=number)
+            for number, why in would.skipped.items()
+        ]
+        idle = [
+            Entry(
+                ((pad(f"#{number}", 8), "quiet"), (f"  {cut(flat(subjects.get(number, '')), width - 10)}", "quiet")),
+                ticket=number,
+            )
+            for number in would.done
+            if number not in of_each
+        ]
+        return Page(
+            groups(
+                (heading("The message", "the same to all" if len(messages) > 1 else ""), same),
+                (heading("What would change"), tickets), (heading("Left alone"), left), (heading("Nothing to change"), idle),
+            ),
+            ((_totals(would, messages), "quiet"),),
+        )  # fmt: skip
+
+    answers = {"y": (word, do)} if would.events else {}
+    return Sheet(
+        title, read, hints=(("show", "open the ticket"), ("narrow", "narrow"), ("back", "leave, nothing is done")), answers=answers,
+        live=False, empty="Nothing would be done.",
+    )  # fmt: skip
+
+
+def _totals(would: Outcome, messages: list[Posted]) -> str:
+    to = {one for event in messages for one in recipients(event)}
+    sent = sum(bool(event.deliveries) for event in messages)
+    parts = [plural(len(would.done), "ticket")]
+    if sent:
+        parts.append(f"{plural(sent, 'message')} to {len(to):,} {'person' if len(to) == 1 else 'people'}")
+    if would.skipped:
+        parts.append(f"{len(would.skipped):,} left alone")
+    return ", ".join(parts)
