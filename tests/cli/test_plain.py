@@ -414,4 +414,4 @@ def test_it_loads_no_screen(room: Room) -> None:
     )
     loaded = loaded_by(code)
     assert "cli.plain" in loaded
-    assert roots(loaded) & {"textual", "rich", "tui", "relay", "sqlite_utils", "asyncio"} == set()
+    assert roots(loaded) & {"textual", "rich", "tui", "relay", "sqlite_utils"} == set()
