@@ -32,6 +32,7 @@ def open_screen(
     # What is made from here on stays to the end; the screen lets the collector loose again when it stands.
     gc.disable()
     desk = here.desk()
+    from cli.rendering import as_sent
     from cli.themes import watched
     from cli.watching import Watched as Macros
     from tui.app import run
@@ -50,7 +51,7 @@ def open_screen(
     try:
         run(
             Front(
-                desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file,
+                desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file, raw=as_sent,
                 demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, screen=own.config.screen, notify=own.config.notify, relay=relay, terminal=new_batch(),
                 memory=None if demo else Memory(),
             )

@@ -110,6 +110,12 @@ def before(here: Session, name: str, body: str, ids: Sequence[int], requester: s
     return texts
 
 
+def begun(here: Session) -> list[tuple[str, str]]:
+    """Every canned text by its name, with its title or its first words."""
+    items = canned.load(_config(here)[0]).items
+    return [(name, one_line(found.title or found.text)[:100]) for name, found in items.items()]
+
+
 def filled(here: Session, name: str, ticket: int) -> str:
     """The canned text called `name` as it is written on a ticket; NotFound names the nearest, or all there are."""
     config = _config(here)[0]

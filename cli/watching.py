@@ -57,6 +57,12 @@ class Watched:
         said: list[str] = []
         return self._shelf().prepare(name, ids, given, tell=said.append), " ".join(said)
 
+    def snippets(self) -> list[tuple[str, str]]:
+        """Name of each canned text, and how it begins."""
+        from cli import snippets
+
+        return snippets.begun(self._here)
+
     def snippet(self, name: str, ticket: int) -> str:
         """The canned text called `name`, filled in for a ticket."""
         from cli import snippets

@@ -142,6 +142,14 @@ def said(at: Millis, now: Millis, zone: tzinfo) -> str:
     return f"{date} {clock}"
 
 
+def coming(at: Millis, now: Millis, zone: tzinfo) -> str:
+    """When something is going to be: `today 17:00`, `tomorrow 09:00`, `Mon 12 Jan 09:00`."""
+    moment, here = (datetime.fromtimestamp(t / 1000, zone) for t in (at, now))
+    if (moment.date() - here.date()).days == 1:
+        return f"tomorrow {moment.strftime('%H:%M')}"
+    return said(at, now, zone)
+
+
 class Range(Struct, frozen=True):
     """Moments between `start` (included) and `end` (excluded); None is open."""
 

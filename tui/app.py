@@ -191,6 +191,8 @@ class DeskApp(App[None], inherit_bindings=False):
             if (order := await self.runner.read(self._read_all)) and len(order) > len(self.queue.list.order):
                 self.queue.complete(order)
             await self._learn()
+            if told := await self.writing.drafts.load():
+                self.say(told, "quiet")
             self.queue.counting.ask()
         except DeskError as error:
             self.queue.list.fill(
@@ -211,6 +213,7 @@ class DeskApp(App[None], inherit_bindings=False):
         """Keep the prompt at the bottom."""
         if self.prompting.prompt is not None and self.prompting.active:
             self.call_after_refresh(self.prompting.prompt.stay)
+        self.call_after_refresh(self.writing.resized)
 
     def on_unmount(self) -> None:
         """Let go of the threads, and of the terminal's title."""
@@ -258,6 +261,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self.run_worker(self.guarded(self._see(number)))
 
     async def _see(self, number: int) -> None:
+        await self.writing.glance()
         await self.ticket.learn()
         await self.ticket.see()
         await self.queue.touched((number,), own=False)
@@ -366,9 +370,10 @@ class DeskApp(App[None], inherit_bindings=False):
         """Whether something is being done that keys wait for."""
         return self.hands.busy
 
-    def leave(self) -> None:
-        """End the program; texts that were never sent are asked about first."""
-        where = ", ".join(f"#{number}" for number, _ in self.writing.drafts)
+    async def leave(self) -> None:
+        """End the program; what could not be saved is asked about first."""
+        await self.writing.drafts.saved()
+        where = ", ".join(f"#{draft.ticket}" for draft in self.writing.drafts.unsaved)
         lost = [f"an unsent text on {where}"] if where else []
         if self.waiting.asked:
             lost.append(f"what waits for the store ({len(self.waiting.asked)})")
@@ -386,6 +391,7 @@ class DeskApp(App[None], inherit_bindings=False):
         self._be()
         if self.reading:
             self.ticket.tell()
+            self.writing.tick()
         elif self.trail:
             self.sheet.tick()
         elif self.app_focus:
@@ -432,6 +438,7 @@ class DeskApp(App[None], inherit_bindings=False):
                 return
             self.runner.found()
             await self.waiting.again()
+            self.writing.drafts.save()
             await self.queue.load(keep=self.queue.list.current)
             await self.ticket.reload()
             if not self.runner.away:
@@ -450,6 +457,8 @@ class DeskApp(App[None], inherit_bindings=False):
         view = self.ticket.view
         if self.reading and view is not None and view.ticket.id in event.tickets:
             await self.ticket.reload()
+            self.writing.arrived()
+            self.run_worker(self.writing.glance())
             await self.ticket.see()
         if self.place == "sheet" and self.sheet.sheet and self.sheet.sheet.live:
             self.sheet.touched()

@@ -11,7 +11,7 @@ from desk.errors import Invalid
 from desk.events import Posted
 from desk.lines import Call
 from desk.model import Priority
-from desk.outgoing import NOTE, REPLY
+from desk.outgoing import WRITTEN, begun
 from desk.perform import Outcome, perform, undo
 from desk.preview import by_ticket
 from tui.draw import plural
@@ -57,8 +57,8 @@ class Commands:
         """Do a command line of the desk, or ask for what is missing in it."""
         verb = line.split(";")[0].split()[0] if line.strip(" ;") else ""
         rest = line.strip().removeprefix(verb).strip()
-        if verb in (REPLY, NOTE) and not rest:
-            await self.write(verb)
+        if (text := begun(line)) is not None:
+            await self.write(*text)
             return
         action = find(verb)
         try:
@@ -73,7 +73,9 @@ class Commands:
     async def complete(self, verb: str) -> None:
         """Ask for all that a verb needs, and run it."""
         action = find(verb)
-        if any(argument.required for argument in action.arguments):
+        if verb in WRITTEN:
+            await self.write(verb)
+        elif any(argument.required for argument in action.arguments):
             if not action.creates and not self.targets():
                 raise Invalid(NOTHING)
             from tui.forms import Form
@@ -242,9 +244,9 @@ class Commands:
         if not isinstance(outcome, Outcome):
             return
         app.edges.sending = None
-        if self.sent and self.sent.text and self.sent.batch == target and not redo:
-            app.writing.give_back(self.sent.text)
-            goes_on = "i" if self.sent.text.kind == NOTE else "r"
+        if self.sent and self.sent.draft and self.sent.batch == target and not redo:
+            app.writing.give_back(self.sent.draft)
+            goes_on = app.hands.key(self.sent.draft.kind)
             app.say(f"taken back, nothing was sent; the text is kept: {goes_on} goes on with it", "good")
         else:
             line = outcome.line.partition(": ")[2] or outcome.line
@@ -255,8 +257,8 @@ class Commands:
 
     # -- writing ------------------------------------------------------------------
 
-    async def write(self, kind: str) -> None:
-        """Open the ticket at hand and begin a reply or a note."""
+    async def write(self, kind: str, options: Mapping[str, str] | None = None) -> None:
+        """Open the ticket at hand and begin a text of this kind."""
         app = self._app
         targets = self.targets()
         if not targets:
@@ -265,7 +267,7 @@ class Commands:
             raise Invalid(f"{len(targets)} tickets are marked; :{kind} TEXT goes to all of them, Escape unmarks")
         if not app.reading:
             await app.show(targets[0])
-        await app.writing.begin(kind)
+        await app.writing.begin(kind, options)
 
 
 def told(outcome: Outcome, undo: str) -> str:

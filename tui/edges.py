@@ -14,9 +14,16 @@ from tui.widgets.bars import Line, Part, keys, sentence
 
 NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand relay"
 KEYS = {
-    "writing": (("^s", "review and send"), ("^e", "editor"), ("^t", "snippet"), ("esc", "leave, keeping the text")),
-    "reviewing": (("y", "send"), ("s", "send and solve"), ("p", "send and pending"), ("e", "edit"), ("q", "discard")),
-    "noting": (("y", "keep it"), ("s", "keep and solve"), ("p", "keep and pending"), ("e", "edit"), ("q", "discard")),
+    "writing": (
+        ("^s", "review"), ("^y", "to, cc"), ("^o", "attach"), ("^q", "quote"), ("^t", "snippet"), ("^e", "editor"), ("esc", "keep"),
+    ),
+    "reviewing": (
+        ("y", "send"), ("s", "solve"), ("p", "pending"), ("e", "edit"), ("a", "attach"), ("l", "later"), ("v", "view"),
+        ("q", "discard"),
+    ),
+    "noting": (
+        ("y", "keep it"), ("s", "keep and solve"), ("p", "keep and pending"), ("e", "edit"), ("a", "attach"), ("q", "discard"),
+    ),
 }
 
 

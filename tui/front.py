@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct, field
 
 from desk.config import KeysConfig, NotifyConfig, ScreenConfig
-from desk.model import Millis
+from desk.model import Message, Millis
 from desk.perform import Desk, Who
 from themes import Theme, Watched
 
@@ -37,6 +37,9 @@ class Macros(Protocol):
 
     def keep(self, name: str, table: Mapping[str, Any], *, over: bool = False) -> str:
         """Write a macro of the agent's own and give its place; Conflict when there is one, unless it is to be written `over`."""
+
+    def snippets(self) -> Sequence[tuple[str, str]]:
+        """Name of each canned text, and how it begins."""
 
     def snippet(self, name: str, ticket: int) -> str:
         """The canned text called `name`, filled in for a ticket; NotFound names the nearest."""
@@ -69,7 +72,7 @@ class Front(Struct, frozen=True):
     """The desk, who sits at it, and the outside world as functions.
 
     `now` is the clock, `new_batch` makes the id of a change, `read_file` gives (name,
-    content type, bytes) of a path to attach. `query` is the list to begin with. `watched` tells
+    content type, bytes) of a path to attach, `raw` the mail that a message with its text becomes. `query` is the list to begin with. `watched` tells
     when the theme is another. `terminal` is what this one is called among all at the desk.
     """
 
@@ -81,6 +84,7 @@ class Front(Struct, frozen=True):
     zone: tzinfo = UTC
     query: str = "is:open"
     read_file: Callable[[str], tuple[str, str, bytes]] | None = None
+    raw: Callable[[Message, str], str] | None = None
     demo: bool = False
     editor: tuple[str, ...] = ("vi",)
     macros: Macros | None = None

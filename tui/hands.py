@@ -26,7 +26,7 @@ _THINKING_S = 0.4
 _LEAVING = ("escape", "^c")
 _ACTING = {
     "prompt": (*_LEAVING, "enter", "tab", "shift+tab", "up", "down", "^k", "^n"),
-    "writing": (*_LEAVING, "^s", "^e", "^t"),
+    "writing": (*_LEAVING, "^s", "^e", "^t", "^k", "^q", "^o", "^x", "^y", "^g", "^p"),
 }
 """Keys that end or change what is being typed; the others are text, or move in it."""
 

@@ -1,101 +1,211 @@
-"""What is about to be said: to whom it goes, what it looks like, and what to ask when somebody spoke meanwhile."""
+"""What is about to be said: to whom it goes, what it looks like, what is wrong with it, and what to ask first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from desk import outgoing
-from desk.lines import Call
-from desk.model import Draft, Identity, Message
-from desk.outgoing import NOTE, REPLY, News, call, recipients
-from desk.perform import Outcome
+from msgspec import Struct
+from rich.cells import cell_len
+
+from desk.model import Account, Draft, Identity, Message
+from desk.outgoing import FORWARD, NOTE, News, recipients
+from desk.promised import promised
+from desk.signatures import signed
+from tui.attaching import File, total
 from tui.columns import channel
 from tui.draw import flat, plural, size, wrap
-from tui.front import Front
 from tui.thread import WIDEST
+from tui.widgets.bars import Part
 from tui.widgets.lines import Drawn
 
-
-def preview(front: Front, kind: str, ticket: int, body: str = "…") -> Message:
-    """The message as it would be written now, recipients and all; nothing is kept."""
-    return outgoing.preview(
-        front.desk,
-        front.who,
-        [call(Draft(ticket, "", kind, 0, body, {}))],
-        ticket,
-        at=front.now(),
-        batch_id=front.new_batch(),
-        read_file=front.read_file,
-    )
+_LABEL = 10
 
 
-def heading(kind: str, message: Message | None) -> tuple[tuple[str, str], ...]:
-    """What is being written, in words and colour; without a message nobody knows yet to whom it goes."""
+def can(account: Account | None, what: str) -> bool:
+    """Whether an account carries "copies" or a "subject"; one of which nobody knows does."""
+    return account is None or (account.capabilities or {}).get(what, True) is not False
+
+
+def limit(account: Account | None, what: str) -> int:
+    """A limit of the account ("text_limit", "attachment_limit_bytes"); 0 when it has none."""
+    value = (account.capabilities or {}).get(what) if account else None
+    return value if isinstance(value, int) else 0
+
+
+class Checked(Struct, frozen=True):
+    """A text as it would go out now: the message, what its customer gets besides, and what there is to know of it."""
+
+    draft: Draft
+    message: Message
+    status: str
+    """The status that the ticket has then."""
+    account: Account | None = None
+    signature: str = ""
+    files: Sequence[File] = ()
+    returned: frozenset[str] = frozenset()
+    """Addresses from which mail came back."""
+    strangers: frozenset[str] = frozenset()
+    """Addresses that the desk has never seen."""
+    goes: str = ""
+    """When it goes out, where that was chosen."""
+
+    @property
+    def text(self) -> str:
+        """All that the customer reads."""
+        return signed(self.message.text, self.signature)
+
+    @property
+    def wrong(self) -> list[str]:
+        """Why it cannot be sent as it is."""
+        found = [
+            f"{flat(file.name)}: {file.why}; ^x in the text takes it off" for file in self.files if file.size is None
+        ]
+        most, whole = limit(self.account, "attachment_limit_bytes"), sum(file.size or 0 for file in self.files)
+        if most and whole > most:
+            found.append(f"the files are {size(whole)}, and {self._account} lets {size(most)} through; send a link")
+        if (longest := limit(self.account, "text_limit")) and len(self.text) > longest:
+            found.append(f"{len(self.text):,} characters, and {self._account} takes {longest:,}; shorten it")
+        return found
+
+    @property
+    def promises(self) -> str:
+        """The word with which it speaks of an attachment that is not there; "" when all is well."""
+        return "" if self.files or self.message.attachments else promised(self.draft.text)
+
+    @property
+    def _account(self) -> str:
+        return flat(self.account.name) if self.account else "the account"
+
+
+# -- above the text -------------------------------------------------------------------
+
+
+def heading(kind: str, message: Message | None, room: int) -> tuple[Part, ...]:
+    """What is being written, in words and colour, in `room` columns; without a message nobody knows yet to whom it goes."""
     if kind == NOTE:
         return ((" NOTE ", "note_word"), ("  internal · only colleagues see it", "note"))
+    word, scope = ("FORWARD", "to others") if kind == FORWARD else ("REPLY", "public")
     if message is None:
-        return (("REPLY", "reply_word"), ("  public · to whom is told before it is sent", "quiet"))
-    parts: dict[str, list[str]] = {}
-    for way, person in recipients(message):
-        parts.setdefault(way, []).append(flat(person.value))
-    people = " · ".join(f"{way} {', '.join(found)}" for way, found in parts.items())
-    return (("REPLY", "reply_word"), (f"  public · {channel(message.channel)} · {people}", "quiet"))
+        return ((word, "reply_word"), (f"  {scope} · to whom is told before it is sent", "quiet"))
+    long, short = (f"  {scope} · {channel(message.channel)} · ", f"  {scope} · ")
+    whole = _people(message, 10_000)
+    if cell_len(word + long + whole) <= room:
+        return ((word, "reply_word"), (long + whole, "quiet"))
+    return ((word, "reply_word"), (short + _people(message, room - cell_len(word + short)), "quiet"))
 
 
-def review(kind: str, message: Message, width: int) -> list[Drawn]:
-    """The whole message as it goes out, recipients one a line."""
-    drawn = [
-        Drawn(
-            heading(kind, message)
-            if kind == NOTE
-            else (("REPLY", "reply_word"), ("  as the customer gets it", "quiet")),
-            _ground(kind),
-        ),
-        Drawn((), _ground(kind)),
-    ]
-    if kind == REPLY:
-        sender = f"{flat(message.sender.display)} <{flat(message.sender.value)}>" if message.sender else ""
-        drawn.append(_field("from", sender))
-        drawn += [_field(way, _address(person)) for way, person in recipients(message)]
-        drawn += [_field("by", channel(message.channel)), _field("subject", flat(message.subject)), Drawn()]
-    text = "note" if kind == NOTE else "text"
-    drawn += [Drawn((("  " + line, text),), _ground(kind)) for line in wrap(message.text, min(width - 4, WIDEST))]
-    drawn += [
-        Drawn(((f"  [{i}] {flat(a.name)}  {size(a.size)}", "quiet"),)) for i, a in enumerate(message.attachments, 1)
-    ]
-    return drawn
+def _people(message: Message, room: int) -> str:
+    """Everybody it goes to; of too many the first ones, and how many more."""
+    told, last = "", ""
+    everybody = recipients(message)
+    for place, (way, person) in enumerate(everybody):
+        one = (", " if way == last else f"{' · ' if told else ''}{way} ") + flat(person.value)
+        rest = len(everybody) - place - 1
+        if told and cell_len(told + one + (f" and {rest} more" if rest else "")) > room:
+            return f"{told} and {rest + 1} more"
+        told, last = told + one, way
+    return told
 
 
-def _ground(kind: str) -> str:
-    return "note" if kind == NOTE else "text"
-
-
-def _field(name: str, value: str) -> Drawn:
-    return Drawn(((f"  {name:>8}  ", "quiet"), (value, "text")))
-
-
-def _address(person: Identity) -> str:
-    return f"{flat(person.display)} <{flat(person.value)}>" if person.display else flat(person.value)
-
-
-def send(
-    front: Front, calls: Sequence[Call], ticket: int, seen: int, batch: str, version: int | None = None
-) -> Outcome | News:
-    """Do `calls` on the ticket unless somebody else said something after the message `seen`."""
-    return outgoing.send(
-        front.desk,
-        front.who,
-        calls,
-        ticket,
-        seen,
-        at=front.now(),
-        batch_id=batch,
-        version=version,
-        read_file=front.read_file,
+def arrived(news: Sequence[Message], when: str, how: str) -> str:
+    """That somebody spoke meanwhile, and how to read it."""
+    last = news[-1]
+    return (
+        f"! {plural(len(news), 'new message')} since you began ({when}, {flat(last.author)}): “{_begin(last)}”   {how}"
     )
 
 
 def question(news: News) -> str:
     """What to ask when somebody spoke meanwhile."""
     last = news.messages[-1]
-    return f"{plural(len(news.messages), 'new message')} since you began ({flat(last.author)}: “{flat(last.visible)[:60]}”)"
+    return f"{plural(len(news.messages), 'new message')} since you began ({flat(last.author)}: “{_begin(last)}”)"
+
+
+def _begin(message: Message) -> str:
+    return flat(message.visible)[:60]
+
+
+def attached(files: Sequence[File], most: int, width: int) -> list[Drawn]:
+    """The files under the text, with their sizes."""
+    drawn = [Drawn((_file(place, file),)) for place, file in enumerate(files, 1)]
+    if whole := total(files, most) if files else "":
+        over = most and sum(file.size or 0 for file in files) > most
+        drawn.append(Drawn(((f"  {whole}", "trouble" if over else "quiet"),)))
+    return drawn
+
+
+def _file(place: int, file: File) -> Part:
+    if file.size is None:
+        return f"  [{place}] {flat(file.name)}  ! {file.why}", "trouble"
+    return f"  [{place}] {flat(file.name)}  {size(file.size)}", "quiet"
+
+
+# -- the review -----------------------------------------------------------------------
+
+
+def review(found: Checked, width: int, news: str = "") -> list[Drawn]:
+    """The whole message as it goes out, recipients one a line, and what there is to know before."""
+    kind, message = found.draft.kind, found.message
+    ground, style = ("note", "note") if kind == NOTE else ("text", "text")
+    inner = min(width - 4, WIDEST)
+    title = {NOTE: heading(NOTE, None, width), FORWARD: (("FORWARD", "reply_word"), ("  as they get it", "quiet"))}.get(
+        kind, (("REPLY", "reply_word"), ("  as the customer gets it", "quiet"))
+    )
+    drawn = [Drawn(title, ground), Drawn((), ground)]
+    for told, how in _warnings(found, news):
+        drawn += [Drawn(((f"  {part}", how),), ground) for part in wrap(told, inner)]
+    if len(drawn) > 2:
+        drawn.append(Drawn((), ground))
+    if kind != NOTE:
+        for name, value, mark in _fields(found):
+            drawn += _field(name, value, mark, inner)
+    drawn += [
+        *_field("status", _statuses(found), "", inner, ground, "note" if kind == NOTE else "quiet"),
+        Drawn((), ground),
+    ]
+    drawn += [Drawn((("  " + line, style),), ground) for line in wrap(found.text, inner)]
+    theirs = [File(a.name, a.size) for a in message.attachments]
+    if files := [*theirs, *found.files]:
+        drawn += [Drawn((), ground), *attached(files, limit(found.account, "attachment_limit_bytes"), width)]
+    if longest := limit(found.account, "text_limit"):
+        over = len(found.text) > longest
+        drawn.append(Drawn(((f"  {len(found.text):,} of {longest:,} characters", "trouble" if over else "quiet"),)))
+    return drawn
+
+
+def _warnings(found: Checked, news: str) -> Iterator[Part]:
+    yield from ((f"! {told}", "trouble") for told in found.wrong)
+    if found.promises:
+        yield f"! you speak of an attachment (“{flat(found.promises)}”) and there is none; a attaches one", "notice"
+    if news:
+        yield news, "notice"
+
+
+def _fields(found: Checked) -> Iterator[tuple[str, str, str]]:
+    message = found.message
+    if message.sender:
+        yield "from", f"{flat(message.sender.display)} <{flat(message.sender.value)}>", ""
+    for way, person in recipients(message):
+        back, new = person.value in found.returned, person.value in found.strangers
+        yield way, _address(person), "! mail to it came back" if back else "new to this desk" if new else ""
+    yield "by", channel(message.channel), ""
+    if can(found.account, "subject"):
+        yield "subject", flat(message.subject), ""
+    if found.goes:
+        yield "goes out", found.goes, ""
+
+
+def _statuses(found: Checked) -> str:
+    return f"{found.status}; solved with s, pending with p"
+
+
+def _field(name: str, value: str, mark: str, width: int, ground: str = "text", label: str = "quiet") -> Iterator[Drawn]:
+    style = "note" if ground == "note" else "text"
+    for place, line in enumerate(wrap(value, width - _LABEL - 4)):
+        head = f"  {'' if place else name:>{_LABEL - 2}}  "
+        marked = ((f"   {mark}", "trouble" if mark.startswith("!") else "quiet"),) if mark and not place else ()
+        yield Drawn(((head, label), (line, style), *marked), ground)
+
+
+def _address(person: Identity) -> str:
+    return f"{flat(person.display)} <{flat(person.value)}>" if person.display else flat(person.value)

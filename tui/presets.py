@@ -22,7 +22,8 @@ DEFAULT: Tables = {
         "L": "log", **_MOVING,
         "D": "dashboard", "O": "outbox", "H": "history", "U": "changes", "gh": "health", "gn": "notices", "Q": "record",
         ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
-        "+": "raise", "-": "lower", "tab": "next", "r": "reply", "i": "note", "m": "macro",
+        "+": "raise", "-": "lower", "tab": "next", "r": "reply", "R": "reply-all", "i": "note",
+        ">": "forward", "m": "macro",
     },
     "list": {
         "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
@@ -44,7 +45,8 @@ DEFAULT: Tables = {
 
 _AERC: Tables = {
     "everywhere": {
-        "^f": "half-page-down", "^b": "half-page-up", "r": "", "rr": "reply", "rq": "reply", "d": "solve", "D": "solve",
+        "^f": "half-page-down", "^b": "half-page-up", "r": "", "R": "", "rr": "reply-all", "rq": "quote", "Rr": "reply",
+        "Rq": "quote", "d": "solve", "D": "solve",
         "\\": "filter", "c": "view ", "^n": "next-view", "^p": "previous-view", "^o": "palette",
     },
     "list": {"v": "mark", "V": "mark-all"},

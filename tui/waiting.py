@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from desk.errors import Away, DeskError, Invalid
 from desk.events import Record, describe
+from desk.model import Draft
 from desk.outgoing import News
 from desk.perform import Outcome
 from tui.draw import flat, plural
@@ -25,14 +26,6 @@ _NOBODY = ("Clock", "Delivered")
 """What happens to a ticket without anybody's doing."""
 
 
-class Text(Struct, frozen=True):
-    """A text that was written, and where it belongs."""
-
-    ticket: int
-    kind: str
-    body: str
-
-
 class Asked(Struct):
     """One thing asked of the store. What the log has of its batch is done; `seq` is how much of the log the screen had shown."""
 
@@ -40,7 +33,8 @@ class Asked(Struct):
     line: str
     ids: Sequence[int]
     work: Work
-    text: Text | None = None
+    draft: Draft | None = None
+    """The text that it sends."""
     seq: int = 0
     begun: bool = False
 
@@ -123,13 +117,14 @@ class Waiting:
         return met
 
     def _refuse(self, asked: Asked, met: Mapping[int, str]) -> None:
-        if asked.text and met:
-            self._app.writing.give_back(asked.text)
-        elif asked.text:
+        if asked.draft and met:
+            self._app.writing.give_back(asked.draft)
+        elif asked.draft:
             self._app.commands.sent = asked
+            self._app.writing.drafts.sent(asked.draft)
         for number, why in met.items():
             self.refused[number] = f"{flat(asked.line)}: not done, {flat(why)}" + (
-                ", the text is kept" if asked.text else ""
+                ", the text is kept" if asked.draft else ""
             )
 
     # -- telling ----------------------------------------------------------------------
@@ -154,8 +149,8 @@ class Waiting:
         gone = list(self.asked) if place is None else [self.asked[place - 1]]
         for asked in gone:
             self.asked.remove(asked)
-            if asked.text:
-                self._app.writing.give_back(asked.text)
+            if asked.draft:
+                self._app.writing.give_back(asked.draft)
         if place is None:
             self.refused.clear()
         begun = [asked.title for asked in gone if asked.begun]

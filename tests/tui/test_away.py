@@ -152,7 +152,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(server: Postgres, at
             assert store.ticket(2).status is Status.OPEN
             assert store.ticket(3).status is Status.SOLVED
             assert replies(store) == []
-            assert screen.app.writing.drafts == {(1, "reply"): "On it."}
+            assert [draft.text for draft in screen.app.writing.drafts.kept.values()] == ["On it."]
             await screen.app.hands.run_line("waiting")
             await screen.settle()
             await screen.see("sam: assignee", "message in")

@@ -50,6 +50,9 @@ class Shelf:
     def then(self, name: str) -> str:
         return MACROS[name].then
 
+    def snippets(self) -> list[tuple[str, str]]:
+        return [("hello", "Hello, this is about"), ("help", "See the manual"), ("bye", "Bye")]
+
     def snippet(self, name: str, ticket: int) -> str:
         if name != "hello":
             raise NotFound(f'there is no snippet "{name}" (did you mean "hello"?)')

@@ -83,6 +83,7 @@ SHEETS: Mapping[str, str] = {
     "outbox": "List what is on its way out, what failed, and what nobody knows of; R sends again.",
     "history": "List all tickets of the customer at hand, and what was said last.",
     "log": "Tell all that happened to the ticket, and who did it.",
+    "drafts": "List your texts that were begun and not sent; Enter goes on with one.",
     "changes": "List what you did lately; Enter takes any of it back, after showing what that would change.",
     "health": "Tell how relay, accounts, rules, clocks and store fare, and what to do where they do not.",
     "notices": "List what happened to your tickets, in this session and since you last did something.",

@@ -52,6 +52,6 @@ async def _sheet(name: str, app: DeskApp, count: int | None, rest: str) -> None:
 for _name, _help in SHEETS.items():
     VERBS[_name] = Verb(_name, partial(_sheet, _name), _help)
 
-from tui.verbs import desk, files, lists, marks, moving, sheets, tickets  # noqa: E402
+from tui.verbs import desk, files, lists, marks, moving, sheets, tickets, writing  # noqa: E402
 
-__all__ = ["VERBS", "Run", "Verb", "desk", "files", "lists", "marks", "moving", "sheets", "tickets", "verb"]
+__all__ = ["VERBS", "Run", "Verb", "desk", "files", "lists", "marks", "moving", "sheets", "tickets", "verb", "writing"]

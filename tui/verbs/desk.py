@@ -118,4 +118,4 @@ async def theme(app: DeskApp, count: int | None, rest: str) -> None:
 @verb()
 async def quit(app: DeskApp, count: int | None, rest: str) -> None:
     """Leave deskhand."""
-    app.leave()
+    await app.leave()
