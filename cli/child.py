@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -36,7 +38,8 @@ class Child:
     """The relay beside a screen: offered once, begun when nobody else fetches, and gone with the screen.
 
     `choice` is what was said before: "on", "never", or "off" to be asked; `remember` keeps another.
-    `waiting` counts the replies that go out within the next seconds: they are not left behind.
+    `waiting` counts the replies that go out within the next seconds: they are not left behind. It has
+    `ends_s` seconds to end in good order.
     """
 
     def __init__(
@@ -47,9 +50,10 @@ class Child:
         *,
         remember: Callable[[str], None] = lambda choice: None,
         waiting: Callable[[], int] = lambda: 0,
+        ends_s: float = _ENDS_S,
     ) -> None:
         self._command, self._log, self._choice = command, log, choice
-        self._remember, self._waiting = remember, waiting
+        self._remember, self._waiting, self._ends_s = remember, waiting, ends_s
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._process: Popen[bytes] | None = None
@@ -133,9 +137,11 @@ class Child:
         if process := self._process:
             _close(process)
         if thread:
-            thread.join(_ENDS_S)
+            thread.join(self._ends_s)
             if thread.is_alive() and process:
-                process.kill()
+                # With all that it has begun: its session is its own.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 thread.join()
 
     def leave(self) -> None:

@@ -63,10 +63,10 @@ def demo_command(seed: int, every: float, speed: int, keep: str | None, no_scree
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, _leave)
     if keep:
-        _show(Path(keep).resolve(), seed, every, speed, no_screen)
+        _show(Path(keep).resolve(), seed, every, speed, kept=True, screen=not no_screen)
         return
     with tempfile.TemporaryDirectory(prefix="deskhand-demo-", dir=_memory()) as folder:
-        _show(Path(folder), seed, every, speed, no_screen)
+        _show(Path(folder), seed, every, speed, kept=False, screen=not no_screen)
 
 
 def _leave(number: int, _: object) -> None:
@@ -79,7 +79,7 @@ def _memory() -> str | None:
     return next((place for place in places if place and os.access(place, os.W_OK | os.X_OK)), None)
 
 
-def _show(folder: Path, seed: int, every: float, speed: int, no_screen: bool) -> None:
+def _show(folder: Path, seed: int, every: float, speed: int, *, kept: bool, screen: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = folder / "config.toml"
     config.write_text(configured(folder, seed, every, speed), "utf-8")
@@ -88,12 +88,13 @@ def _show(folder: Path, seed: int, every: float, speed: int, no_screen: bool) ->
     desk = here.desk(create=True)
     if not desk.store.teams():
         furnish(here, desk, speed)
-    if no_screen:
+    if not screen:
         click.echo(f"deskhand --config {config} opens it; deskhand --config {config} relay brings it to life")
         return
     from cli.child import Child, command
 
-    relay = Child(command(here), folder / "relay.log", "on")
+    # Of a desk that is thrown away nothing has to be put in order: who leaves is not kept waiting.
+    relay = Child(command(here), folder / "relay.log", "on", ends_s=20.0 if kept else 0.0)
     try:
         if here.options.get("plain"):
             from cli.plain import open_plain

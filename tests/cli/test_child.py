@@ -117,6 +117,17 @@ def test_what_is_about_to_go_out_is_waited_for(tmp_path: Path, capsys: pytest.Ca
     assert "sending 2 replies" in capsys.readouterr().err
 
 
+def test_one_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    deaf = "import sys, time; print('deaf', file=sys.stderr, flush=True); time.sleep(1e6)"
+    relay = Child((sys.executable, "-c", deaf), tmp_path / "relay.log", "on", ends_s=0.0)
+    relay.look(running=False)
+    until(lambda: says(tmp_path, "deaf"))
+    process = relay._process
+    assert process is not None
+    relay.leave()
+    assert process.poll() == -9
+
+
 def test_off_ends_it_and_never_does_not_offer_it_again(tmp_path: Path) -> None:
     kept: list[str] = []
     relay = child(tmp_path, choice="on", remember=kept.append)
