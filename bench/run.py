@@ -145,6 +145,15 @@ def on_screen(sizes: Sizes) -> Iterable[Line]:
             goal="3 / 10 ms",
         )
         yield Line("a cursor key, bytes", f"{ours.key_bytes.median:.0f}", goal="100")
+        yield Line("after a held key", f"{ours.burst_lag_ms:.0f} ms", goal="15 ms")
+    turned, opened = reports["a page turn"], reports["a ticket opened"]
+    if turned.key_settled_ms and turned.key_bytes:
+        yield Line(
+            "a page turn", f"{turned.key_settled_ms.median:.0f} ms", "bytes", f"{turned.key_bytes.median:,.0f}", "",
+            "17,000",
+        )  # fmt: skip
+    if opened.key_settled_ms:
+        yield Line("a ticket opened, p50", f"{opened.key_settled_ms.median:.1f} ms", goal="20 ms")
     yield Line(
         "screen, memory", f"{ours.rss_mib:.0f} MiB", "empty Textual", f"{empty.rss_mib:.0f} MiB",
         f"{ours.rss_mib / empty.rss_mib:.2f} x", "60 MiB",
