@@ -168,8 +168,8 @@ def main(to: Path, every: bool, scene: str, theme: str, size: str) -> None:
         asyncio.run(draw(scene, (int(width), int(height)), theme, to))
         return
     to.mkdir(parents=True, exist_ok=True)
-    for name, look, (width, height) in itertools.product(SCENES, themes.names(), SIZES):
-        asyncio.run(draw(name, (width, height), look, to / f"{name}-{look}-{width}x{height}.svg"))
+    for name, look, room in itertools.product(SCENES, themes.names(), SIZES):
+        asyncio.run(draw(name, room, look, to / f"{name}-{look}-{room[0]}x{room[1]}.svg"))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ from textual import events
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
 
-class Bare(Widget):
-    """Something that its parts cover entirely: nothing of its own is drawn beneath them, line by line, to be thrown away."""
+class Bare:
+    """Something that its parts cover entirely: nothing of its own is drawn beneath them, line by line, to be thrown away.
+
+    No widget itself: a style sheet knows a widget by the first of its bases that is one.
+    """
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The same blank for each line."""
