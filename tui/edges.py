@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from rich.cells import cell_len
+
 from desk.model import SECOND, Account, Millis
 from tui.clock import wall
-from tui.draw import Look, flat, plural
+from tui.draw import Look, cut, flat, plural
 from tui.front import Front
 from tui.runner import Outage
 from tui.widgets.bars import Line, Part, keys, sentence
@@ -15,14 +17,31 @@ from tui.widgets.bars import Line, Part, keys, sentence
 NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand relay"
 KEYS = {
     "writing": (
-        ("^s", "review"), ("^y", "to, cc"), ("^o", "attach"), ("^q", "quote"), ("^t", "snippet"), ("^e", "editor"), ("esc", "keep"),
+        ("^s", "review"),
+        ("^y", "to, cc"),
+        ("^o", "attach"),
+        ("^q", "quote"),
+        ("^t", "snippet"),
+        ("^e", "editor"),
+        ("esc", "keep"),
     ),
     "reviewing": (
-        ("y", "send"), ("s", "solve"), ("p", "pending"), ("e", "edit"), ("a", "attach"), ("l", "later"), ("v", "view"),
-        ("q", "discard"),
+        ("y", "send"),
+        ("s", "solve"),
+        ("p", "pending"),
+        ("e", "edit"),
+        ("a", "attach"),
+        ("l", "later"),
+        ("v", "view"),
+        ("q", "leave"),
     ),
     "noting": (
-        ("y", "keep it"), ("s", "keep and solve"), ("p", "keep and pending"), ("e", "edit"), ("a", "attach"), ("q", "discard"),
+        ("y", "keep it"),
+        ("s", "keep and solve"),
+        ("p", "keep and pending"),
+        ("e", "edit"),
+        ("a", "attach"),
+        ("q", "discard"),
     ),
 }
 
@@ -138,7 +157,10 @@ class Edges:
     def _status(self) -> list[Part]:
         if self.question:
             text, answers = self.question
-            return [(f"{flat(text)}  ", "notice"), *keys(*answers)]
+            answered = keys(*answers)
+            # The answers are never cut for a long question.
+            room = self.status.size.width - 4 - sum(cell_len(part) for part, _ in answered)
+            return [(f"{cut(flat(text), max(room, 12))}  ", "notice"), *answered]
         if self._said:
             return self._said
         if pending := self.pending():

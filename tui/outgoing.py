@@ -107,12 +107,10 @@ def _people(message: Message, room: int) -> str:
     return told
 
 
-def arrived(news: Sequence[Message], when: str, how: str) -> str:
-    """That somebody spoke meanwhile, and how to read it."""
+def arrived(news: Sequence[Message], when: str) -> str:
+    """That somebody spoke meanwhile."""
     last = news[-1]
-    return (
-        f"! {plural(len(news), 'new message')} since you began ({when}, {flat(last.author)}): “{_begin(last)}”   {how}"
-    )
+    return f"! {plural(len(news), 'new message')} since you began ({when}, {flat(last.author)}): “{_begin(last)}”"
 
 
 def question(news: News) -> str:
@@ -148,9 +146,10 @@ def review(found: Checked, width: int, news: str = "") -> list[Drawn]:
     kind, message = found.draft.kind, found.message
     ground, style = ("note", "note") if kind == NOTE else ("text", "text")
     inner = min(width - 4, WIDEST)
-    title = {NOTE: heading(NOTE, None, width), FORWARD: (("FORWARD", "reply_word"), ("  as they get it", "quiet"))}.get(
-        kind, (("REPLY", "reply_word"), ("  as the customer gets it", "quiet"))
-    )
+    title = {
+        NOTE: heading(NOTE, None, width),
+        FORWARD: ((" FORWARD", "reply_word"), ("  as they get it", "quiet")),
+    }.get(kind, ((" REPLY", "reply_word"), ("  as the customer gets it", "quiet")))
     drawn = [Drawn(title, ground), Drawn((), ground)]
     for told, how in _warnings(found, news):
         drawn += [Drawn(((f"  {part}", how),), ground) for part in wrap(told, inner)]

@@ -99,7 +99,8 @@ class Putting:
         await writing.drafts.look(writing.number)
         found = [one for one in writing.drafts.others(writing.number) if not name or one.agent == name]
         if not found:
-            raise Invalid(f"{name or 'nobody else'} has begun nothing on #{writing.number}")
+            told = f"{name} has begun nothing" if name else "nobody else has begun anything"
+            raise Invalid(f"{told} on #{writing.number}")
         if len(found) > 1 and not name:
             self._app.prompting.choose(
                 "draft", [Choice(f"draft {one.agent}", one.agent, flat(one.text)[:100]) for one in found]

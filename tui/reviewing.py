@@ -135,7 +135,7 @@ class Reviewing:
         if self._raw:
             self.lines.put([Drawn((("  " + line, "text"),)) for line in self._raw])
         else:
-            self.lines.put(review(self.found, self._app.ticket.size.width, self._writing.news_told("e ^g reads it")))
+            self.lines.put(review(self.found, self._app.ticket.size.width, self._writing.news_told()))
 
     def _read(self, draft: Draft, files: Sequence[File]) -> Checked:
         front = self._app.front

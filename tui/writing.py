@@ -214,11 +214,11 @@ class Writing:
         width = self._app.ticket.size.width
         safe = self.drafts.told(self.number, self.kind)
         room = width - 2 - sum(len(text) + 2 for text, _ in safe)
-        news = self.news_told("^g reads it")
+        news = self.news_told()
         self._composer.tell(
             heading(self.kind, self.envelope.message, room),
             safe,
-            ((news, "notice"),) if news else (),
+            news,
             self.envelope.files(width),
         )
 
@@ -252,13 +252,13 @@ class Writing:
             return []
         return [m for m in view.thread if m.id > self.seen and (m.direction is Direction.IN or m.agent != me)]
 
-    def news_told(self, how: str) -> str:
-        """The same as a sentence, with how to read it; "" when there is none."""
+    def news_told(self) -> str:
+        """The same as a sentence; "" when there is none."""
         if not (news := self.news):
             return ""
         front = self._app.front
         when = said(news[-1].at, front.now(), front.zone).removeprefix("today ")
-        return arrived(news, when, how)
+        return arrived(news, when)
 
     def arrived(self) -> None:
         """The ticket was read again: tell of what came."""

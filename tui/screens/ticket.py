@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical
 
 from desk import sla
 from desk.model import Attachment, Customer, Delivery, Message, Presence, Ticket
-from desk.outgoing import NOTE
 from tui.clock import clocks
 from tui.columns import channel, who
 from tui.draw import Look, cut, flat
@@ -198,9 +197,7 @@ class TicketPane(Vertical):
             [(f"{ticket.id}  ", "quiet"), (subject, "strong")],
             [(" · ".join(f for f in facts if f and f != "-"), "text")],
         )
-        kept: list[Part] = [
-            (f"unsent {kind}: {'i' if kind == NOTE else 'r'} goes on", "notice") for kind in self._unsent(ticket.id)
-        ]
+        kept: list[Part] = [(told, "notice") for told in self._unsent(ticket.id)]
         if ticket.merged_into:
             kept.insert(0, (f"merged into #{ticket.merged_into}", "notice"))
         room = width - 3 - sum(cell_len(text) + 3 for text, _ in kept)

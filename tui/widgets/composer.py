@@ -86,11 +86,11 @@ class Composer(Vertical):
         self.fit()
         self.take_keys()
 
-    def tell(self, left: Sequence[Part], right: Sequence[Part], news: Sequence[Part], files: Sequence[Drawn]) -> None:
+    def tell(self, left: Sequence[Part], right: Sequence[Part], news: str, files: Sequence[Drawn]) -> None:
         """Say to whom it goes, whether it is safe, what came, and which files go with it."""
         self.head.say(left, right)
         self.news.display = bool(news)
-        self.news.say(news)
+        self.news.say(((news, "notice"),) if news else (), (("^g", "key"), (" reads it", "quiet")) if news else ())
         if files or self._files.lines:
             self._files.display = bool(files)
             self._files.styles.height = len(files)
