@@ -21,6 +21,8 @@ _NAMED = ("agent", "team", "status", "priority", "kind", "way")
 
 _ASKS = {
     "agent": "to whom",
+    "status": "which status",
+    "priority": "which priority",
     "team": "to which team",
     "ticket": "which ticket",
     "when": "until when: 2h, tomorrow 9:00, monday, reply",

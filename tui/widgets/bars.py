@@ -80,10 +80,10 @@ class Rule(Widget):
 def _fitted(parts: Sequence[Part], width: int) -> list[Part]:
     fitted: list[Part] = []
     for text, style in parts:
-        text = cut(text, width)
-        width -= cell_len(text)
-        fitted.append((text, style))
-        if width <= 0:
+        shown = cut(text, width)
+        width -= cell_len(shown)
+        fitted.append((shown, style))
+        if width <= 0 or shown != text:
             break
     return fitted
 

@@ -10,7 +10,7 @@ from tui.draw import Look, cut, pad
 from tui.widgets.lines import Drawn, Lines
 
 _GAP = 3
-_WIDEST = 40
+_WIDE = 72
 
 
 class Hints(Lines):
@@ -23,9 +23,10 @@ class Hints(Lines):
         """Show these keys, each with its words."""
         size = self.app.size
         keys = max(cell_len(key) for key, _ in pairs)
-        words = min(max(cell_len(word) for _, word in pairs), _WIDEST)
-        columns = max(1, (size.width - 1) // (keys + words + 2 + _GAP))
+        # At most half the screen, in as few columns as that takes: words are cut only where there is no room.
+        columns = max(1, -(-len(pairs) // max(1, size.height // 2 - 1)), size.width // _WIDE)
         rows = -(-len(pairs) // columns)
+        words = (size.width - 1) // columns - keys - 2 - _GAP
         lines = [Drawn((("─" * size.width, "rule"),))]
         for row in range(rows):
             parts: list[tuple[str, str]] = [(" ", "text")]

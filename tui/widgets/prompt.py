@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from desk.completion import Choice
 from desk.text import clean
 from tui.completion import SHOWN, Asking
-from tui.draw import Look, cut, pad
+from tui.draw import Look, cut, pad, wrap
 from tui.widgets.lines import Drawn, Lines
 
 
@@ -158,7 +158,9 @@ class Prompt(Vertical):
         names = min(max((cell_len(c.label) for c in shown), default=0), max(12, self.app.size.width // 2))
         lines = [self._line(c, i + first == self.chosen, keys, names) for i, c in enumerate(shown)]
         if self.said:
-            lines += [Drawn(((f" {part}", self.said[1]),)) for part in clean(self.said[0]).split("\n")]
+            sentence, _, pointer = self.said[0].partition("\n")
+            lines += [Drawn(((f" {part}", self.said[1]),)) for part in wrap(sentence, self.app.size.width - 2)]
+            lines += [Drawn(((f" {part}", self.said[1]),)) for part in clean(pointer).split("\n") if part]
         if not lines and self.asking.picks:
             lines = [Drawn(((" nothing has these words in it; shorten them, or Escape", "quiet"),))]
         if lines:
