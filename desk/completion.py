@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from desk.actions import Action, Argument
 from desk.query import FIELDS
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One possibility: what the whole line becomes, how it is shown, what it means, and the line it runs."""
 
     text: str
@@ -19,8 +19,7 @@ class Choice:
     key: str = ""
 
 
-@dataclass
-class Known:
+class Known(Struct):
     """What can be typed here: verbs of the desk and of the front end, agents, teams, tags seen, earlier lines."""
 
     actions: Mapping[str, Action]

@@ -50,3 +50,25 @@ def test_the_editor_widget_is_not_loaded_before_somebody_writes() -> None:
         ).stdout.strip()
         == "False"
     )
+
+
+def test_the_way_to_the_screen_loads_what_its_first_frame_needs_and_no_more() -> None:
+    """Each of these costs milliseconds of every start; see `make bench`, part screen."""
+    late = {
+        "channels", "cli.programs", "cli.shelf", "cli.snippets", "desk.canned", "desk.channel", "desk.hours", "desk.hooks",
+        "desk.macros", "desk.rules", "hashlib", "hmac", "psycopg", "pygments", "relay.programs", "tomllib",
+    }  # fmt: skip
+    code = "import sys, cli.main, cli.screen, cli.watching, cli.themes, storage.opening, tui.app; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert not late & set(loaded.split())
+
+
+@pytest.mark.parametrize("package", ["desk", "themes", "tui"])
+def test_what_the_screen_loads_has_no_dataclasses(package: str) -> None:
+    """A Struct is thirty times cheaper to import."""
+    code = "import sys, cli.main, cli.screen, cli.watching, cli.themes, storage.opening, tui.app; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for path in (ROOT / package).rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name in loaded.split():
+            assert "@dataclass" not in path.read_text("utf-8"), path
