@@ -6,10 +6,8 @@ import gc
 import os
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
 from textual import events
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
@@ -27,8 +25,9 @@ from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
 from tui.feed import Around, Feed, House, Lost, Touched, house
-from tui.front import Front
+from tui.front import Front, colourless
 from tui.hands import Hands
+from tui.notices import Notices
 from tui.order import Order
 from tui.presence import Seat, around
 from tui.prompting import Prompting
@@ -36,7 +35,7 @@ from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane
 from tui.screens.sheet import SheetPane
 from tui.screens.ticket import TicketPane
-from tui.sheets import Entry, Sheet
+from tui.sheets import Sheet
 from tui.terminal import Backstop, Ground, QuietDriver
 from tui.tour import Tour
 from tui.waiting import Waiting
@@ -49,8 +48,6 @@ _PATIENCE_S = 0.2
 """How long the first frame waits for the first tickets."""
 
 if TYPE_CHECKING:
-    from tui.notices import Notices
-    from tui.recording import Recorder
     from tui.widgets.prompt import Prompt
 
 
@@ -72,7 +69,7 @@ class DeskApp(App[None], inherit_bindings=False):
     TITLE = "deskhand"
 
     def __init__(self, front: Front) -> None:
-        front, no_color = _colourless(front)
+        front, no_color = colourless(front)
         super().__init__(driver_class=QuietDriver, ansi_color=True)
         if no_color:
             os.environ["NO_COLOR"] = no_color
@@ -96,26 +93,12 @@ class DeskApp(App[None], inherit_bindings=False):
         """Batches made here: their effect is shown already."""
         self.shown = 0
         """The line of the log up to which the screen shows what happened."""
-        self.hands = Hands(self)
+        self.hands, self.notices = Hands(self), Notices(self)
         self._filters_last = (Ground(self.look), Backstop())
         self._retrying = False
         self._minute = front.now() // MINUTE
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
-
-    @cached_property
-    def notices(self) -> Notices:
-        """What happened to the agent's tickets."""
-        from tui.notices import Notices
-
-        return Notices(self)
-
-    @cached_property
-    def recorder(self) -> Recorder:
-        """What is written down as a macro."""
-        from tui.recording import Recorder
-
-        return Recorder(self)
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen there is."""
@@ -275,13 +258,6 @@ class DeskApp(App[None], inherit_bindings=False):
             del self.trail[titles.index(sheet.title) :]
         self.trail.append(sheet)
         self._switch("sheet")
-
-    async def follow(self, entry: Entry) -> None:
-        """Go where a line of a sheet leads."""
-        if entry.line:
-            await self.hands.run_line(entry.line)
-        elif entry.ticket is not None:
-            await self.show(entry.ticket)
 
     async def back(self) -> None:
         """Leave what is shown, for what it was opened from."""
@@ -497,14 +473,6 @@ class DeskApp(App[None], inherit_bindings=False):
     async def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Something was typed into the prompt."""
         self.run_worker(self.guarded(self.prompting.changed(event.text)))
-
-
-def _colourless(front: Front) -> tuple[Front, str | None]:
-    """`front` in the theme without colours when NO_COLOR asks for it; the variable is hidden from Textual, which would take the shades too."""
-    wish = os.environ.pop("NO_COLOR", None)
-    return (
-        replace(front, theme=themes.load("mono"), watched=None) if wish and front.theme.name != "mono" else front
-    ), wish
 
 
 def _settle_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from desk import lines
@@ -19,6 +20,7 @@ from tui.waiting import Asked
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
+    from tui.recording import Recorder
 
 NOTHING = "there is no ticket here to do that on; / shows others"
 
@@ -35,6 +37,13 @@ class Commands:
         self.last: str | None = None
         self.sent: Asked | None = None
         """The last text that went out."""
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """What is written down as a macro."""
+        from tui.recording import Recorder
+
+        return Recorder(self._app)
 
     # -- which tickets ------------------------------------------------------------
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from desk.config import KeysConfig, NotifyConfig, ScreenConfig
 from desk.model import Message, Millis
 from desk.perform import Desk, Who
-from themes import Theme, Watched
+from themes import Theme, Watched, load
 
 if TYPE_CHECKING:
     from desk.macros import Input, Prepared
@@ -100,3 +102,11 @@ class Front(Struct, frozen=True):
     def me(self) -> str | None:
         """The name of the agent at this screen; None for somebody the desk does not know."""
         return self.who.agent.name if self.who.agent else None
+
+
+def colourless(front: Front) -> tuple[Front, str | None]:
+    """`front` in the theme without colours when NO_COLOR asks for it; the variable is hidden from Textual, which would take the shades too."""
+    wish = os.environ.pop("NO_COLOR", None)
+    return (
+        replace(front, theme=load("mono"), watched=None) if wish and front.theme.name != "mono" else front
+    ), wish

@@ -80,7 +80,7 @@ class Sheet(Struct, frozen=True):
 
 SHEETS: Mapping[str, str] = {
     "dashboard": "Show the desk at a glance: lists, what is due, how the day goes, who is here.",
-    "outbox": "List what is on its way out, what failed, and what nobody knows of; R sends again.",
+    "outbox": "List what is on its way out, what failed, and what nobody knows of; S sends again.",
     "history": "List all tickets of the customer at hand, and what was said last.",
     "log": "Tell all that happened to the ticket, and who did it.",
     "drafts": "List your texts that were begun and not sent; Enter goes on with one.",

@@ -70,7 +70,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         await VERBS["retry"].run(app, None, "")
 
     return Sheet(
-        "Going out", read, answers={"R": ("send again", retried)}, empty="Nothing waits to go out, and nothing failed."
+        "Going out", read, answers={"S": ("send again", retried)}, empty="Nothing waits to go out, and nothing failed."
     )
 
 

@@ -20,8 +20,15 @@ async def filter(app: DeskApp, count: int | None, rest: str) -> None:
     if rest:
         app.queue.node(rest)
         await app.queue.load(rest, keep=app.queue.list.current)
+        _come_back(app)
     else:
         app.prompting.filter()
+
+
+def _come_back(app: DeskApp) -> None:
+    """Who asks for a list on a sheet wants to see it."""
+    if app.place == "sheet":
+        app.to_list()
 
 
 @verb()
@@ -67,6 +74,7 @@ async def _step_view(app: DeskApp, by: int) -> None:
 
 async def _show_view(app: DeskApp, name: str) -> None:
     await app.queue.show(name)
+    _come_back(app)
     app.edges.refresh()
 
 

@@ -62,4 +62,4 @@ async def preview(app: DeskApp, count: int | None, rest: str) -> None:
 @verb()
 async def record(app: DeskApp, count: int | None, rest: str) -> None:
     """Write down what you do from here on as a macro; once more: stop, look at it and name it."""
-    await app.recorder.turn()
+    await app.commands.recorder.turn()

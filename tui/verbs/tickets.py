@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 @verb()
 async def show(app: DeskApp, count: int | None, rest: str) -> None:
     """Open the ticket, or what a line leads to; with a number (4812 ⏎) that ticket."""
-    if app.sheet.current is not None and app.place == "sheet" and not rest and count is None:
-        await app.follow(app.sheet.current)
+    if app.place == "sheet" and (entry := app.sheet.current) and not rest and count is None:
+        if entry.line:
+            await app.hands.run_line(entry.line)
+        elif entry.ticket is not None:
+            await app.show(entry.ticket)
         return
     number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else count or app.queue.list.current
     if number is None:
