@@ -127,7 +127,7 @@ def _shown(attachment: Attachment, data: bytes, number: int) -> Sheet:
 
 def _sheet(title: str, text: str, facts: str) -> Sheet:
     def read(width: int) -> Page:
-        found = []
+        found: list[Entry] = []
         for line in wrap(text.rstrip("\n"), width):
             if len(found) == _MOST_LINES:
                 found.append(Entry(((f"… only the first {_MOST_LINES:,} lines are shown", "notice"),)))

@@ -150,9 +150,8 @@ def _below(item: Item, links: Sequence[Link], how: Telling) -> Iterator[tuple[tu
     for place, attachment in enumerate(attached(message), item.first):
         yield ((f"{_INDENT}[{place}] {flat(attachment.name) or 'unnamed'}  {size(attachment.size)}", quiet),)
     every = message.id in how.unfolded
-    listed = (
-        links if every or len(links) <= _SHOWN_LINKS else [link for link in links if link.doubt] or links[:_SHOWN_LINKS]
-    )
+    # A warning is never folded away.
+    listed = [link for place, link in enumerate(links) if every or place < _SHOWN_LINKS or link.doubt]
     for link in listed:
         yield from _link(link, how.width - 2 * len(_INDENT), quiet)
     if len(listed) < len(links):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 from textual import events
+from textual.timer import Timer
 
 from desk.model import Delivery, Millis
 from tui.draw import Look
@@ -15,8 +16,8 @@ from tui.links import Item
 from tui.thread import Telling, event, folded, folds, told
 from tui.widgets.lines import Drawn, Lines
 
-_AT_ONCE = 150
-"""Messages that are told before the first frame; of longer conversations the rest follows."""
+_AT_ONCE = 120
+"""Messages that are told before the first frame; of longer conversations the rest follows, as many at a time."""
 
 Happening = tuple[Millis, str, str]
 
@@ -38,11 +39,14 @@ class Conversation(Lines):
         self._needle: re.Pattern[str] | None = None
         self._hits: list[int] = []
         self._starts: list[int] = []
-        self._first = 0
-        """The message that the lines begin with: 0 but for a moment, while a long conversation is told."""
+        self._ids: list[int] = []
+        """The line that each message begins with, and its number."""
+        self._window: range | None = None
+        """The messages that are shown, while the others of a long conversation are still being told; then None."""
         self._unread: int | None = None
         self._fresh = False
         self._known: dict[int, tuple[object, list[Drawn]]] = {}
+        self._going_on: Timer | None = None
 
     # -- showing ------------------------------------------------------------------
 
@@ -56,50 +60,79 @@ class Conversation(Lines):
         self.items, self.trouble = items, trouble
         self.unfolded, self.why, self.happened, self._needle = frozenset(), False, None, None
         self._known.clear()
+        if self._going_on is not None:
+            self._going_on.stop()
+            self._going_on = None
         self._unread = next((place for place, item in enumerate(items) if item.message.id > seen), None)
-        first = min(self._unread or 0 if self._unread is not None else len(items), len(items) - _AT_ONCE)
-        self._first, self._fresh = max(0, first), True
+        end = len(items)
+        if self._unread is not None:
+            end = min(end, max(self._unread + _AT_ONCE - 10, _AT_ONCE))
+        self._window = range(max(0, end - _AT_ONCE), end) if len(items) > _AT_ONCE else None
+        self._fresh = True
         self._tell()
-        if self._first:
+        if self._window is not None:
             # Behind the first frame: it would wait for what nobody sees yet.
-            self.set_timer(0.05, self._complete)
+            self._going_on = self.set_interval(0.02, self._go_on)
+
+    def _go_on(self) -> None:
+        """Tell some more of a long conversation; all of it is shown when all of it is told."""
+        untold = [item for item in self.items if item.message.id not in self._known][:_AT_ONCE]
+        if self._window is None or self._fresh:
+            return
+        if untold:
+            how, today = self._how()
+            for item in untold:
+                self._lines_of(item, how, today)
+        else:
+            self._complete()
 
     def _complete(self) -> None:
-        if self._first and not self._fresh:
-            self._first = 0
+        if self._going_on is not None:
+            self._going_on.stop()
+            self._going_on = None
+        if self._window is not None and not self._fresh:
+            self._window = None
             self._tell()
-        elif self._first:
-            self.set_timer(0.05, self._complete)
+
+    def _how(self) -> tuple[Telling, date]:
+        now = self.now()
+        how = Telling(self.size.width, now, self.zone, self.unfolded, self.why, self.trouble, self.retry)
+        return how, datetime.fromtimestamp(now / 1000, self.zone).date()
+
+    def _lines_of(self, item: Item, how: Telling, today: date) -> list[Drawn]:
+        number = item.message.id
+        key = (item, how.width, today, number in how.unfolded, how.why, how.trouble.get(number))
+        if (known := self._known.get(number)) is None or known[0] != key:
+            known = self._known[number] = (key, told(item, how))
+        return known[1]
 
     def _tell(self) -> None:
+        if not self.size.width:
+            # Not laid out yet; its size will come.
+            return
         follow, place = self.following, self._place()
-        how = Telling(self.size.width, self.now(), self.zone, self.unfolded, self.why, self.trouble, self.retry)
-        today = datetime.fromtimestamp(how.now / 1000, self.zone).date()
+        how, today = self._how()
         lines: list[Drawn] = []
         starts: list[int] = []
-        between = [
-            one for one in self.happened or () if one[0] >= self.items[self._first].message.at or not self._first
-        ]
+        items = self._shown()
+        begun = items[0].message.at if items and self._window else 0
+        between = [one for one in self.happened or () if one[0] >= begun]
         after = 0
-        for item in self.items[self._first :]:
-            message = item.message
+        for item in items:
             begin = after
-            while after < len(between) and between[after][0] < message.at:
+            while after < len(between) and between[after][0] < item.message.at:
                 lines += event(between[after], how)
                 after += 1
             if after > begin:
                 lines.append(Drawn())
             starts.append(len(lines))
-            key = (item, how.width, today, message.id in self.unfolded, self.why, self.trouble.get(message.id))
-            if (known := self._known.get(message.id)) is None or known[0] != key:
-                known = self._known[message.id] = (key, told(item, how))
-            lines += known[1]
+            lines += self._lines_of(item, how, today)
             lines.append(Drawn())
         for one in between[after:]:
             lines += event(one, how)
         if lines and not lines[-1].parts:
             lines.pop()
-        self._starts = starts
+        self._starts, self._ids = starts, [item.message.id for item in items]
         self.put(self._marked(lines))
         self._settle(follow, place)
 
@@ -109,39 +142,38 @@ class Conversation(Lines):
         self._complete()
         return self.text
 
+    def _shown(self) -> Sequence[Item]:
+        return self.items if self._window is None else self.items[self._window.start : self._window.stop]
+
     # -- the place ----------------------------------------------------------------
 
     def _place(self) -> tuple[int, int] | None:
-        """The message on top, counted from the last one, and how many lines of it are above."""
+        """The message on top, by its id, and how many lines of it are above."""
         top = self.scroll_offset.y
         number = bisect_right(self._starts, top) - 1
-        return (len(self._starts) - number, top - self._starts[number]) if number >= 0 else None
+        return (self._ids[number], top - self._starts[number]) if number >= 0 else None
 
     def _settle(self, follow: bool, place: tuple[int, int] | None) -> None:
-        if not self.size.height:
-            return
         if self._fresh:
             self._fresh = False
-            start = (
-                self._starts[self._unread - self._first]
-                if self._unread is not None and self._starts
-                else len(self.lines)
-            )
+            skipped = self._window.start if self._window else 0
+            start = len(self.lines) if self._unread is None else self._starts[self._unread - skipped]
             if len(self.lines) - start > self.size.height:
                 self.go(start)
             else:
                 self.end()
         elif follow:
             self.end()
-        elif place is not None and 0 < place[0] <= len(self._starts):
-            number = len(self._starts) - place[0]
+        elif place is not None and place[0] in self._ids:
+            number = self._ids.index(place[0])
             end = self._starts[number + 1] if number + 1 < len(self._starts) else len(self.lines)
             self.go(min(self._starts[number] + place[1], max(self._starts[number], end - 1)))
 
     def go(self, line: int) -> None:
         """Scroll so that `line` is the first one."""
         super().go(line)
-        self.following = line + self.size.height >= len(self.lines)
+        whole = self._window is None or self._window.stop == len(self.items)
+        self.following = whole and line + self.size.height >= len(self.lines)
 
     def to(self, line: int | None) -> None:
         """Go to a line (None: the last)."""
@@ -167,7 +199,7 @@ class Conversation(Lines):
     def _in_sight(self) -> list[Item]:
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
         ends = [*self._starts[1:], len(self.lines)]
-        spans = zip(self.items[self._first :], self._starts, ends, strict=True)
+        spans = zip(self._shown(), self._starts, ends, strict=True)
         return [item for item, start, end in spans if start < bottom and end > top]
 
     def fold(self, *, every: bool = False) -> bool:
@@ -194,7 +226,7 @@ class Conversation(Lines):
 
     def search(self, words: str) -> int:
         """Mark `words` wherever they stand, folded text too, and go to the first place in or below sight; how many there are."""
-        self._first = 0
+        self._complete()
         self._needle = re.compile(re.escape(words), re.IGNORECASE) if words else None
         if self._needle is not None:
             self.unfolded |= self._holding(self._needle)
