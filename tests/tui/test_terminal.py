@@ -2,101 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import select
-import struct
-import subprocess
-import sys
-import termios
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import pyte
 
 from desk.model import Attachment
 from tests.desks import NOW, answer, mail, make_desk, receive
+from tests.tui.terminals import terminal
 
-COLUMNS, ROWS = 120, 40
-DEADLINE_S = 30.0
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\x9d0;t\x9c\u202egnp.exe\u2066\x08\x7f\r\x00x"
 _OURS = re.compile(
     rb"\x1b\[[0-9;]*m|\x1b\[\d+;\d+H|\x1b\[\?[0-9;]+[hl]|\x1b\[\?\d+\$p|\x1b\[[<>=]\d*u|\x1b\[\d*[JK]|\x1b\]22;default\x07|\x1b\]0;deskhand\x07|\r\n"
 )
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-class Terminal:
-    """A pty with the program in it, and a screen that shows what it wrote."""
-
-    def __init__(self, folder: Path, **env: str) -> None:
-        self.raw = b""
-        self._screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.ByteStream(self._screen)
-        self.master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        given = (
-            {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
-            | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-            | env
-        )
-        command = [sys.executable, "-m", "tests.tui.opened", str(folder)]
-        self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=given, start_new_session=True
-        )
-        os.close(slave)
-
-    def read(self, quiet: float) -> bytes:
-        """What comes until nothing comes for `quiet` seconds."""
-        data = b""
-        while select.select([self.master], [], [], quiet)[0]:
-            try:
-                chunk = os.read(self.master, 65_536)
-            except OSError:
-                break
-            if not chunk:
-                break
-            data += chunk
-        self.raw += data
-        # pyte takes the private keyboard and mode questions for text.
-        self._stream.feed(re.sub(rb"\x1b\[[<>=]\d*u|\x1b\[\?\d+\$p|\x1b\]22;default\x07", b"", data))
-        return data
-
-    def see(self, text: str) -> None:
-        """Wait until `text` stands on the screen."""
-        end = time.monotonic() + DEADLINE_S
-        while text not in self.text:
-            assert time.monotonic() < end, f"{text!r} never came; the screen:\n{self.text}"
-            self.read(0.05)
-
-    def press(self, keys: bytes) -> bytes:
-        """Send keys; what they made the program write."""
-        os.write(self.master, keys)
-        end = time.monotonic() + DEADLINE_S
-        data = b""
-        while not data and time.monotonic() < end:
-            data = self.read(0.15)
-        return data
-
-    @property
-    def text(self) -> str:
-        """What stands on the screen."""
-        return "\n".join(self._screen.display)
-
-
-@contextmanager
-def terminal(folder: Path, **env: str) -> Iterator[Terminal]:
-    """The program in a terminal, ended with the test."""
-    opened = Terminal(folder, **env)
-    try:
-        yield opened
-    finally:
-        opened.process.kill()
-        opened.process.wait()
-        os.close(opened.master)
 
 
 def test_no_hostile_byte_reaches_the_terminal(tmp_path: Path) -> None:
