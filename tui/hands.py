@@ -28,7 +28,7 @@ _ACTING = {
     "prompt": (*_LEAVING, "enter", "tab", "shift+tab", "up", "down", "^k", "^n"),
     "writing": (*_LEAVING, "^s", "^e", "^t", "^k", "^q", "^o", "^x", "^y", "^g", "^p"),
 }
-"""Keys that end or change what is being typed; the others are text, or move in it."""
+"""Keys that end or change what is being typed. Others that are no text move in it or delete: they come back too."""
 
 
 class Hands:
@@ -108,7 +108,8 @@ class Hands:
         typing = "prompt" if self._app.prompting.active else self._app.place
         if typing in _ACTING and not self._answers:
             # By way of the field, so that it comes after the text before it; what follows waits for it.
-            self._passing = keymap.name(event) in _ACTING[typing]
+            name = keymap.name(event)
+            self._passing = name in _ACTING[typing] or not (event.is_printable or name == "enter")
             await self._app.forward(event)
         else:
             await self._act(keymap.name(event))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual import events
+
 from desk.model import Kind, State, Status
 from tests.desks import ADDRESS, NOW, answer, make_desk
 from tests.tui.shown import front, run, shown
@@ -231,5 +233,20 @@ def test_an_editor_that_cannot_be_had_is_said(tmp_path: Path) -> None:
             await screen.press("ctrl+e")
             assert "cannot be lent to an editor" in screen.status
             assert screen.app.writing.body == "Half"
+
+    run(body())
+
+
+def test_what_is_typed_in_one_breath_comes_in_its_order(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("r")
+            for key in ("t", "e", "backspace", "backspace", "h", "enter", "i", "left", "g", "ctrl+y", "ctrl+u", "x"):
+                screen.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await screen.settle()
+            assert screen.app.writing.body == "h\ngi"
+            assert screen.app.prompting.prompt and screen.app.prompting.prompt.field.value == "x"
 
     run(body())
