@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from msgspec import NODEFAULT, Struct, field, structs
 from msgspec.structs import replace
@@ -68,6 +68,7 @@ class ScreenConfig(Struct, frozen=True):
 
     theme: str = "dark"
     time_zone: str = ""
+    preview: Literal["off", "auto", "right", "below"] = "off"
     open: str = "xdg-open"
     downloads: str = ""
 

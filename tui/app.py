@@ -177,6 +177,7 @@ class DeskApp(App[None], inherit_bindings=False):
             if told := await self.writing.drafts.load():
                 self.say(told, "quiet")
             self.queue.counting.ask()
+            await self.queue.peek.begin()
         except DeskError as error:
             self.queue.list.fill(
                 Order(), (), empty=("The list could not be read.", "/ asks for another one, ^l tries again.")
@@ -376,6 +377,7 @@ class DeskApp(App[None], inherit_bindings=False):
         minute, self._minute = self._minute, self.front.now() // MINUTE
         if minute != self._minute and not self.runner.away:
             self.queue.list.tick()
+            self.queue.peek.tell()
             self.run_worker(self.guarded(self.queue.passed()))
         if self.feed.silent:
             if not self.runner.away:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from rich.cells import cell_len
 
-from desk.model import Millis, Presence, Priority, Status, Ticket
+from desk.model import Customer, Millis, Presence, Priority, Status, Ticket
 from desk.store import Row
 from tui.clock import age, due
 from tui.draw import cut, flat, pad
@@ -135,12 +135,10 @@ def channel(name: str) -> str:
     return _CHANNELS.get(name, flat(name)) or "-"
 
 
-def requester(row: Row, width: int) -> str:
+def requester(customer: Customer, width: int) -> str:
     """Whose ticket it is, with their organisation where there is room for both."""
-    name = flat(row.customer.name) or flat(row.customer.address)
-    return cut(
-        f"{name} · {flat(row.customer.organisation)}" if row.customer.organisation and width >= 26 else name, width
-    )
+    name = flat(customer.name) or flat(customer.address)
+    return cut(f"{name} · {flat(customer.organisation)}" if customer.organisation and width >= 26 else name, width)
 
 
 def cell(column: Column, case: Case) -> Pieces:
@@ -217,7 +215,7 @@ def _tags(case: Case, width: int) -> Pieces:
 
 
 def _requester(case: Case, width: int) -> Pieces:
-    return ((requester(case.row, width), "text"),)
+    return ((requester(case.row.customer, width), "text"),)
 
 
 def _channel(case: Case, width: int) -> Pieces:

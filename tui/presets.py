@@ -24,11 +24,12 @@ DEFAULT: Tables = {
         ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
         "+": "raise", "-": "lower", "tab": "next", "r": "reply", "R": "reply-all", "i": "note",
         ">": "forward", "m": "macro",
+        "g/": "goto", "f1": "help",
     },
     "list": {
         "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",
         "J": "next-view", "K": "previous-view", "gv": "view ", "g-": "last-view",
-        "v": "mark-range", "V": "mark-customer", "~": "mark-others",
+        "v": "mark-range", "V": "mark-customer", "~": "mark-others", "p": "peek", "P": "move-peek",
         **{f"alt+{place}": f"view {place}" for place in range(1, 10)},
     },
     "ticket": {

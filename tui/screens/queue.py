@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from msgspec import Struct
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.message import Message
 
 from desk.errors import DeskError
@@ -22,8 +23,10 @@ from tui.counting import Counting
 from tui.draw import Look, plural
 from tui.front import Front
 from tui.order import Order
+from tui.peek import Peek
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
+from tui.widgets.calm import Bare
 from tui.widgets.queue import QueueList
 from tui.widgets.tabs import Tabs
 
@@ -42,7 +45,11 @@ class Loaded(Struct, frozen=True):
     newest: int = 0
 
 
-class QueuePane(Vertical):
+class _Part(Bare, Container):
+    """Holds the list and its titles, or these and the preview."""
+
+
+class QueuePane(Bare, Vertical):
     """The list with its filter above it."""
 
     class Failed(Message):
@@ -66,6 +73,9 @@ class QueuePane(Vertical):
         self.arrived: set[int] = set()
         self.counting = Counting(self, self._tell_views)
         self.list = QueueList(look, front.now, front.me)
+        self.peek = Peek(self, front.screen.preview)
+        self.split = _Part(id="split")
+        """The list, and the preview beside it or below."""
         self._as_of: Millis = 0
         self._tabs = Tabs(look)
         self._filter = Line(look, "filter")
@@ -77,8 +87,13 @@ class QueuePane(Vertical):
         yield self._tabs
         yield self._filter
         yield Rule(self.look)
-        yield self._heading
-        yield self.list
+        with self.split, _Part(id="tickets"):
+            yield self._heading
+            yield self.list
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The preview gets its share of the new size."""
+        self.peek.arrange()
 
     # -- reading ----------------------------------------------------------------
 
@@ -243,6 +258,7 @@ class QueuePane(Vertical):
         else:
             self.arrived = (self.arrived - set(wanted)) | entering
         self.tell()
+        self.peek.touched(wanted)
         self.counting.ask()
         return True
 
@@ -330,6 +346,7 @@ class QueuePane(Vertical):
         """The cursor moved."""
         if self.list.pivot is not None:
             self.tell()
+        self.peek.follow()
 
     async def on_queue_list_wanted(self, event: QueueList.Wanted) -> None:
         """Read what came into sight."""

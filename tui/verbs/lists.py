@@ -90,3 +90,18 @@ async def sort(app: DeskApp, count: int | None, rest: str) -> None:
 async def refresh(app: DeskApp, count: int | None, rest: str) -> None:
     """Bring in what is new and put the list in order."""
     await app.queue.load(keep=app.queue.list.current)
+
+
+@verb()
+async def peek(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show the ticket under the cursor beside the list, or no longer: peek, peek right, below, auto or off."""
+    if rest.strip():
+        await app.queue.peek.move(rest.strip())
+    else:
+        await app.queue.peek.toggle()
+
+
+@verb()
+async def move_peek(app: DeskApp, count: int | None, rest: str) -> None:
+    """Move the preview from the right to below, or back."""
+    await app.queue.peek.move()
