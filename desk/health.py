@@ -16,6 +16,7 @@ _READERS = (("rules", "rules:"), ("hooks", "hooks:"))
 """What reads the log, and the cursor that tells how far."""
 
 _LATE: Millis = 2 * MINUTE
+_COUNTED = 100
 _BEHIND = 1_000
 """So many lines of the log may be unread before that is worth a word."""
 
@@ -94,9 +95,9 @@ def _readers(store: Store, at: Millis, running: bool) -> Iterator[Finding]:
         place = store.cursor(cursor)
         if place is not None and (behind := newest - int(place.partition("+")[0])) > _BEHIND:
             yield Finding(part, False, f"{behind:,} lines of the log behind", _keep_up(running))
-    late = len(store.alarms(at - _LATE, 100))
+    late = len(store.alarms(at - _LATE, _COUNTED))
     if late:
-        words = f"{late}{'' if late < 100 else ' or more'} warnings are due and not given"
+        words = "a warning is due and not given" if late == 1 else f"{_many(late)} warnings are due and not given"
         yield Finding("clock", False, words, _keep_up(running))
     elif running:
         yield Finding("clock", True, "keeps up")
@@ -106,9 +107,13 @@ def _keep_up(running: bool) -> str:
     return "the relay catches up; look at its log if this lasts" if running else "start a relay: deskhand relay"
 
 
+def _many(count: int) -> str:
+    return f"{count}" if count < _COUNTED else f"{count} or more"
+
+
 def _kept(store: Store) -> Iterator[Finding]:
-    if unread := len(store.originals(0, 100, unprocessable=True)):
-        words = f"{unread}{'' if unread < 100 else ' or more'} messages could not be read"
+    if unread := len(store.originals(0, _COUNTED, unprocessable=True)):
+        words = "a message could not be read" if unread == 1 else f"{_many(unread)} messages could not be read"
         yield Finding("mail", False, words, "look with: deskhand unprocessable")
     skew = astray(store.skew(), MAY_DIFFER_MS)
     for well, words in store.circumstances():

@@ -177,7 +177,7 @@ class SheetPane(Vertical):
         elif not entries and not page.beside:
             says = "No line has these words; / with none shows all." if self.words else self.sheet.empty
             entries = [Entry((((says if empty is None else empty) or " ", "quiet"),))]
-        self.list.load(replace(page, entries=entries))
+        self.list.load(replace(page, entries=entries), self._width)
         self._say(page.facts)
 
     def _say(self, facts: Sequence[Part]) -> None:

@@ -48,16 +48,16 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             names = sorted(
                 (name for name, agent in agents.items() if agent.active), key=lambda name: (-loads.get(name, 0), name)
             )
-            found = []
+            found, wide = [], max(8, min(16, left - 18))
             for name in names[:_MOST]:
                 away = agents[name].away_until
                 where = at.get(name) or ("away" if away is not None and away > now else "")
                 found.append(
                     Entry(
                         (
-                            (pad(flat(name), 12), "strong" if name == front.me else "text"),
-                            (f"{loads.get(name, 0):>5,}  ", "text"),
-                            (pad(where, max(0, left - 19)), "agent" if name in at else "faint"),
+                            (pad(flat(name), wide), "strong" if name == front.me else "text"),
+                            (f"{loads.get(name, 0):>4,}  ", "text"),
+                            (where, "agent" if name in at else "faint"),
                         ),
                         line=f"filter is:open assignee:{name}",
                     )
@@ -108,10 +108,12 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                 for row in rows
                 if row.ticket.first_reply_at is not None
             ]
-            words = f"{_many(mine.replied[0], 'reply', 'replies')}, {mine.solved[0]:,} solved"
+            found = [said(f"{_many(mine.replied[0], 'reply', 'replies')}, {mine.solved[0]:,} solved", "text")]
             if replied:
-                words += f", first reply after {brief(int(median(replied)))} (half of {len(replied)} sooner)"
-            return [said(words, "text")]
+                found.append(
+                    said(f"first reply after {brief(int(median(replied)))}, the median of {len(replied)}", "text")
+                )
+            return found
 
         by_hour = _pace(store.pace(now - 24 * HOUR, HOUR, 24), right)
         by_day = _pace(store.pace(now - 14 * DAY, DAY, 14), right)
@@ -151,7 +153,7 @@ def _pace(pace: Pace, width: int) -> list[Entry]:
                 (pad(name, 9), "quiet"),
                 ("".join(bar * step for bar in bars(values, most)), "text"),
                 (f"{sum(values):>8,}", "text"),
-                (f"  most {max(values):,}", "quiet"),
+                (f"  most {max(values):,}" if width >= 52 else "", "quiet"),
             ),
             heads=True,
         )

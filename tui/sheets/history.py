@@ -30,6 +30,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
 
     def read(width: int) -> Page:
         store, now = front.desk.store, front.now()
+        width = min(width, 140)
         customer = store.customer(store.ticket(number).requester)
         rows = store.page(Is("requester", (customer.id,)), sort="newest", limit=_MOST, agent=front.me).rows
         shown = [row for row in rows if row.ticket.visible]

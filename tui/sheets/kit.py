@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -67,14 +67,15 @@ def ticket(row: Row, now: Millis, width: int, *, wide: bool = True) -> Entry:
     )
 
 
-def fitted(parts: Iterable[Part], width: int) -> tuple[Part, ...]:
+def fitted(parts: Sequence[Part], width: int) -> Sequence[Part]:
     """The parts, cut where the line ends."""
+    left = width - sum(cell_len(text) for text, _ in parts)
+    if left >= 0:
+        return parts
     found: list[Part] = []
     for text, style in parts:
-        text = cut(text, width)
+        found.append((cut(text, width), style))
         width -= cell_len(text)
-        if text:
-            found.append((text, style))
         if width <= 0:
             break
-    return tuple(found)
+    return found

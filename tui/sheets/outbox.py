@@ -11,7 +11,7 @@ from desk.when import brief, said
 from tui.draw import cut, flat, pad
 from tui.edges import NO_RELAY
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import fitted, groups, heading
+from tui.sheets.kit import groups, heading
 
 if TYPE_CHECKING:
     from desk.model import Delivery, Millis
@@ -48,7 +48,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                 (pad(words, 18), style), (f"  {pad(f'#{one.ticket}', 8)}", "quiet"), (f"  {pad(to, room)}", "text"),
                 (f"  {pad(tries, 8)}  ", "quiet"), (cut(flat(one.error or subjects.get(one.ticket, "")), room + 10), "trouble" if one.error else "quiet"),
             )  # fmt: skip
-            return Entry(fitted(parts, width), ticket=one.ticket, key=one.id)
+            return Entry(parts, ticket=one.ticket, key=one.id)
 
         facts = () if relay_runs(store, now) else (((NO_RELAY if found else "no relay is running"), "notice"),)
         return Page(

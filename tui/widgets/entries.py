@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from tui.draw import Look, strip
 from tui.sheets import Entry, Page
+from tui.sheets.kit import fitted
 from tui.widgets.lines import CURSOR, Drawn, Picked
 
 _NONE = Entry()
@@ -38,8 +39,8 @@ class Entries(Picked):
     def _here(self) -> list[int]:
         return self._stops[self.column]
 
-    def load(self, page: Page) -> None:
-        """Show a page; the cursor stays in its place as far as there is one."""
+    def load(self, page: Page, width: int) -> None:
+        """Show a page, its lines cut where `width` ends; the cursor stays in its place as far as there is one."""
         self._columns = (page.entries, page.beside) if page.beside else (page.entries,)
         self._stops = tuple([n for n, e in enumerate(c) if e.parts and not e.heads] for c in self._columns)
         self._split = page.split
@@ -47,11 +48,12 @@ class Entries(Picked):
             self.column = 0
         lines, self._gutters = [], []
         for left, right in zip_longest(page.entries, page.beside, fillvalue=_NONE):
-            parts = (("  ", left.ground), *left.parts)
+            beside = bool(right.parts)
+            parts = (("  ", left.ground), *fitted(left.parts, page.split - 4 if beside else width))
             self._gutters.append(len(parts) + 1)
-            if right.parts:
-                blank = page.split - 2 - sum(cell_len(text) for text, _ in left.parts)
-                parts = (*parts, (" " * blank, "text"), ("  ", right.ground), *right.parts)
+            if beside:
+                blank = page.split - sum(cell_len(text) for text, _ in parts)
+                parts = (*parts, (" " * blank, "text"), ("  ", right.ground), *fitted(right.parts, width - page.split))
             lines.append(Drawn(parts, left.ground))
         self.put(lines)
         self.cursor = self._stop(min(self.cursor, len(lines) - 1))
