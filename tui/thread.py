@@ -13,7 +13,7 @@ from desk.events import Record, describe
 from desk.model import Attachment, Delivery, Direction, Kind, Message, Millis, State
 from desk.when import said
 from tui.columns import channel
-from tui.draw import ELLIPSIS, cut, flat, plural, size
+from tui.draw import ELLIPSIS, breaks, cut, flat, plural, size
 from tui.links import Item, Link, host, shown
 from tui.markup import read
 from tui.widgets.lines import Drawn
@@ -165,12 +165,13 @@ def _trouble(message: Message, how: Telling) -> Iterator[tuple[tuple[str, str], 
     if message.state not in _BAD:
         return
     for delivery in how.trouble.get(message.id, ()):
-        whom = ", ".join(map(flat, delivery.recipients))
+        what = f"! to {', '.join(map(flat, delivery.recipients))} it {_HAPPENED.get(delivery.state, delivery.state)}"
         why = f": {flat(delivery.error)}" if delivery.error else ""
-        for line in read(
-            f"! to {whom} it {_HAPPENED.get(delivery.state, delivery.state)}{why}", min(how.width - 4, WIDEST)
-        ):
-            yield ((_INDENT, "text"), ("".join(text for text, _ in line), "trouble"))
+        left = len(what)
+        for start, end in breaks(what + why, max(8, min(how.width - 4, WIDEST))):
+            piece = (what + why)[start:end]
+            yield ((_INDENT, "text"), (piece[:left], "trouble"), (piece[left:], "text"))
+            left = max(0, len(what) - end - 1)
     step = _NEXT[message.state].format(how.retry)
     for line in read(step, min(how.width - 6, WIDEST)):
         yield ((2 * _INDENT + "".join(text for text, _ in line), "quiet"),)

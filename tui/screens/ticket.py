@@ -74,6 +74,7 @@ class TicketPane(Vertical):
         self.around: Callable[[int], Sequence[Presence]] = lambda number: ()
         """Who else is at a ticket."""
         self.conversation = Conversation(look, front.now, front.zone)
+        self.conversation.turned = self.place_card
         self.card = Card(look)
         self.wanted = True
         """Whether the card is to stand beside the conversation where there is room."""

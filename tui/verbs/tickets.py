@@ -143,12 +143,25 @@ async def previous_message(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def search(app: DeskApp, count: int | None, rest: str) -> None:
-    """Mark words wherever they stand in the conversation and go to the next place; without words, mark nothing."""
+    """Mark words wherever they stand in the conversation and go to the next place; asks for them, and for none it marks nothing."""
     if not app.reading:
         raise Invalid("open a ticket first: search looks through its conversation; / filters the list")
+    if rest.strip():
+        await _search(app, rest)
+        return
+    from tui.completion import Asking
+
+    async def then(words: str | None) -> None:
+        if words is not None:
+            await _search(app, words)
+
+    app.prompting.ask(Asking("find", lambda words: (), then))
+
+
+async def _search(app: DeskApp, words: str) -> None:
     from tui.draw import plural
 
-    words = rest.strip()
+    words = words.strip()
     found = app.ticket.conversation.search(words)
     if words and not found:
         raise Invalid(f'"{words}" does not stand in this conversation')
@@ -171,7 +184,7 @@ async def search_previous(app: DeskApp, count: int | None, rest: str) -> None:
 def _found(app: DeskApp, by: int) -> None:
     place = app.ticket.conversation.again(by)
     if place is None:
-        raise Invalid(f"nothing is searched for; {app.hands.key('search ')} asks for words")
+        raise Invalid(f"nothing is searched for; {app.hands.key('search')} asks for words")
     app.say("line {} of {}".format(*place), "quiet")
 
 

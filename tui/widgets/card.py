@@ -192,7 +192,7 @@ def _ticket(seen: Seen, width: int) -> Iterator[Line]:
         ("type", ticket.type or ""),
         ("copies", ", ".join(ticket.cc)),
         ("watched by", ", ".join(ticket.watchers)),
-        ("work", " · ".join(_worked(seen.known.effort)) if seen.known else ""),
+        ("time spent", " · ".join(_worked(seen.known.effort)) if seen.known else ""),
     )
     for name, value in facts:
         if value:

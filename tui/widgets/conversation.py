@@ -33,6 +33,8 @@ class Conversation(Lines):
         self.retry = ":retry"
         self.happened: Sequence[Happening] | None = None
         """What happened between messages, if that is shown."""
+        self.turned: Callable[[], None] = lambda: None
+        """Called when it is shown or hidden."""
         self.unfolded: frozenset[int] = frozenset()
         self.why = False
         self.following = True
@@ -189,6 +191,14 @@ class Conversation(Lines):
             return False
         self.go(beyond[min(abs(by), len(beyond)) - 1])
         return True
+
+    def on_show(self) -> None:
+        """It is there again."""
+        self.turned()
+
+    def on_hide(self) -> None:
+        """Something else is in its place."""
+        self.turned()
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap again; whoever read the end goes on reading it."""
