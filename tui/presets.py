@@ -34,7 +34,7 @@ DEFAULT: Tables = {
     },
     "ticket": {
         "q": "back", "h": "back", "left": "back", "escape": "back", "J": "next-ticket", "K": "previous-ticket", "f": "unfold",
-        "F": "unfold-all", "w": "why", "e": "events", "c": "card", "space": "half-page-down", "/": "search ", "n": "search-next",
+        "F": "unfold-all", "w": "why", "e": "events", "c": "card", "space": "half-page-down", "/": "search", "n": "search-next",
         "N": "search-previous", "}": "next-message", "{": "previous-message", "o": "launch", "S": "save-all", "|": "pipe ", "y": "copy",
         "Y": "copy text", "E": "look",
     },
@@ -73,7 +73,7 @@ _EMACS: Tables = {
     },
     "list": {"^g": "leave", "^f": "show"},
     "ticket": {"^g": "back", "^b": "back", "^x k": "back", "n": "next-ticket", "p": "previous-ticket",
-        "^s": "search ", "alt+n": "search-next", "alt+p": "search-previous",
+        "^s": "search", "alt+n": "search-next", "alt+p": "search-previous",
     },
 }  # fmt: skip
 
