@@ -27,8 +27,11 @@ def line(message: Message, *, copies: bool) -> str:
 
 
 def _written(person: Identity) -> str:
-    # A name with a colon in it would begin another part of the line.
-    return f'"{person.display}" <{person.value}>' if ":" in person.display else written(person)
+    """An address with its name, as it can be typed here: no name ends it early, or begins another part of the line."""
+    name = re.sub('["<>]', "", flat(person.display)).strip()
+    if not name or name == person.value:
+        return person.value
+    return f'"{name}" <{person.value}>' if set(name) & set(",;:") else f"{name} <{person.value}>"
 
 
 def read(text: str, *, copies: bool) -> dict[str, str]:
@@ -75,7 +78,7 @@ def choices(text: str, known: Iterable[Identity]) -> list[Choice]:
         if person.kind == "email"
         and person.value not in there
         and any(part.startswith(wanted) for part in (person.value, *person.display.lower().split()))
-        and written(person) != word.strip()
+        and _written(person) != word.strip()
     ]
 
 
@@ -86,11 +89,10 @@ def more(text: str, found: Sequence[Customer]) -> list[Choice]:
     return [
         _choice(stem, person, f"customer · {flat(organisation)}" if organisation else "customer")
         for person, organisation in people
-        if written(person) != word.strip()
+        if _written(person) != word.strip()
     ]
 
 
 def _choice(stem: str, person: Identity, hint: str) -> Choice:
-    text = written(Identity(person.kind, person.value, "" if person.display == person.value else flat(person.display)))
-    blank = " " if stem and not stem[-1].isspace() else ""
+    text, blank = _written(person), " " if stem and not stem[-1].isspace() else ""
     return Choice(f"{stem}{blank}{text}", text, hint)
