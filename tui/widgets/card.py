@@ -13,7 +13,7 @@ from desk.store import Row, Store
 from desk.when import brief
 from tui.clock import age
 from tui.columns import channel
-from tui.draw import Look, cut, flat, plural, wrap
+from tui.draw import Look, cut, flat, wrap
 from tui.widgets.lines import Drawn, Lines
 
 WIDTH = 40
@@ -25,6 +25,10 @@ _DOING = {"views": "is looking at this", "writes": "is writing here"}
 _NOTES = 12
 
 Line = tuple[tuple[str, str], ...]
+
+
+MANY = 101
+"""So many tickets of a customer are counted."""
 
 
 class Known(Struct, frozen=True):
@@ -40,6 +44,11 @@ class Known(Struct, frozen=True):
     drafts: Sequence[Draft] = ()
 
 
+def _counts(known: Known) -> str:
+    told = [f"{count - 1}+" if count == MANY else str(count) for count in (known.tickets, known.open)]
+    return f"{told[0]} ticket{'' if known.tickets == 1 else 's'} · {told[1]} open"
+
+
 def known(store: Store, ticket: Ticket) -> Known:
     """Read what is known around a ticket; runs in a thread."""
     theirs = All((VISIBLE, Is("requester", (ticket.requester,))))
@@ -48,8 +57,9 @@ def known(store: Store, ticket: Ticket) -> Known:
     return Known(
         store.identities(ticket.requester),
         store.returned(ticket.requester),
-        store.count(theirs),
-        store.count(All((theirs, LIVE))),
+        # Whoever has more than that is a machine: nobody waits until all of its mails are counted.
+        len(store.ids(theirs, sort="newest", limit=MANY)),
+        len(store.ids(All((theirs, LIVE)), sort="newest", limit=MANY)),
         [row for row in rows if row.ticket.id != ticket.id][:_LAST],
         {row.ticket.id: row for row in store.rows(numbers)} if numbers else {},
         store.effort(ticket.id),
@@ -90,7 +100,7 @@ def one_line(seen: Seen) -> tuple[str, ...]:
     name, address = flat(customer.name), flat(customer.address)
     counts = []
     if seen.known and seen.known.tickets:
-        counts = [plural(seen.known.tickets, "ticket"), f"{seen.known.open} open"]
+        counts = [_counts(seen.known)]
     facts = [
         name or address,
         "blocked" if customer.blocked else "",
@@ -144,7 +154,7 @@ def _customer(seen: Seen, width: int) -> Iterator[Line]:
         if (why := around.returned.get(identity.value)) is not None:
             yield ((cut(f"! came back: {flat(why)}" if why else "! mail there came back", width), "trouble"),)
     if around.tickets:
-        yield ((f"{plural(around.tickets, 'ticket')} · {around.open} open", "quiet"),)
+        yield ((_counts(around), "quiet"),)
     if customer.created_at:
         since = datetime.fromtimestamp(customer.created_at / 1000, seen.zone).strftime("%d %b %Y")
         yield ((f"customer since {since}", "quiet"),)
