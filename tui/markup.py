@@ -31,7 +31,7 @@ _CELL = re.compile(r"(?<!\\)\|")
 _NUMBER = re.compile(r"[^\w]{0,3}\d[\d.,: ]*[^\w]{0,3}")
 _STRESS = re.compile(
     r"(?P<code>(?<![\w`])(?P<c>`{1,2})(?!`)[^`]{1,300}(?P=c)(?![\w`]))"
-    r"|(?P<strong>(?<![\w*\\])\*\*(?![\s*])[^*]{1,300}(?<!\s)\*\*(?![\w*]))"
+    r"|(?P<strong>(?<![\w*\\])(?P<s>\*{2,3})(?![\s*])[^*]{1,300}(?<!\s)(?P=s)(?![\w*]))"
     r"|(?P<emphasis>(?<![\w*/.\\])\*(?![\s*.])[^*]{1,300}(?<!\s)\*(?![\w*/.])|(?<![\w_/.\\])_(?![\s_])[^_]{1,300}(?<!\s)_(?![\w_/]))"
 )
 
@@ -122,7 +122,7 @@ def _stresses(line: str, typed: bool) -> tuple[str, list[tuple[int, int, str]]]:
     for hit in _STRESS.finditer(line):
         style = hit.lastgroup or ""
         # The signs of code stay: where there are no colours nothing else tells it.
-        sign = 0 if typed or style == "code" else 2 if style == "strong" else 1
+        sign = 0 if typed or style == "code" else len(hit["s"]) if style == "strong" else 1
         bare += line[after : hit.start()]
         inside = line[hit.start() + sign : hit.end() - sign]
         found.append((len(bare), len(bare) + len(inside), style))
@@ -184,11 +184,13 @@ def _table(lines: Sequence[str], width: int, typed: bool) -> Iterator[Parts]:
     widths = [max(cell_len(row[i]) for row in rows) for i in range(count)]
     if sum(widths) + 3 * (count - 1) <= width:
         right = [all(_NUMBER.fullmatch(row[i]) for row in rows[1:] if row[i]) and len(rows) > 1 for i in range(count)]
+        # A page that has no titles has a row of data in their place.
+        titled = any(rows[0]) and not any(_NUMBER.fullmatch(cell) for cell in rows[0])
         for number, row in enumerate(rows):
             if number or any(row):
                 cells = [pad(cell, size, right=r) for cell, size, r in zip(row, widths, right, strict=True)]
-                yield tuple(_joined(cells, "" if number else "strong"))
-            if not number and any(row):
+                yield tuple(_joined(cells, "strong" if titled and not number else ""))
+            if titled and not number:
                 yield (("─┼─".join("─" * size for size in widths), "rule"),)
     else:
         titles = [cut(title, width // 3) for title in rows[0]]

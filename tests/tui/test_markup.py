@@ -55,6 +55,7 @@ def test_of_html_the_signs_go_but_those_of_code() -> None:
     assert lines("this is *important*, **very**, see `ip a` and a_b_c.", typed=False) == [
         "this is {emphasis:important}, {strong:very}, see {code:`ip a`} and a_b_c."
     ]
+    assert lines("it ***still*** drops", typed=False) == ["it {strong:still} drops"]
     assert lines("# Your **weekly** digest\n---\n2 * 3", typed=False)[::2] == ["{strong:Your weekly digest}", "2 * 3"]
 
 
@@ -97,6 +98,11 @@ def test_a_table_stands_in_columns_and_a_wide_one_in_rows() -> None:
         "  of a site",
         "{strong:Drops:}12",
     ]
+
+
+def test_a_table_without_titles_has_none() -> None:
+    found = lines("| Subtotal | 98.90 |\n| --- | --- |\n| Total | **103.80** |", typed=False)
+    assert found == ["Subtotal{rule: │} 98.90", "Total   {rule: │}103.80"]
 
 
 def test_nothing_harmful_is_left() -> None:
