@@ -18,7 +18,7 @@ NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand rel
 KEYS = {
     "writing": (
         ("^s", "review"),
-        ("^y", "to, cc"),
+        ("^y", "to"),
         ("^o", "attach"),
         ("^q", "quote"),
         ("^t", "snippet"),
