@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from desk import macros
-from desk.errors import NotFound
+from desk.errors import Conflict, NotFound
 from desk.macros import Input, Macro, Prepared
 from desk.model import Status
 from desk.perform import Desk, Who
-from tests.desks import NOW, make_desk
+from tests.desks import NOW, do, make_desk
 from tests.tui.shown import front, run, shown
 
 MACROS = {
@@ -34,6 +35,7 @@ class Shelf:
 
     desk: Desk
     who: Who
+    kept: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def keys(self) -> Mapping[str, str]:
         return {"S": "sort", "x": "greet"}
@@ -46,6 +48,12 @@ class Shelf:
 
     def prepare(self, name: str, ids: Sequence[int], given: Mapping[str, str]) -> tuple[Prepared, str]:
         return macros.prepare(self.desk, name, MACROS[name], ids, self.who, at=NOW, given=given), ""
+
+    def keep(self, name: str, table: Mapping[str, Any], *, over: bool = False) -> str:
+        if name in self.kept and not over:
+            raise Conflict(f"{name}.toml is there already")
+        self.kept[name] = table
+        return f"{name}.toml"
 
     def then(self, name: str) -> str:
         return MACROS[name].then
@@ -112,6 +120,11 @@ def test_it_asks_for_what_is_missing_and_before_a_message_goes_out(tmp_path: Pat
             await screen.type("macro greet what=hi")
             await screen.press("enter")
             await screen.see("greet on 1 ticket")
+            await screen.press("v")
+            await screen.see(
+                "Preview of the macro greet", "| Hello Customer, hi", "+ reply to c0@acme.example · status new → open"
+            )
+            assert store.ticket(1).status is Status.NEW
             await screen.press("y")
             await screen.until(lambda: store.ticket(1).status is Status.SOLVED)
             await screen.settle()
@@ -139,7 +152,7 @@ def test_what_has_a_default_is_shown_to_be_changed(tmp_path: Path) -> None:
     run(body())
 
 
-def test_it_runs_on_the_marked_tickets_after_a_question(tmp_path: Path) -> None:
+def test_it_runs_on_the_marked_tickets_after_they_were_shown(tmp_path: Path) -> None:
     store, desk, who = make_desk(tmp_path)
 
     async def body() -> None:
@@ -147,7 +160,8 @@ def test_it_runs_on_the_marked_tickets_after_a_question(tmp_path: Path) -> None:
             await screen.press("space", "space", ":")
             await screen.type("macro sort")
             await screen.press("enter")
-            await screen.see("sort on 2 tickets?")
+            await screen.see("Preview of the macro sort", "2 tickets", "tags +sorted")
+            assert store.ticket(1).tags == ()
             await screen.press("y")
             await screen.until(lambda: store.ticket(2).tags == ("sorted",))
             await screen.settle()
@@ -198,5 +212,90 @@ def test_a_snippet_takes_the_place_of_its_name(tmp_path: Path) -> None:
             await screen.press("ctrl+t")
             await screen.see('there is no snippet "helo" (did you mean "hello"?)')
             assert screen.app.writing.body.endswith("Bye. helo")
+
+    run(body())
+
+
+# -- recording ------------------------------------------------------------------------------
+
+
+def test_what_is_done_between_two_keys_becomes_a_macro(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    shelf = Shelf(desk, who)
+    do(desk, who, "tag before", 1, batch="before")
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=shelf)) as screen:
+            await screen.press("Q")
+            assert "recording" in screen.status
+            await screen.app.hands.run_line("tag vpn")
+            await screen.settle()
+            await screen.app.hands.run_line("tag wrong")
+            await screen.settle()
+            await screen.press("u")
+            await screen.app.hands.run_line("assign sam")
+            await screen.settle()
+            await screen.app.hands.run_line("note He gets 12 EUR back.")
+            await screen.settle()
+            do(desk, who, "tag elsewhere", 2, batch="another terminal")
+            await screen.press("Q")
+            await screen.see("A new macro", "tag vpn", "assign {{ input.agent }}", "He gets {{ input.amount }} back.")
+            await screen.see("asked   assign whom?  “sam”", "asked   what amount?  “12 EUR”")
+            assert "recording" not in screen.status
+            assert "before" not in screen.text
+            assert "wrong" not in screen.text
+            assert "elsewhere" not in screen.text
+            await screen.press("G", "k", "space")
+            await screen.see("always  assign whom?", "assign sam")
+            await screen.press("y")
+            await screen.type("back-money")
+            await screen.press("enter")
+            await screen.until(lambda: shelf.kept)
+            await screen.settle()
+            assert shelf.kept["back-money"]["do"] == [
+                "tag vpn",
+                "assign sam",
+                'note "He gets {{ input.amount }} back."',
+            ]
+            assert [one["name"] for one in shelf.kept["back-money"]["inputs"]] == ["amount"]
+            assert "the macro back-money is there, m offers it" in screen.status
+            assert screen.app.place == "queue"
+
+    run(body())
+
+
+def test_a_recorded_macro_is_not_written_over_another_unasked(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    shelf = Shelf(desk, who)
+    shelf.kept["mine"] = {"do": ["solve"]}
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=shelf)) as screen:
+            await screen.press("Q", "x", "Q", "y")
+            await screen.type("Mine!")
+            await screen.press("enter")
+            await screen.see('"Mine!" is no name for a macro')
+            await screen.press("y")
+            await screen.type("mine")
+            await screen.press("enter")
+            await screen.see("mine.toml is there already; write over it?")
+            await screen.press("n")
+            assert shelf.kept["mine"] == {"do": ["solve"]}
+            await screen.press("y")
+            await screen.type("mine")
+            await screen.press("enter", "y")
+            await screen.until(lambda: shelf.kept["mine"].get("title") == "mine")
+
+    run(body())
+
+
+def test_recording_nothing_says_so(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
+            await screen.press("Q", "j", "Q")
+            await screen.see("nothing was done that a macro could do again")
+            assert "recording" not in screen.app.edges.status.text
 
     run(body())

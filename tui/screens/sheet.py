@@ -85,9 +85,11 @@ class SheetPane(Vertical):
             self._begin(sheet, page)
 
     def _begin(self, sheet: Sheet, page: Page, *, empty: str | None = None) -> None:
+        self._leave()
         if self.sheet is not sheet:
-            self._leave()
             self.words = ""
+            # Behind another pane nothing was drawn of it: all that the terminal has is another sheet's.
+            self.list.refresh()
         self.sheet = sheet
         self._fill(page, empty=empty)
         place = self._places.get(sheet.title, _Place(None, 0, 0, 0))
@@ -125,6 +127,7 @@ class SheetPane(Vertical):
         """A second went by."""
         stale = self._stale or self.now() // MINUTE != self._minute
         if self.sheet and self.sheet.live and (self.sheet.local or (stale and not self.runner.away)):
+            self._stale, self._minute = False, self.now() // MINUTE
             self.run_worker(self.reload())
 
     def close(self) -> None:
@@ -133,7 +136,7 @@ class SheetPane(Vertical):
         self.sheet = None
 
     def _leave(self) -> None:
-        if self.sheet is not None and self.list.lines:
+        if self.sheet is not None and self.list.current is not None:
             at = self.list
             self._places[self.sheet.title] = _Place(at.current, at.column, at.cursor, at.scroll_offset.y)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from desk.errors import Invalid
 from desk.model import HOUR, Role, State
 from desk.permissions import demand
 from desk.store import Batch, relay_runs
@@ -64,18 +65,21 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             unit="message",
         )
 
-    async def retried() -> None:
-        from tui.verbs import VERBS
-
-        await VERBS["retry"].run(app, None, "")
-
     return Sheet(
-        "Going out", read, answers={"S": ("send again", retried)}, empty="Nothing waits to go out, and nothing failed."
+        "Going out",
+        read,
+        answers={"S": ("send again", lambda: again(app))},
+        empty="Nothing waits to go out, and nothing failed.",
     )
 
 
-async def again(app: DeskApp, number: int) -> None:
-    """Ask the store for another attempt of a delivery; about one that may have arrived the agent is asked."""
+async def again(app: DeskApp, number: int | None = None) -> None:
+    """Ask the store for another attempt of a delivery (None: that of the line); about one that may have arrived the agent is asked."""
+    if number is None:
+        entry = app.sheet.current
+        if entry is None or not isinstance(entry.key, int):
+            raise Invalid(f"there is no delivery here; {app.hands.key('outbox')} lists what can be sent again")
+        number = entry.key
     store = app.front.desk.store
     states = await app.runner.read(lambda: {d.id: d.state for d, _ in store.outbox(_TROUBLE, limit=_MOST)})
     if states.get(number) is State.UNKNOWN:

@@ -39,18 +39,6 @@ async def across(app: DeskApp, count: int | None, rest: str) -> None:
 
 
 @verb()
-async def retry(app: DeskApp, count: int | None, rest: str) -> None:
-    """Try once more to send what failed or is unknown: the line of the outbox, or the number of a delivery."""
-    from tui.sheets.outbox import again
-
-    entry = app.sheet.current if app.place == "sheet" else None
-    number = int(rest) if rest.isdecimal() else entry.key if entry is not None else None
-    if not isinstance(number, int):
-        raise Invalid(f"there is no delivery here; {app.hands.key('outbox')} lists what can be sent again")
-    await again(app, number)
-
-
-@verb()
 async def preview(app: DeskApp, count: int | None, rest: str) -> None:
     """Show what a command line would do to each ticket and whom it would write to, before it does: preview solve."""
     if not rest.strip():

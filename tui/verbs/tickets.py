@@ -190,7 +190,12 @@ def _found(app: DeskApp, by: int) -> None:
 
 @verb()
 async def retry(app: DeskApp, count: int | None, rest: str) -> None:
-    """Send again what failed, came back or got lost on this ticket; what got lost may then come twice."""
+    """Send again what failed, came back or got lost: on this ticket, the line of the outbox, or the delivery named."""
+    if app.place == "sheet" or rest.isdecimal():
+        from tui.sheets.outbox import again
+
+        await again(app, int(rest) if rest.isdecimal() else None)
+        return
     view, front = app.ticket.view, app.front
     if not app.reading or view is None:
         raise Invalid("open a ticket first: retry sends again what did not get through on it")
