@@ -8,12 +8,15 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from cli.wiring import Session, new_batch, now, read_file, session
 from desk.config import KeysConfig, Source
 from desk.errors import ConfigError, Invalid
 
 if TYPE_CHECKING:
     from cli.child import Child
+    from tui.front import Fresh
 
 
 def open_screen(
@@ -41,6 +44,10 @@ def open_screen(
     if wrong := key_problems(own):
         raise ConfigError("\n".join(str(error) for error in wrong))
     theme = watched(own)
+
+    def reload() -> Fresh:
+        return _again(here)
+
     from cli.memory import Memory
 
     editor = tuple(shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"))
@@ -53,12 +60,30 @@ def open_screen(
             Front(
                 desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file, raw=as_sent,
                 demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, screen=own.config.screen, notify=own.config.notify, relay=relay, terminal=new_batch(),
-                memory=None if demo else Memory(),
+                memory=None if demo else Memory(), reload=None if demo else reload,
             )
         )  # fmt: skip
     finally:
         if relay:
             relay.leave()
+
+
+def _again(here: Session) -> Fresh:
+    """What the files say now; ConfigError names the first mistake, and nothing is taken up."""
+    from cli.themes import watched
+    from cli.watching import Watched as Macros
+    from desk.tables import problems
+    from tui.front import Fresh
+
+    fresh = Session(here.options)
+    wrong = [*key_problems(fresh), *problems(fresh.config.desk)]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more: deskhand config check)" if len(wrong) > 1 else ""
+        raise ConfigError(f"{wrong[0]}{more}; all stays as it was")
+    theme = watched(fresh)
+    before = here.desk()
+    desk = replace(before, config=fresh.desk_config(before.store))
+    return Fresh(desk, fresh.config.keys, fresh.config.screen, Macros(here), theme)
 
 
 def key_problems(here: Session) -> list[ConfigError]:

@@ -36,7 +36,7 @@ _CHANNELS = {"email": "mail"}
 VIEWS, WRITES = "views", "writes"
 """What somebody may do at a ticket, as `Presence.doing` has it."""
 
-_DUE = 9
+_DUE = 10
 
 
 class Column(Struct, frozen=True):

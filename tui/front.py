@@ -70,12 +70,23 @@ class Memory(Protocol):
         """Keep a line."""
 
 
-class Front(Struct, frozen=True):
+class Fresh(Struct, frozen=True):
+    """What can be another once the configuration has been read again."""
+
+    desk: Desk
+    keys: KeysConfig
+    screen: ScreenConfig
+    macros: Macros | None = None
+    watched: Watched | None = None
+
+
+class Front(Struct):
     """The desk, who sits at it, and the outside world as functions.
 
     `now` is the clock, `new_batch` makes the id of a change, `read_file` gives (name,
     content type, bytes) of a path to attach, `raw` the mail that a message with its text becomes. `query` is the list to begin with. `watched` tells
     when the theme is another. `terminal` is what this one is called among all at the desk.
+    `reload` reads the configuration again, or raises a ConfigError; then nothing changes.
     """
 
     desk: Desk
@@ -97,6 +108,13 @@ class Front(Struct, frozen=True):
     relay: Relay | None = None
     terminal: str = "here"
     memory: Memory | None = None
+    reload: Callable[[], Fresh] | None = None
+
+    def renew(self, fresh: Fresh) -> None:
+        """Go by the configuration that was read again."""
+        self.desk, self.keys, self.screen = fresh.desk, fresh.keys, fresh.screen
+        self.macros, self.watched = fresh.macros, fresh.watched
+        self.desk.store.config = self.desk.config
 
     @property
     def me(self) -> str | None:
@@ -107,6 +125,4 @@ class Front(Struct, frozen=True):
 def colourless(front: Front) -> tuple[Front, str | None]:
     """`front` in the theme without colours when NO_COLOR asks for it; the variable is hidden from Textual, which would take the shades too."""
     wish = os.environ.pop("NO_COLOR", None)
-    return (
-        replace(front, theme=load("mono"), watched=None) if wish and front.theme.name != "mono" else front
-    ), wish
+    return (replace(front, theme=load("mono"), watched=None) if wish and front.theme.name != "mono" else front), wish

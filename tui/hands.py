@@ -36,15 +36,7 @@ class Hands:
 
     def __init__(self, app: DeskApp) -> None:
         self._app = app
-        views = {f"g{view.key}": f"view {name}" for name, view in app.queue.views.items() if view.key}
-        shelf, chosen = app.front.macros, app.front.keys
-        # Views and macros get their keys where nothing else has them.
-        macros = {key: f"macro {shlex.quote(name)}" for key, name in shelf.keys().items()} if shelf else {}
-        self._readers = {
-            "queue": Keys(bound("list", chosen, {**views, **macros})),
-            "ticket": Keys(bound("ticket", chosen, macros)),
-            "sheet": Keys(bound("sheet", chosen)),
-        }
+        self.learn()
         self._answers: Mapping[str, Answer] = {}
         self._held: deque[events.Key] = deque()
         self._works = 0
@@ -54,6 +46,19 @@ class Hands:
         self._hinted = 0
         self.cancelled = False
         """Set by Escape while something is being done: a long run stops after the chunk at hand."""
+
+    def learn(self) -> None:
+        """Read which keys there are: the agent's, those of views and of macros."""
+        app = self._app
+        views = {f"g{view.key}": f"view {name}" for name, view in app.queue.views.items() if view.key}
+        shelf, chosen = app.front.macros, app.front.keys
+        # Views and macros get their keys where nothing else has them.
+        macros = {key: f"macro {shlex.quote(name)}" for key, name in shelf.keys().items()} if shelf else {}
+        self._readers = {
+            "queue": Keys(bound("list", chosen, {**views, **macros})),
+            "ticket": Keys(bound("ticket", chosen, macros)),
+            "sheet": Keys(bound("sheet", chosen)),
+        }
 
     @property
     def busy(self) -> bool:

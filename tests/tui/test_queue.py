@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual import events
 from textual.geometry import Region
 
-from desk.model import HOUR, MINUTE
+from desk.model import HOUR, MINUTE, Presence, State
+from desk.perform import Who
+from desk.query import Env, parse
 from tests.desks import NOW, do, mail, make_desk, receive
 from tests.tui.shown import front, run, shown
+from tui.columns import Case, cell, layout
 
 
 def test_first_screen_shows_clock_number_subject_and_who(tmp_path: Path) -> None:
@@ -28,18 +32,21 @@ def test_first_screen_shows_clock_number_subject_and_who(tmp_path: Path) -> None
     run(body())
 
 
+HARD = (
+    "无法登录 重置密码后",
+    "プリンターが動かない " * 9,
+    "👨‍👩‍👧 ❤️ 🙏🏽 plan",
+    "e\u0301te\u0301 " * 40,
+    "שלום עולם",
+    "\x1b[31m\u202eevil",
+    "a\u200bb\u200dc\u2060d\ufeff",
+)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 50), (250, 60)])
 def test_every_line_is_as_wide_as_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
     _, desk, who = make_desk(tmp_path)
-    hard = [
-        "无法登录 重置密码后",
-        "プリンターが動かない " * 9,
-        "👨‍👩‍👧 ❤️ 🙏🏽 plan",
-        "e\u0301te\u0301 " * 40,
-        "שלום עולם",
-        "\x1b[31m\u202eevil",
-    ]
-    receive(desk, [mail(100 + i, subject=s, name=s, text=s) for i, s in enumerate(hard)], batch="hard")
+    receive(desk, [mail(100 + i, subject=s, name=s, text=s) for i, s in enumerate(HARD)], batch="hard")
 
     async def body() -> None:
         async with shown(front(desk, who), size) as screen:
@@ -48,11 +55,29 @@ def test_every_line_is_as_wide_as_the_screen(tmp_path: Path, size: tuple[int, in
             heading = next(line for line in screen.lines if "SUBJECT" in line)
             place = cell_len(heading[: heading.index("WHO")])
             rows = [line for line in screen.lines if " new " in line]
-            assert len(rows) == 11
+            assert len(rows) == 12
             # A dash for nobody stands below WHO in each row, whatever is before it.
             assert all(_cell(row, place) == "-" for row in rows)
 
     run(body())
+
+
+def test_cells_are_as_wide_as_their_columns_in_every_width(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path, tickets=0)
+    receive(desk, [mail(i, subject=s, name=s, text=s) for i, s in enumerate(HARD)], batch="hard")
+    do(desk, who, 'reply "On it."; take; tag 長い-タグ vpn', 1, 2, batch="r")
+    delivery = store.claim("relay", NOW + HOUR, NOW + 2 * HOUR)[0].delivery
+    store.settle(delivery.id, "relay", State.FAILED, NOW + HOUR, error="no such user")
+    there = (Presence("s", "プリンター", "", 1, "writes", NOW), Presence("t", "sam", "", 1, "views", NOW))
+    rows = store.rows(store.ids(parse("", Env(NOW))), agent="kim")
+    assert sum(row.trouble is not None for row in rows) == 1
+    cases = [Case(row, NOW, "kim", who_is, gone) for row in rows for who_is in ((), there) for gone in (False, True)]
+    for width in range(60, 251):
+        placed = layout(width)
+        assert placed[-1].x + placed[-1].width <= width
+        for column in placed:
+            for case in cases:
+                assert sum(cell_len(text) for text, _ in cell(column, case)) == column.width
 
 
 def _cell(line: str, place: int) -> str:
@@ -84,7 +109,7 @@ def test_clock_tells_overdue_soon_and_far(tmp_path: Path) -> None:
         async with shown(front(desk, who)) as screen:
             await screen.see("case 3")
             rows = [line for line in screen.lines if "case" in line]
-            assert [row[2:11].strip() for row in rows] == ["-2h 05m !", "5m 00s ~", "14m ~", "23h"]
+            assert [row[2:12].strip() for row in rows] == ["-2h 05m !", "5m 00s ~", "14m ~", "23h"]
 
     run(body())
 
@@ -166,13 +191,85 @@ def test_an_empty_list_says_why(tmp_path: Path) -> None:
 
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
-            await screen.see("Nothing to do here.", "1 asleep")
+            await screen.see("Nothing to do here.", "1 asleep, the next wakes at 04:40")
             await screen.press("/")
             await screen.type("zebra")
             await screen.press("enter")
             await screen.see("No ticket matches this filter.")
             await screen.press("escape")
             await screen.see("Nothing to do here.")
+
+    run(body())
+
+
+def test_an_empty_view_says_so(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("g", "m")
+            await screen.see("[1 Mine 0]", "Nothing in this view.", "Escape goes back to is:open")
+
+    run(body())
+
+
+def test_a_snooze_that_ends_is_new_and_one_that_others_begin_is_gone(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    do(desk, who, "snooze 2h", 2, batch="z")
+    clock = [NOW]
+
+    async def body() -> None:
+        async with shown(front(desk, who, now=lambda: clock[0])) as screen:
+            await screen.see("4 tickets", "6 Snoozed 1")
+            assert "Cannot log in" not in screen.text
+            # Nobody touches it: no relay runs that would wake it.
+            clock[0] += 2 * HOUR
+            await screen.see("1 new  ^l to show", "6 Snoozed 0")
+            assert "Cannot log in" not in screen.text
+            await screen.press("ctrl+l")
+            await screen.see("Cannot log in", "5 tickets")
+            assert "^l to show" not in screen.text
+            do(desk, Who(desk.store.agents()["sam"], 1001, "there"), "snooze 1h", 3, batch="sam", at=clock[0])
+            await screen.until(lambda: any(" gone " in line and "Invoice" in line for line in screen.lines))
+            clock[0] += HOUR
+            # It is where it was, and in the list again.
+            await screen.until(lambda: not any(" gone " in line for line in screen.lines))
+            assert "^l to show" not in screen.text
+
+    run(body())
+
+
+def test_what_time_alone_brings_into_a_view_is_new(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    clock = [NOW]
+
+    async def body() -> None:
+        async with shown(front(desk, who, now=lambda: clock[0])) as screen:
+            await screen.press("g", "d")
+            await screen.see("[3 Due soon 0]", "Nothing in this view.")
+            clock[0] += 22 * HOUR
+            await screen.see("5 new  ^l to show", "[3 Due soon 5]")
+
+    run(body())
+
+
+def test_while_nobody_looks_only_minutes_pass(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path, tickets=0)
+    receive(desk, [mail(1, at=NOW - 24 * HOUR + 9 * MINUTE)], batch="b")
+    clock = [NOW + 10_000]
+
+    async def body() -> None:
+        async with shown(front(desk, who, now=lambda: clock[0])) as screen:
+            await screen.see("8m 50s")
+            screen.app.post_message(events.AppBlur())
+            await screen.until(lambda: not screen.app.app_focus)
+            clock[0] += 5_000
+            screen.app.meanwhile.tick()
+            await screen.settle()
+            assert "8m 50s" in screen.text
+            clock[0] += 5_000
+            screen.app.post_message(events.AppFocus())
+            await screen.see("8m 40s")
 
     run(body())
 

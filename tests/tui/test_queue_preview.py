@@ -20,7 +20,10 @@ def test_p_shows_the_ticket_under_the_cursor_and_hides_it(tmp_path: Path) -> Non
         async with shown(front(desk, who), (100, 30)) as screen:
             await screen.press("p")
             await screen.see(
-                "1  VPN drops every 20 minutes", "Customer 0 · acme.example · new", "It has two lines.", "first reply in 23h"
+                "1  VPN drops every 20 minutes",
+                "Customer 0 · acme.example · new",
+                "It has two lines.",
+                "first reply in 23h",
             )
             await screen.press("j", "j")
             await screen.see("3  Invoice shows the wrong VAT id", "this is mail 2")

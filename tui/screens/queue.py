@@ -198,6 +198,7 @@ class QueuePane(Bare, Vertical):
                 elif turn == self._turn:
                     # The ticket under the cursor is further down: the list moves only once it is known where.
                     self.begin(text, loaded, sort=sort, keep=keep, order=order, view=view)
+            self.counting.ask()
         except DeskError as error:
             self.post_message(self.Failed(error))
 
@@ -219,6 +220,26 @@ class QueuePane(Bare, Vertical):
         self.list.digits = max(4, len(str(loaded.newest)))
         self.list.fill(order or Order([row.ticket.id for row in rows]), rows, keep=keep, empty=loaded.empty)
         self.tell(more=loaded.page.next is not None and order is None)
+
+    def choose(self, columns: Sequence[str] | None) -> None:
+        """Show these columns in this view while the screen is open (None: its own again)."""
+        if columns is None:
+            self.columns.pop(self.view, None)
+        else:
+            self.columns[self.view] = tuple(columns)
+        self.list.choose(self.chosen)
+
+    async def renew(self) -> None:
+        """The views may be others now."""
+        self.columns.clear()
+        view = self.views.get(self.view)
+        if view is not None and (view.query, view.sort or "urgency") != (self.query_text, self.sort):
+            await self.show(self.view)
+        elif view is None:
+            self.view = ""
+        self.list.choose(self.chosen)
+        self.tell()
+        self.counting.ask()
 
     @property
     def chosen(self) -> tuple[str, ...]:

@@ -116,6 +116,20 @@ async def theme(app: DeskApp, count: int | None, rest: str) -> None:
 
 
 @verb()
+async def reload(app: DeskApp, count: int | None, rest: str) -> None:
+    """Read the configuration again: views, keys, macros and theme as the files say now."""
+    front = app.front
+    if front.reload is None:
+        raise Invalid("there is no configuration here that could be read again")
+    front.renew(await app.runner.write(front.reload))
+    await app.runner.read(app.hands.learn)
+    if front.watched is not None:
+        app.wear(front.watched.theme)
+    await app.queue.renew()
+    app.say("views, keys, macros and theme are as the files say now", "good")
+
+
+@verb()
 async def quit(app: DeskApp, count: int | None, rest: str) -> None:
     """Leave deskhand."""
     await app.leave()

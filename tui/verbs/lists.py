@@ -8,6 +8,7 @@ from desk.completion import Choice
 from desk.errors import Invalid
 from desk.query import suggest
 from desk.store import SORTS
+from desk.views import COLUMNS
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -84,6 +85,21 @@ async def sort(app: DeskApp, count: int | None, rest: str) -> None:
     if rest not in SORTS:
         raise Invalid(f'there is no order "{rest}"{suggest(rest, SORTS)}')
     await app.queue.load(sort=rest, keep=app.queue.list.current)
+
+
+@verb()
+async def columns(app: DeskApp, count: int | None, rest: str) -> None:
+    """Show these columns (columns due number subject who), or the usual ones again (columns usual); alone: name them."""
+    names = list(dict.fromkeys(rest.replace(",", " ").split()))
+    for name in names:
+        if name not in (*COLUMNS, "usual"):
+            raise Invalid(f'there is no column "{name}"{suggest(name, (*COLUMNS, "usual"))}')
+    if names:
+        app.queue.choose(None if "usual" in names else names)
+        return
+    shown = [column.name for column in app.queue.list.columns]
+    others = [name for name in COLUMNS if name not in shown]
+    app.say(f"columns {' '.join(shown)}; there are also {' '.join(others) or 'no others'}", "quiet")
 
 
 @verb()

@@ -98,6 +98,11 @@ class QueueList(Calm, inherit_bindings=False):
         self.order = order
         self._arrange()
 
+    def choose(self, columns: tuple[str, ...]) -> None:
+        """Show these columns; none: the usual ones."""
+        self.chosen = columns
+        self._arrange()
+
     def put(self, rows: Iterable[Row], gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
         """Take over fresh rows, and repaint the cells in sight that differ."""
         for row in rows:
