@@ -20,13 +20,13 @@ _DONE = (Status.SOLVED, Status.CLOSED)
 
 
 def due(ticket: Ticket, now: Millis) -> tuple[str, str]:
-    """The text of the clock and the style it has: `-2h 05m !` overdue, `14m ~` soon, `3h 10m`, `paused`, `-`."""
+    """The text of the clock and the style it has: `-2h 05m !` overdue, `14m ~` soon, `3h 10m`, `paused`, `none`."""
     if ticket.snoozed(now) and ticket.status not in _DONE:
         return "asleep", "quiet"
     if ticket.paused:
         return "paused", "quiet"
     if ticket.due_at is None:
-        return "-", "faint"
+        return "none", "faint"
     return _left(ticket.due_at, now)
 
 

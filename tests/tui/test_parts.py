@@ -62,7 +62,7 @@ def test_due(left: int, text: str, style: str) -> None:
 
 
 def test_due_of_what_waits_for_nothing() -> None:
-    assert due(replace(TICKET, due_at=None), NOW)[0] == "-"
+    assert due(replace(TICKET, due_at=None), NOW)[0] == "none"
     assert due(replace(TICKET, paused=True), NOW)[0] == "paused"
     assert due_words(replace(TICKET, snoozed_until=NOW + HOUR), NOW)[0] == "asleep, wakes in 1h 00m"
     assert due_words(replace(TICKET, due_at=NOW - HOUR, due_kind="next-reply"), NOW)[0] == "next reply -1h 00m overdue"
