@@ -60,7 +60,7 @@ def open_screen(
             Front(
                 desk=desk, who=here.who(), now=now, new_batch=new_batch, theme=theme.theme, zone=own.zone, query=query, read_file=read_file, raw=as_sent,
                 demo=demo, editor=editor, macros=Macros(here), watched=theme, keys=own.config.keys, screen=own.config.screen, notify=own.config.notify, relay=relay, terminal=new_batch(),
-                memory=None if demo else Memory(), reload=None if demo else reload,
+                memory=None if demo else Memory(), cursor=own.config.screen.cursor, reload=None if demo else reload,
             )
         )  # fmt: skip
     finally:

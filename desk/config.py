@@ -69,6 +69,7 @@ class ScreenConfig(Struct, frozen=True):
     theme: str = "dark"
     time_zone: str = ""
     preview: Literal["off", "auto", "right", "below"] = "off"
+    cursor: bool = False
     open: str = "xdg-open"
     downloads: str = ""
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
+from textual.geometry import Offset
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 import themes
-from desk.errors import Away, DeskError, StoreError
-from desk.model import MINUTE, Presence
+from desk.errors import Away, DeskError
+from desk.model import Presence
 from desk.outgoing import NOTE
 from tui.columns import VIEWS, WRITES
 from tui.commands import Commands
@@ -27,6 +28,7 @@ from tui.edges import Edges
 from tui.feed import Around, Feed, House, Lost, Touched, house
 from tui.front import Front, colourless
 from tui.hands import Hands
+from tui.meanwhile import Meanwhile
 from tui.notices import Notices
 from tui.order import Order
 from tui.presence import Seat, around
@@ -36,10 +38,10 @@ from tui.screens.queue import Loaded, QueuePane
 from tui.screens.sheet import SheetPane
 from tui.screens.ticket import TicketPane
 from tui.sheets import Sheet
-from tui.terminal import Backstop, Ground, QuietDriver
+from tui.terminal import Backstop, Ground, QuietDriver, ShowingDriver
 from tui.tour import Tour
 from tui.waiting import Waiting
-from tui.widgets.calm import Bare
+from tui.widgets.calm import Bare, Calm
 from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
@@ -70,7 +72,8 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def __init__(self, front: Front) -> None:
         front, no_color = colourless(front)
-        super().__init__(driver_class=QuietDriver, ansi_color=True)
+        self._typing_at = Offset(0, 0)
+        super().__init__(driver_class=ShowingDriver if front.cursor else QuietDriver, ansi_color=True)
         if no_color:
             os.environ["NO_COLOR"] = no_color
         self.animation_level = "none"
@@ -95,10 +98,19 @@ class DeskApp(App[None], inherit_bindings=False):
         """The line of the log up to which the screen shows what happened."""
         self.hands, self.notices = Hands(self), Notices(self)
         self._filters_last = (Ground(self.look), Backstop())
-        self._retrying = False
-        self._minute = front.now() // MINUTE
+        self.meanwhile = Meanwhile(self)
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
+
+    @property
+    def cursor_position(self) -> Offset:
+        """Where the terminal's own cursor is: what is typed into says so itself, a list has it on its line; braille follows it."""
+        focused = self.screen.focused
+        return focused.spot if isinstance(focused, Calm) else self._typing_at
+
+    @cursor_position.setter
+    def cursor_position(self, at: Offset) -> None:
+        self._typing_at = at
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen there is."""
@@ -147,7 +159,7 @@ class DeskApp(App[None], inherit_bindings=False):
     async def on_mount(self) -> None:
         """Show the first page and begin to follow the desk."""
         self.queue.list.focus()
-        self.set_interval(1.0, self._tick)
+        self.set_interval(1.0, self.meanwhile.tick)
         self.app_suspend_signal.subscribe(self, lambda _: self.seat.lend())
         self.app_resume_signal.subscribe(self, lambda _: self.seat.take_back())
         self.call_after_refresh(self._drawn, self._first.done())
@@ -284,7 +296,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def _switch(self, to: str) -> None:
         self.query_one(Pages).current = to
-        self._be()
+        self.be()
         self.focus_pane()
         self.edges.refresh()
 
@@ -306,11 +318,11 @@ class DeskApp(App[None], inherit_bindings=False):
         if isinstance(event, events.Key) and not event.is_forwarded:
             await self._furnish()
             await self.hands.take(event)
-            self._be()
+            self.be()
         else:
             await super().on_event(event)
 
-    def _be(self) -> None:
+    def be(self) -> None:
         """Let the others know which ticket is open here, and whether somebody writes."""
         number = self.ticket.view.ticket.id if self.reading and self.ticket.view else 0
         self.seat.be(number, (WRITES if self.writing.stage else VIEWS) if number else "")
@@ -364,41 +376,6 @@ class DeskApp(App[None], inherit_bindings=False):
 
     # -- what happens -----------------------------------------------------------------
 
-    def _tick(self) -> None:
-        self._be()
-        if self.reading:
-            self.ticket.tell()
-            self.writing.tick()
-        elif self.trail:
-            self.sheet.tick()
-        elif self.app_focus:
-            # While nobody looks the seconds may stand still.
-            self.queue.list.tick()
-        minute, self._minute = self._minute, self.front.now() // MINUTE
-        if minute != self._minute and not self.runner.away:
-            self.queue.list.tick()
-            self.queue.peek.tell()
-            self.run_worker(self.guarded(self.queue.passed()))
-        if self.feed.silent:
-            if not self.runner.away:
-                self.runner.lost(Away("it does not answer"))
-        elif (self.runner.away or self.waiting.asked) and not self._retrying:
-            self._retrying = True
-            self.run_worker(self.guarded(self._return()))
-        self._restyle()
-        self.notices.tick()
-        self.edges.refresh()
-
-    def _restyle(self) -> None:
-        """Draw everything anew when the theme's file is another."""
-        try:
-            theme = self.front.watched.again() if self.front.watched else None
-        except themes.ThemeError as error:
-            self.say(f"the theme stays as it was: {error}")
-            return
-        if theme is not None:
-            self.wear(theme)
-
     def wear(self, theme: themes.Theme) -> None:
         """Draw everything anew in this theme."""
         self.look.update(look(theme))
@@ -406,43 +383,9 @@ class DeskApp(App[None], inherit_bindings=False):
         for widget in self.screen.walk_children():
             widget.refresh()
 
-    async def _return(self) -> None:
-        """The store seems to be back: do what waits for it, and show what happened meanwhile."""
-        try:
-            try:
-                seq = await self.runner.knock(self.front.desk.store.last_seq)
-            except StoreError as error:
-                self.runner.lost(error)
-                return
-            self.runner.found()
-            await self.waiting.again()
-            self.writing.drafts.save()
-            await self.queue.load(keep=self.queue.list.current)
-            await self.ticket.reload()
-            if not self.runner.away:
-                self.shown = max(self.shown, seq)
-        finally:
-            self._retrying = False
-            self.edges.refresh()
-
     async def on_touched(self, event: Touched) -> None:
         """Somebody changed tickets: show it."""
-        self.run_worker(self.guarded(self._follow(event)))
-
-    async def _follow(self, event: Touched) -> None:
-        own = event.batches <= self.own
-        seen = await self.queue.touched(event.tickets, own=own)
-        view = self.ticket.view
-        if self.reading and view is not None and view.ticket.id in event.tickets:
-            await self.ticket.reload()
-            self.writing.arrived()
-            self.run_worker(self.writing.glance())
-            await self.ticket.see()
-        if self.place == "sheet" and self.sheet.sheet and self.sheet.sheet.live:
-            self.sheet.touched()
-        if seen:
-            self.shown = max(self.shown, event.seq)
-        await self.notices.hear(event.records)
+        self.run_worker(self.guarded(self.meanwhile.follow(event)))
 
     def on_house(self, event: House) -> None:
         """How the desk fares."""

@@ -108,6 +108,7 @@ class Front(Struct):
     relay: Relay | None = None
     terminal: str = "here"
     memory: Memory | None = None
+    cursor: bool = False
     reload: Callable[[], Fresh] | None = None
 
     def renew(self, fresh: Fresh) -> None:

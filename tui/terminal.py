@@ -27,6 +27,16 @@ class QuietDriver(LinuxDriver):
             self.flush()
 
 
+class ShowingDriver(QuietDriver):
+    """Leaves the terminal's own cursor in sight, on the line that matters: who reads with a magnifier follows it."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.write("\x1b[?25h")
+        self.flush()
+
+
 class Backstop(LineFilter):
     """Makes harmless whatever reached a widget uncleaned: a paste, a bug."""
 

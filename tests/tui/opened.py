@@ -28,6 +28,7 @@ def main(folder: str) -> None:
             now=lambda: NOW,
             new_batch=lambda: f"pty-{next(numbers)}",
             theme=themes.Watched("dark", color=not os.environ.get("NO_COLOR")).theme,
+            cursor="--cursor" in sys.argv,
             editor=(sys.executable, "-m", "tests.tui.typist"),
         )
     )

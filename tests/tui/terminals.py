@@ -74,15 +74,20 @@ class Terminal:
         return data
 
     @property
+    def cursor(self) -> tuple[int, bool]:
+        """On which line the terminal's cursor is, and whether it is in sight."""
+        return self._screen.cursor.y, not self._screen.cursor.hidden
+
+    @property
     def text(self) -> str:
         """What stands on the screen."""
         return "\n".join(self._screen.display)
 
 
 @contextmanager
-def terminal(folder: Path, **env: str) -> Iterator[Terminal]:
+def terminal(folder: Path, *options: str, **env: str) -> Iterator[Terminal]:
     """The screen on the store in a folder, in a terminal; ended with the test."""
-    with running((sys.executable, "-m", "tests.tui.opened", str(folder)), **env) as opened:
+    with running((sys.executable, "-m", "tests.tui.opened", str(folder), *options), **env) as opened:
         yield opened
 
 

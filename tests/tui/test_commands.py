@@ -274,7 +274,7 @@ def test_error_stays_until_the_next_key(tmp_path: Path) -> None:
         async with shown(front(desk, who)) as screen:
             await screen.press("X")
             assert "there is nothing to reopen" in screen.status
-            screen.app._tick()
+            screen.app.meanwhile.tick()
             assert "there is nothing to reopen" in screen.status
             await screen.press("j")
             assert "⏎ open" in screen.status

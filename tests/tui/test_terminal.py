@@ -61,6 +61,22 @@ def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
         assert screen.read(2.5) == b""
 
 
+def test_the_cursor_of_the_terminal_is_on_the_line_that_matters(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    for options, shown in (((), False), (("--cursor",), True)):
+        with terminal(tmp_path, *options) as screen:
+            screen.see("Feature idea")
+            for key, subject in ((b"j", "Cannot log in"), (b"j", "Invoice shows"), (b"G", "Feature idea")):
+                screen.press(key)
+                line, seen = screen.cursor
+                assert subject in screen.text.split("\n")[line]
+                assert seen is shown
+            screen.press(b":sol")
+            screen.see(": sol")
+            assert screen.cursor == (39, shown)
+
+
 def test_no_color_means_no_colour(tmp_path: Path) -> None:
     store, _, _ = make_desk(tmp_path)
     store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -24,10 +24,19 @@ class Bare:
 class Calm(ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; looks the same with and without the focus, so a prompt that opens repaints nothing."""
 
+    cursor = 0
+    """The line that keys act on, where there is one."""
+
     def focus(self, scroll_visible: bool = True) -> Self:
         """Take the keys."""
         self.screen.set_focus(self, scroll_visible=False)
         return self
+
+    @property
+    def spot(self) -> Offset:
+        """Where on the screen a reader should look: the line with the cursor, else the first one."""
+        line = self.cursor - self.scroll_offset.y
+        return Offset(self.region.x, self.region.y + max(0, min(line, self.size.height - 1)))
 
     def _on_focus(self, event: events.Focus) -> None:
         event.prevent_default()
