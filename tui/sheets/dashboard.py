@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ _DUE = "is:open due:<2h"
 _MOST = 12
 """Agents that are named one by one."""
 
+_TODAY = 50
+"""Of so many of today's tickets, the newest, the first replies are looked at."""
+
 
 def sheet(app: DeskApp, rest: str) -> Sheet:
     """All of it, read anew as things happen."""
@@ -33,11 +37,14 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         split = max(30, min(48, width * 3 // 10))
         left, right = split - 4, min(width - split, 120)
 
+        @cache
+        def count(query: str) -> int:
+            return store.count(parse(query, env))
+
         def lists() -> list[Entry]:
             found = []
             for name, view in queue.views.items():
-                count = store.count(parse(view.query, env))
-                found.append(_numbered(view.title, count, left, f"view {name}", loud=name == "breached"))
+                found.append(_numbered(view.title, count(view.query), left, f"view {name}", loud=name == "breached"))
             return found
 
         def people() -> list[Entry]:
@@ -46,7 +53,8 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             for one in sorted(store.present(now), key=lambda p: p.doing == "writes"):
                 at[one.agent] = f"{'writes on' if one.doing == 'writes' else 'at'} #{one.ticket}"
             names = sorted(
-                (name for name, agent in agents.items() if agent.active), key=lambda name: (-loads.get(name, 0), name)
+                (name for name, agent in agents.items() if agent.active),
+                key=lambda name: (name not in at, -loads.get(name, 0), name),
             )
             found, wide = [], max(8, min(16, left - 18))
             for name in names[:_MOST]:
@@ -92,7 +100,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             page = store.page(parse(_DUE, env), sort="urgency", limit=most, agent=front.me)
             found = [ticket(row, now, right) for row in page.rows]
             if page.next is not None:
-                more = store.count(parse(_DUE, env)) - len(found)
+                more = count(_DUE) - len(found)
                 found.append(Entry(((f"and {more:,} more", "quiet"),), line=f"filter {_DUE}"))
             return found or [said("Nothing is due in the next two hours.")]
 
@@ -102,7 +110,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             here = datetime.fromtimestamp(now / 1000, front.zone)
             midnight = millis(here.replace(hour=0, minute=0, second=0, microsecond=0))
             mine = store.pace(midnight, DAY, 1, agent=front.me)
-            rows = store.page(parse("created:today assignee:me", env), sort="newest", limit=200).rows
+            rows = store.page(parse("created:today assignee:me", env), sort="newest", limit=_TODAY).rows
             replied = [
                 row.ticket.first_reply_at - row.ticket.created_at
                 for row in rows
