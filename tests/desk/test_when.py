@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from desk.errors import Invalid
 from desk.model import DAY, HOUR, MINUTE, SECOND, Millis
-from desk.when import Range, brief, day, iso, millis, moment, span, span_range, zone_named
+from desk.when import Range, brief, coming, day, iso, millis, moment, span, span_range, zone_named
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -195,3 +195,16 @@ def test_a_moment_is_written_in_utc_to_the_second() -> None:
 def test_what_is_no_time_zone_says_what_one_looks_like(name: str) -> None:
     with pytest.raises(Invalid, match=r"there is no time zone .*; write one like Europe/Berlin"):
         zone_named(name)
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        ("2026-02-04 17:00", "today 17:00"),
+        ("2026-02-05 09:00", "tomorrow 09:00"),
+        ("2026-02-09 09:00", "Mon 09 Feb 09:00"),
+        ("2027-02-09 09:00", "09 Feb 2027 09:00"),
+    ],
+)
+def test_what_is_coming_is_told_by_its_day(when: str, told: str) -> None:
+    assert coming(at(f"{when}:00", BERLIN), at("2026-02-04 13:00:00", BERLIN), BERLIN) == told

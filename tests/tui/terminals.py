@@ -44,7 +44,10 @@ class Terminal:
     def read(self, quiet: float) -> bytes:
         """What comes until nothing comes for `quiet` seconds."""
         data = b""
-        while select.select([self.master], [], [], quiet)[0]:
+        # Not select(): behind many tests a descriptor may have a number that it does not take.
+        ready = select.poll()
+        ready.register(self.master, select.POLLIN)
+        while ready.poll(quiet * 1_000):
             try:
                 chunk = os.read(self.master, 65_536)
             except OSError:
