@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from msgspec import Struct
+from textual import events
 
 from desk.model import MINUTE, SECOND, Customer, Draft, Effort, Identity, Millis, Presence, Ticket
 from desk.query import LIVE, VISIBLE, All, Is
@@ -88,10 +89,16 @@ class Card(Lines):
 
     def tell(self, seen: Seen) -> None:
         """Show this; only lines that read differently are drawn again."""
-        lines = list(lines_of(seen, WIDTH - 3))
+        self._draw(list(lines_of(seen, WIDTH - 3)))
+
+    def _draw(self, lines: list[Line]) -> None:
         # The rule goes down to the end, however little there is to say.
         lines += [()] * (self.size.height - len(lines))
         self.put([Drawn((("│ ", "rule"), *line)) for line in lines])
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The rule is longer or shorter now."""
+        self._draw([line.parts[1:] for line in self.lines])
 
 
 def one_line(seen: Seen) -> tuple[str, ...]:
