@@ -183,12 +183,13 @@ class DeskApp(App[None], inherit_bindings=False):
             self.notices.since, self.edges.notices = seq, self.notices.told
             if not shown:
                 self._start()
+            # Before the numbers of all tickets, which may be a million.
+            await self.queue.counting.count()
             if (order := await self.runner.read(self._read_all)) and len(order) > len(self.queue.list.order):
                 self.queue.complete(order)
             await self._learn()
             if told := await self.writing.drafts.load():
                 self.say(told, "quiet")
-            self.queue.counting.ask()
             await self.queue.peek.begin()
         except DeskError as error:
             self.queue.list.fill(

@@ -37,11 +37,12 @@ class Counting:
                 self._begin()
 
     def _begin(self) -> None:
-        self._pane.run_worker(self._count())
+        self._pane.run_worker(self.count())
 
-    async def _count(self) -> None:
-        pane, begun, took = self._pane, time.monotonic(), 0.0
-        self._asked = False
+    async def count(self) -> None:
+        """Count them now."""
+        pane, begun = self._pane, time.monotonic()
+        self._asked, self._counts = False, True
         found: dict[str, int] = {}
         try:
             for name, view in pane.views.items():
@@ -55,7 +56,7 @@ class Counting:
             pass
         finally:
             took = time.monotonic() - begun
-            self._not_before = time.monotonic() + max(_SELDOM_S, took * _SHARE)
+            self._not_before = begun + took + max(_SELDOM_S, took * _SHARE)
             self._counts = False
         if self._asked:
             self.ask()
