@@ -266,13 +266,13 @@ def test_the_outbox_explains_and_sends_again(tmp_path: Path) -> None:
     room.do("reply Two.", 2)
     (unknown,) = room.send(state=State.UNKNOWN)
     room.do("reply Three.", 3)
+    room.do("reply --at 2026-02-20 See you then.", 4)
 
     async def body() -> None:
         async with shown(of(room)) as screen:
             await screen.press("O")
-            await screen.see(
-                "Nobody knows", "it may have arrived", "550 no such user", "goes in", "1 try", "3 messages"
-            )
+            await screen.see("Later", "Fri 20 Feb 09:00", "4 messages")
+            await screen.see("Nobody knows", "it may have arrived", "550 no such user", "goes in", "1 try")
             assert "unknown" in current(screen)
             await screen.press("S")
             await screen.see(f"delivery {unknown} may have arrived already; send it again?")

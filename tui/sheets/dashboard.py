@@ -44,7 +44,11 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         def lists() -> list[Entry]:
             found = []
             for name, view in queue.views.items():
-                found.append(_numbered(view.title, count(view.query), left, f"view {name}", loud=name == "breached"))
+                found.append(
+                    _numbered(
+                        view.title, count(view.query), left, f"view {name}", "overdue" if name == "breached" else "text"
+                    )
+                )
             return found
 
         def people() -> list[Entry]:
@@ -92,7 +96,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             return [
                 _numbered("waiting to go out", len(waiting) - later, left, "outbox"),
                 *([_numbered("later than an hour", later, left, "outbox")] if later else []),
-                *([_numbered("failed or unknown", len(trouble), left, "outbox", loud=True)] if trouble else []),
+                *([_numbered("failed or unknown", len(trouble), left, "outbox", "trouble")] if trouble else []),
             ]
 
         def due() -> list[Entry]:
@@ -143,9 +147,9 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
     )
 
 
-def _numbered(text: str, count: int, width: int, line: str, *, loud: bool = False) -> Entry:
-    style = "overdue" if loud and count else "text" if count else "faint"
-    return Entry(((pad(flat(text), width - 8), "text" if count else "quiet"), (f"{count:>8,}", style)), line=line)
+def _numbered(text: str, count: int, width: int, line: str, style: str = "text") -> Entry:
+    words = (pad(flat(text), width - 8), "text" if count else "quiet")
+    return Entry((words, (f"{count:>8,}", style if count else "faint")), line=line)
 
 
 def _pace(pace: Pace, width: int) -> list[Entry]:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from desk.errors import Invalid
 from desk.model import HOUR, Role, State
 from desk.permissions import demand
-from desk.store import Batch, relay_runs
+from desk.store import Batch
 from desk.when import brief, said
 from tui.draw import cut, flat, pad
-from tui.edges import NO_RELAY
 from tui.sheets import Entry, Page, Sheet
 from tui.sheets.kit import groups, heading
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST = 1_000
 _TROUBLE = (State.UNKNOWN, State.FAILED, State.BOUNCED)
+_WAITING = (State.QUEUED, State.SENDING, State.DEFERRED)
 _PERHAPS = "it may have arrived: ask, or look into the server's log, before it goes out again"
 
 
@@ -29,19 +29,21 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
 
     def read(width: int) -> Page:
         store, now = front.desk.store, front.now()
-        found = store.outbox(limit=_MOST)
+        # Apart, so that a long queue hides nothing that went wrong.
+        found = [*store.outbox(_TROUBLE, limit=_MOST), *store.outbox(_WAITING, limit=_MOST)]
         subjects = {r.ticket.id: r.ticket.subject for r in store.rows(sorted({d.ticket for d, _ in found}))}
-        later = [pair for pair in found if pair[0].state is State.QUEUED and pair[0].not_before > now + HOUR]
-        soon = [pair for pair in found if pair not in later]
 
-        def lines(*states: State) -> list[Entry]:
-            some = [pair for pair in soon if pair[0].state in states]
+        def is_later(one: Delivery) -> bool:
+            return one.state is State.QUEUED and one.not_before > now + HOUR
+
+        def lines(*states: State, later: bool = False) -> list[Entry]:
+            some = [pair for pair in found if pair[0].state in states and is_later(pair[0]) is later]
             return [line(*pair) for pair in sorted(some, key=_when)]
 
         def line(one: Delivery, next_at: Millis | None) -> Entry:
             to = ", ".join(map(flat, one.recipients))
             words, style = _told(one, next_at, now)
-            if one.state is State.QUEUED and one.not_before > now + HOUR:
+            if is_later(one):
                 words = said(one.not_before, now, front.zone)
             tries = f"{one.attempts} {'try' if one.attempts == 1 else 'tries'}" if one.attempts else ""
             room = max(12, (width - 46) // 2)
@@ -51,7 +53,6 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             )  # fmt: skip
             return Entry(parts, ticket=one.ticket, key=one.id)
 
-        facts = () if relay_runs(store, now) else (((NO_RELAY if found else "no relay is running"), "notice"),)
         return Page(
             groups(
                 (heading("Nobody knows", _PERHAPS), lines(State.UNKNOWN)),
@@ -59,9 +60,8 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                 (heading("Tried again by itself"), lines(State.DEFERRED)),
                 (heading("Being sent"), lines(State.SENDING)),
                 (heading("Waiting"), lines(State.QUEUED)),
-                (heading("Later"), [line(*pair) for pair in sorted(later, key=_when)]),
+                (heading("Later"), lines(State.QUEUED, later=True)),
             ),
-            facts,
             unit="message",
         )
 
