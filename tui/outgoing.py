@@ -9,7 +9,6 @@ from rich.cells import cell_len
 
 from desk.model import Account, Draft, Identity, Message
 from desk.outgoing import FORWARD, NOTE, News, recipients
-from desk.promised import promised
 from desk.signatures import signed
 from tui.attaching import File, total
 from tui.columns import channel
@@ -48,6 +47,8 @@ class Checked(Struct, frozen=True):
     """Addresses that the desk has never seen."""
     goes: str = ""
     """When it goes out, where that was chosen."""
+    promises: str = ""
+    """The word with which it speaks of an attachment that is not there; "" when all is well."""
 
     @property
     def text(self) -> str:
@@ -66,11 +67,6 @@ class Checked(Struct, frozen=True):
         if (longest := limit(self.account, "text_limit")) and len(self.text) > longest:
             found.append(f"{len(self.text):,} characters, and {self._account} takes {longest:,}; shorten it")
         return found
-
-    @property
-    def promises(self) -> str:
-        """The word with which it speaks of an attachment that is not there; "" when all is well."""
-        return "" if self.files or self.message.attachments else promised(self.draft.text)
 
     @property
     def _account(self) -> str:

@@ -15,6 +15,7 @@ from desk.lines import Call
 from desk.model import Draft, Kind
 from desk.outgoing import NOTE, News, call, paths, recipients
 from desk.perform import Outcome
+from desk.promised import promised
 from desk.signatures import signature
 from desk.store import Tx
 from desk.when import HINT, coming, moment
@@ -164,6 +165,7 @@ class Reviewing:
             store.write(back) if people else frozenset(),
             frozenset(strangers),
             coming(moment(when, front.now(), front.who.zone), front.now(), front.zone) if when else "",
+            "" if files or message.attachments else promised(draft.text),
         )
 
     # -- sending ----------------------------------------------------------------------

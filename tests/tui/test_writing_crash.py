@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.desks import make_desk
+from tests.desks import NOW, make_desk
 from tests.tui.terminals import terminal
 
 
@@ -61,3 +61,17 @@ def test_a_large_paste_holds_up_nobody(tmp_path: Path) -> None:
         screen.see("陳強")
         screen.see(":solve")
         screen.see("REPLY")
+
+
+def test_a_typed_letter_costs_less_than_its_line(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.lease("relay:host:1", "somebody", NOW, NOW + 10**9)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("5 tickets")
+        screen.press(b"r")
+        screen.see("REPLY")
+        screen.read(0.5)
+        costs = sorted(len(screen.press(letter.encode())) for letter in "quickbrown")
+        assert costs[len(costs) // 2] <= 110
+        screen.see("quickbrown")
