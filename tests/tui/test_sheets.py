@@ -265,8 +265,8 @@ def test_the_outbox_explains_and_sends_again(tmp_path: Path) -> None:
     room.send(state=State.FAILED, error="550 no such user")
     room.do("reply Two.", 2)
     (unknown,) = room.send(state=State.UNKNOWN)
-    room.do("reply Three.", 3)
     room.do("reply --at 2026-02-20 See you then.", 4)
+    room.do("reply Three.", 3)
 
     async def body() -> None:
         async with shown(of(room)) as screen:
