@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -86,6 +87,8 @@ async def shown(given: Front, size: tuple[int, int] = (120, 40)) -> AsyncIterato
         screen = Shown(app, pilot)
         await screen.settle()
         yield screen
+    # A screen keeps what it has to its end; the next test is another one.
+    gc.unfreeze()
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
