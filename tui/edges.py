@@ -108,6 +108,11 @@ class Edges:
         """Whether a sentence or a question stands in the last line."""
         return self._said is not None or self.question is not None
 
+    def hush(self, text: str) -> None:
+        """Take a sentence back, if it is the one that stands there."""
+        if self._said and self._said[0][0] == flat(text):
+            self._said = None
+
     def clear(self) -> None:
         """The sentence has been read."""
         self._said = None

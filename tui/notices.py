@@ -29,6 +29,9 @@ EVENTS = {
 }
 """What an agent can be told of, and what one and several of it are called."""
 
+_STAYS: Millis = 8 * SECOND
+"""So long a notice stands in the last line, unless a key is pressed."""
+
 _APART: Millis = 10 * SECOND
 """No two notices come closer: what happens meanwhile is told with the next one."""
 
@@ -117,6 +120,7 @@ class Notices:
         self._to_title: Counter[str] = Counter()
         self._titled = ""
         self._told_at: Millis | None = None
+        self._line = ""
 
     async def hear(self, records: Sequence[Record]) -> None:
         """Something happened at the desk."""
@@ -148,6 +152,10 @@ class Notices:
         """A second went by: tell what waits, when it may be told."""
         app = self._app
         now = app.front.now()
+        if self._line and self._told_at is not None and now - self._told_at >= _STAYS:
+            # The keys that matter are of more use by then; the notice itself stays where all of them are.
+            app.edges.hush(self._line)
+            self._line = ""
         soon = self._told_at is not None and now - self._told_at < _APART
         if not self._waiting or soon or app.runner.away:
             return
@@ -161,9 +169,10 @@ class Notices:
             if not some:
                 continue
             if way == "line":
-                app.say(
-                    f"{joined(some)} · {app.hands.key('notices')} shows {'it' if len(some) == 1 else 'them'}", "notice"
+                self._line = (
+                    f"{joined(some)} · {app.hands.key('notices')} shows {'it' if len(some) == 1 else 'them'}"
                 )
+                app.say(self._line, "notice")
             elif way == "bell":
                 self._signal(signals.BELL)
             else:

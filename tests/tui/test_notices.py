@@ -94,6 +94,27 @@ def test_a_notice_stands_in_the_last_line_and_counts_in_the_first(tmp_path: Path
     run(body())
 
 
+def test_after_a_while_the_keys_that_matter_stand_there_again(tmp_path: Path) -> None:
+    room = Room.open(tmp_path)
+    room.do("take", 1)
+
+    async def body() -> None:
+        async with shown(of(room)) as screen:
+            room.answer(1)
+            await fresh(screen, 1)
+            at = room.clock
+            room.clock = at + 7 * SECOND
+            screen.app.meanwhile.tick()
+            assert "wrote on #1" in screen.status
+            room.clock = at + 9 * SECOND
+            screen.app.meanwhile.tick()
+            assert "wrote on #1" not in screen.status
+            assert "r reply" in screen.status
+            assert "1 notice " in screen.lines[0]
+
+    run(body())
+
+
 def test_what_comes_together_is_told_together(tmp_path: Path) -> None:
     room = Room.open(tmp_path)
     room.do("take", 1, 2, 3)
@@ -145,7 +166,7 @@ def test_nothing_is_told_while_the_store_is_away(tmp_path: Path) -> None:
             room.answer(1)
             await fresh(screen, 1)
             # It would be found again with the next second.
-            screen.app._retrying = True
+            screen.app.meanwhile._retrying = True
             screen.app.runner.lost(Exception("gone"))
             await screen.press("escape")
             screen.app.notices.tick()
