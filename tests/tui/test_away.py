@@ -143,11 +143,11 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(server: Postgres, at
             await screen.press("q", "j", "x", "j", "x")
             assert len(screen.app.waiting.asked) == 3
             # The others are back before this screen is.
-            screen.app._retrying = True
+            screen.app.meanwhile._retrying = True
             await asyncio.to_thread(server.start)
             do(there, sam, "take", 2, batch="sam")
             answer(there, 1, "It works again.", batch="ann")
-            screen.app._retrying = False
+            screen.app.meanwhile._retrying = False
             await screen.see("not done while the store was away: 2 conflicts")
             assert store.ticket(2).status is Status.OPEN
             assert store.ticket(3).status is Status.SOLVED
