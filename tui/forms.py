@@ -42,8 +42,8 @@ class Form:
             # Who calls is known first, then what it is about; the words last.
             self._missing.sort(key=lambda a: a.param.word != "address")
 
-    def begin(self) -> None:
-        """Ask for the first one."""
+    def begin(self, mistake: str = "") -> None:
+        """Ask for the first one; again, when there was a `mistake` in the answer."""
         argument = self._missing[0]
         self._app.prompting.ask(
             Asking(
@@ -53,7 +53,7 @@ class Form:
                 picks=True,
                 more=self._more(argument),
             ),
-            hint=f"{self._action.summary} {self._question(argument)}",
+            hint=mistake or f"{self._action.summary} {self._question(argument)}",
         )
 
     def _question(self, argument: Argument) -> str:
@@ -75,15 +75,16 @@ class Form:
         exact = [choice for choice in found if choice.text == typed]
         rest = [choice for choice in found if choice.text != typed]
         if typed and not exact:
-            exact = self._as_typed(argument, typed)
+            exact = self._as_typed(argument, typed, rest)
         return [*exact, *rest]
 
-    def _as_typed(self, argument: Argument, typed: str) -> list[Choice]:
+    def _as_typed(self, argument: Argument, typed: str, offered: Sequence[Choice]) -> list[Choice]:
         try:
             argument.param.parse(typed)
         except DeskError as error:
-            # Words look for a ticket or a customer; elsewhere what is wrong with them is told at once.
-            return [] if argument.param.word in ("ticket", "address") else [Choice(typed, typed, str(error))]
+            # Words look for a ticket or a customer, a beginning for what begins so; else what is wrong is told at once.
+            looks = bool(offered) or argument.param.word in ("ticket", "address")
+            return [] if looks else [Choice(typed, typed, str(error))]
         return [Choice(typed, typed, "as typed")]
 
     def _more(self, argument: Argument) -> Callable[[str], Sequence[Choice]] | None:
@@ -135,8 +136,8 @@ class Form:
             self._given[argument.name] = argument.param.parse(text)
         except Invalid as error:
             self._missing.insert(0, argument)
-            self.begin()
-            raise error
+            self.begin(str(error))
+            return
         if self._missing:
             self.begin()
             return

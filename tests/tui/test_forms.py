@@ -59,10 +59,17 @@ def test_a_mistake_is_told_and_asked_again(tmp_path: Path) -> None:
             await screen.type("nonsense")
             await screen.see('"nonsense" is not a time')
             await screen.press("enter")
-            await screen.see("snooze #1 ·")
+            await screen.see('"nonsense" is not a time', "snooze #1 ·")
             await screen.type("1w")
             await screen.press("enter")
             assert store.ticket(1).snoozed_until == NOW + 7 * 86_400_000
+
+            assert store.ticket(1).snoozed_until == NOW + 7 * 86_400_000
+            await screen.press("j", "z")
+            await screen.type("tom")
+            await screen.press("enter")
+            until = store.ticket(3).snoozed_until
+            assert until is not None and NOW < until <= NOW + 2 * 86_400_000
 
     run(body())
 
