@@ -312,12 +312,12 @@ class Store(Protocol):
     def blob(self, key: str) -> bytes:
         """The bytes kept under `key`; NotFound."""
 
-    # at the desk
-    def drafts(self, *, agent: str | None = None, ticket: int | None = None) -> list[Draft]:
-        """What was begun and not sent (by this agent, on this ticket), the newest first."""
     def workload(self, at: Millis) -> Mapping[str, int]:
         """How many tickets keep each agent busy: live, awake, and not waiting for their requester."""
 
+    # at the desk
+    def drafts(self, *, agent: str | None = None, ticket: int | None = None) -> list[Draft]:
+        """What was begun and not sent (by this agent, on this ticket), the newest first."""
 
     def keep_draft(self, draft: Draft) -> None:
         """Keep a draft in place of the agent's earlier one of its kind on the ticket, never of a later one."""
@@ -348,11 +348,11 @@ class Store(Protocol):
     def last_batch(self, agent: str, *, undo: bool) -> str | None:
         """The newest batch of the agent's that can be undone (or, with `undo`, redone)."""
 
-    def seen(self, agent: str, ticket: int, message: int) -> None:
-        """`agent` has seen the ticket up to this message."""
-
     def deeds(self, agent: str, limit: int = 100) -> list[Deed]:
         """What the agent did last on tickets and customers, the newest first; what was taken back, and taking it back, too."""
+
+    def seen(self, agent: str, ticket: int, message: int) -> None:
+        """`agent` has seen the ticket up to this message."""
 
     def seen_to(self, agent: str, ticket: int) -> int:
         """The newest message of the ticket that `agent` has seen; 0 for none."""

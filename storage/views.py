@@ -181,7 +181,7 @@ class Views(Engine):
 
     def returned(self, customer: int) -> dict[str, str]:
         query = "SELECT value, undeliverable FROM identity WHERE customer = ? AND undeliverable IS NOT NULL"
-        return {value: detail for value, detail in self._read.execute(query, (customer,))}
+        return dict(self._read.execute(query, (customer,)).fetchall())
 
     def trouble(self, ticket: int) -> list[Delivery]:
         query = f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery WHERE ticket = ? AND state IN ('failed', 'bounced', 'unknown')"
@@ -203,16 +203,6 @@ class Views(Engine):
         row = self._read.execute(query, (agent,)).fetchone()
         return row[0] if row else None
 
-    def seen(self, agent: str, ticket: int, message: int) -> None:
-        if self.seen_to(agent, ticket) < message:
-            self.write(lambda tx: tx.seen(agent, ticket, message))
-
-    def seen_to(self, agent: str, ticket: int) -> int:
-        row = self._read.execute("SELECT message FROM seen WHERE agent = ? AND ticket = ?", (agent, ticket)).fetchone()
-        return int(row[0]) if row else 0
-
-    def last_seq(self) -> int:
-        return int(self._read.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
     def deeds(self, agent: str, limit: int = 100) -> list[Deed]:
         query = (
             f"SELECT {', '.join(_DEED)}, batch.seq, undone_by, "
@@ -224,3 +214,13 @@ class Views(Engine):
             for *header, seq, undone_by, tickets in self._read.execute(query, (agent, limit))
         ]
 
+    def seen(self, agent: str, ticket: int, message: int) -> None:
+        if self.seen_to(agent, ticket) < message:
+            self.write(lambda tx: tx.seen(agent, ticket, message))
+
+    def seen_to(self, agent: str, ticket: int) -> int:
+        row = self._read.execute("SELECT message FROM seen WHERE agent = ? AND ticket = ?", (agent, ticket)).fetchone()
+        return int(row[0]) if row else 0
+
+    def last_seq(self) -> int:
+        return int(self._read.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
