@@ -24,7 +24,7 @@ DEFAULT: Tables = {
         ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
         "+": "raise", "-": "lower", "tab": "next", "r": "reply", "R": "reply-all", "i": "note",
         ">": "forward", "m": "macro",
-        "g/": "goto", "f1": "help",
+        "g/": "goto", "!": "shell", "f1": "help",
     },
     "list": {
         "enter": "show", "l": "show", "right": "show", "q": "quit", "escape": "leave", "space": "mark", "*": "mark-all",

@@ -77,6 +77,25 @@ def test_the_cursor_of_the_terminal_is_on_the_line_that_matters(tmp_path: Path) 
             assert screen.cursor == (39, shown)
 
 
+def test_a_shell_command_gets_the_terminal_and_the_tickets(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path, SHELL="/bin/sh") as screen:
+        screen.see("Feature idea")
+        screen.press(b"j ")
+        screen.press(b" ")
+        screen.see("2 marked")
+        screen.press(b"!")
+        screen.see("$DESKHAND_TICKETS is 2 3")
+        screen.press(b"echo about $DESKHAND_TICKETS; exit 3\r")
+        screen.see("about 2 3")
+        screen.see("[3]  Enter goes back")
+        screen.press(b"\r")
+        screen.see("Feature idea")
+        screen.press(b"j")
+        screen.see("2 marked")
+
+
 def test_no_color_means_no_colour(tmp_path: Path) -> None:
     store, _, _ = make_desk(tmp_path)
     store.close()

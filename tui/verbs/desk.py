@@ -133,3 +133,14 @@ async def reload(app: DeskApp, count: int | None, rest: str) -> None:
 async def quit(app: DeskApp, count: int | None, rest: str) -> None:
     """Leave deskhand."""
     await app.leave()
+
+
+@verb()
+async def shell(app: DeskApp, count: int | None, rest: str) -> None:
+    """Run a shell command on the terminal; $DESKHAND_TICKETS holds the numbers of the tickets it is about."""
+    from tui import shell
+
+    if rest.strip():
+        shell.lend(app, rest.strip())
+    else:
+        shell.ask(app)
