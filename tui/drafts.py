@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from desk.errors import Away, DeskError
 from desk.model import Draft, Millis
+from desk.outgoing import NOTE
 from tui.clock import wall
 from tui.draw import flat, plural
 from tui.widgets.bars import Part
@@ -68,12 +69,12 @@ class Drafts:
 
     def told(self, ticket: int, kind: str) -> tuple[Part, ...]:
         """Whether the text is safe, in a few words."""
-        key = (ticket, kind)
+        key, over = (ticket, kind), "note+" if kind == NOTE else ""
         if key in self._unsaved:
-            return ((f"not saved: {self._trouble}", "notice"),) if self._trouble else ()
+            return ((f"not saved: {self._trouble}", f"{over}notice"),) if self._trouble else ()
         if key not in self._saved:
             return ()
-        return ((f"draft saved {wall(self._saved[key], self._app.front.zone)}", "quiet"),)
+        return ((f"draft saved {wall(self._saved[key], self._app.front.zone)}", "note" if over else "quiet"),)
 
     # -- keeping ----------------------------------------------------------------------
 

@@ -169,9 +169,7 @@ class Notices:
             if not some:
                 continue
             if way == "line":
-                self._line = (
-                    f"{joined(some)} · {app.hands.key('notices')} shows {'it' if len(some) == 1 else 'them'}"
-                )
+                self._line = f"{joined(some)} · {app.hands.key('notices')} shows {'it' if len(some) == 1 else 'them'}"
                 app.say(self._line, "notice")
             elif way == "bell":
                 self._signal(signals.BELL)

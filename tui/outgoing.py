@@ -79,7 +79,7 @@ class Checked(Struct, frozen=True):
 def heading(kind: str, message: Message | None, room: int) -> tuple[Part, ...]:
     """What is being written, in words and colour, in `room` columns; without a message nobody knows yet to whom it goes."""
     if kind == NOTE:
-        return ((" NOTE ", "note_word"), ("  internal · only colleagues see it", "note"))
+        return (("NOTE", "note_word"), ("  internal · only colleagues see it", "note"))
     word, scope = ("FORWARD", "to others") if kind == FORWARD else ("REPLY", "public")
     if message is None:
         return ((word, "reply_word"), (f"  {scope} · to whom is told before it is sent", "quiet"))

@@ -13,9 +13,10 @@ from textual.containers import Vertical
 
 from desk.errors import DeskError
 from desk.model import MINUTE, Millis
-from tui.draw import Look, flat, plural
+from tui.draw import Look, flat, plural, wrap
 from tui.runner import Runner
 from tui.sheets import Entry, Page, Sheet
+from tui.sheets.kit import said
 from tui.widgets.bars import Line, Part, Rule
 from tui.widgets.entries import Entries
 
@@ -179,7 +180,7 @@ class SheetPane(Vertical):
             entries += [Entry(), Entry(((told, "quiet"),), heads=True)]
         elif not entries and not page.beside:
             says = "No line has these words; / with none shows all." if self.words else self.sheet.empty
-            entries = [Entry((((says if empty is None else empty) or " ", "quiet"),))]
+            entries = [said(line) for line in wrap((says if empty is None else empty) or " ", self._width)]
         self.list.load(replace(page, entries=entries), self._width)
         self._say(page.facts)
 

@@ -58,7 +58,7 @@ class Line(Widget):
         """The line as it is drawn: the right end wins when both do not fit."""
         width = self.size.width
         right = _fitted(self.right, max(0, width - 1))
-        room = max(0, width - 1 - sum(cell_len(text) for text, _ in right) - (2 if right else 0))
+        room = max(0, width - 2 - sum(cell_len(text) for text, _ in right) - (1 if right else 0))
         left = _fitted(self.left, room)
         gap = width - 1 - sum(cell_len(text) for text, _ in (*left, *right)) - (1 if right else 0)
         parts = [(" ", self.ground), *left, (" " * max(0, gap), self.ground), *right]
@@ -78,6 +78,13 @@ class Rule(Widget):
 
 
 def _fitted(parts: Sequence[Part], width: int) -> list[Part]:
+    parts = list(parts)
+    at = [place for place, (_, style) in enumerate(parts) if style == "key"]
+    # A key goes with its word, and the last one, which leads away from here, stays.
+    while len(at) > 2 and sum(cell_len(text) for text, _ in parts) > width:
+        *at, gone, last = at
+        at.append(gone)
+        del parts[gone:last]
     fitted: list[Part] = []
     for text, style in parts:
         shown = cut(text, width)
@@ -92,7 +99,7 @@ def keys(*pairs: tuple[str, str]) -> list[Part]:
     """Keys with their words, for the status line."""
     parts: list[Part] = []
     for key, word in pairs:
-        parts += [(key, "key"), (f" {word}   ", "quiet")]
+        parts += [*((("   ", "quiet"),) if parts else ()), (key, "key"), (f" {word}", "quiet")]
     return parts
 
 

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from tui.draw import Look, strip
 from tui.sheets import Entry, Page
 from tui.sheets.kit import fitted
-from tui.widgets.lines import CURSOR, Drawn, Picked
+from tui.widgets.lines import CURSOR, Drawn, Lines, Picked
 
 _NONE = Entry()
 
@@ -107,6 +107,8 @@ class Entries(Picked):
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         line = y + self.scroll_offset.y
+        if line == self.cursor and not self._here:
+            return Lines.render_line(self, y)
         if line != self.cursor or not self.column or line >= len(self.lines):
             return super().render_line(y)
         drawn, at = self.lines[line], self._gutters[line]

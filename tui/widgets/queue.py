@@ -14,7 +14,7 @@ from textual.strip import Strip
 from desk.model import Millis, Presence
 from desk.store import Row
 from tui.columns import GUTTER, TIMED, Case, Column, Pieces, cell, layout
-from tui.draw import Look, strip
+from tui.draw import Look, strip, wrap
 from tui.order import Order
 from tui.widgets.calm import Calm
 from tui.widgets.lines import CURSOR
@@ -277,8 +277,8 @@ class QueueList(Calm, inherit_bindings=False):
 
     def _blank(self, y: int) -> Strip:
         """Below the last ticket; an empty list says why it is empty."""
-        said = self.empty[y - 1] if not self.ids and 0 < y <= len(self.empty) else ""
-        return strip([(f"   {said}", self.look["quiet"])], self.size.width)
+        said = [] if self.ids else [line for text in self.empty for line in wrap(text, self.size.width - 6)]
+        return strip([(f"   {said[y - 1] if 0 < y <= len(said) else ''}", self.look["quiet"])], self.size.width)
 
     def _sign(self, number: int) -> tuple[str, Style]:
         if number in self.marks:
