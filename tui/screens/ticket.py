@@ -21,6 +21,7 @@ from tui.runner import Runner
 from tui.thread import attached, happened
 from tui.widgets import card
 from tui.widgets.bars import Line, Part, Rule
+from tui.widgets.calm import Bare
 from tui.widgets.card import Card, Known, Seen
 from tui.widgets.conversation import Conversation
 from tui.widgets.lines import Lines
@@ -61,7 +62,11 @@ class View(Struct, frozen=True):
         }
 
 
-class TicketPane(Vertical):
+class _Talk(Bare, Horizontal):
+    """The conversation, or the review in its place, and the card."""
+
+
+class TicketPane(Bare, Vertical):
     """A ticket, open. `unsent` tells which kinds of text are kept for a ticket, unsent; `below` is shown under the conversation."""
 
     def __init__(
@@ -85,7 +90,7 @@ class TicketPane(Vertical):
         """The heads, and the conversation, or the review in its place, with the card beside it."""
         yield from self._heads
         yield Rule(self.look)
-        with Horizontal(id="talk"):
+        with _Talk(id="talk"):
             yield self.conversation
             yield self._below
             yield self.card

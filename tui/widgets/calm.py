@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 from textual import events
-from textual.geometry import Offset, Region
+from textual.geometry import Offset, Region, Size
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -24,8 +25,36 @@ class Bare:
 class Calm(ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; looks the same with and without the focus, so a prompt that opens repaints nothing."""
 
+    # How much there is to scroll moves nothing on the screen but the scrollbar: no reason to lay all of it out again.
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
+
     cursor = 0
     """The line that keys act on, where there is one."""
+
+    def watch_virtual_size(self, size: Size) -> None:
+        """Show in the scrollbar how much there is."""
+        self._scroll_update(size)
+
+    fitted = Size(0, 0)
+    """The size to which it was fitted; none when what it shows became another out of sight."""
+
+    def fit(self) -> None:
+        """Fit what is shown to the size, which is known now; the frame that shows it follows at once."""
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        changed = size != self._size
+        if changed:
+            super()._size_updated(size, virtual_size, container_size, layout)
+        if self.size != self.fitted:
+            self.fitted = self.size
+            self.fit()
+            # All of it is drawn by the frame that follows: not once more by the one after that.
+            for widget in (self, self.vertical_scrollbar):
+                widget._exchange_repaint_regions()
+        return changed
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Nothing of it is styled by the focus."""
 
     def focus(self, scroll_visible: bool = True) -> Self:
         """Take the keys."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from msgspec import Struct
-from textual import events
 
 from desk.model import MINUTE, SECOND, Customer, Draft, Effort, Identity, Millis, Presence, Ticket
 from desk.query import LIVE, VISIBLE, All, Is
@@ -96,9 +95,12 @@ class Card(Lines):
         lines += [()] * (self.size.height - len(lines))
         self.put([Drawn((("│ ", "rule"), *line)) for line in lines])
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """The rule is longer or shorter now."""
-        self._draw([line.parts[1:] for line in self.lines])
+        lines = [line.parts[1:] for line in self.lines]
+        while lines and not lines[-1]:
+            lines.pop()
+        self._draw(lines)
 
 
 def one_line(seen: Seen) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
-from textual import events
 from textual.timer import Timer
 
 from desk.model import Delivery, Millis
@@ -111,6 +110,7 @@ class Conversation(Lines):
     def _tell(self) -> None:
         if not self.size.width:
             # Not laid out yet; its size will come.
+            self.fitted = self.size
             return
         follow, place = self.following, self._place()
         how, today = self._how()
@@ -200,7 +200,7 @@ class Conversation(Lines):
         """Something else is in its place."""
         self.turned()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Wrap again; whoever read the end goes on reading it."""
         self._tell()
 

@@ -41,6 +41,8 @@ class Lines(Calm, inherit_bindings=False):
 
     def put(self, lines: Sequence[Drawn]) -> None:
         """Show these lines; repaint the ones that differ."""
+        if not self.size:
+            self.fitted = self.size
         before, self.lines = self.lines, list(lines)
         self.virtual_size = Size(1, len(self.lines))
         top = self.scroll_offset.y

@@ -65,7 +65,6 @@ class QueueList(Calm, inherit_bindings=False):
         self.digits = 4
         self.chosen: tuple[str, ...] = ()
         """The columns that a view names; none: the usual ones."""
-        self._arranged = 0
         self._told: int | None = None
         self.empty: tuple[str, ...] = ("loading",)
         self._asked: set[int] = set()
@@ -218,7 +217,7 @@ class QueueList(Calm, inherit_bindings=False):
 
     # -- drawing ----------------------------------------------------------------
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self) -> None:
         """Arrange the columns for the new width."""
         self._arrange()
         self._reveal()
@@ -227,8 +226,8 @@ class QueueList(Calm, inherit_bindings=False):
         # The width does not matter here, but a change of it would lay everything out again.
         self.virtual_size = Size(1, len(self.ids))
         if not self.size.width:
+            self.fitted = self.size
             return
-        self._arranged = self.size.width
         self.digits = max(self.digits, len(str(self.order.highest)))
         columns = layout(self.size.width, self.digits, self.chosen)
         if columns != self.columns:
@@ -253,9 +252,6 @@ class QueueList(Calm, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         line, width = y + self.scroll_offset.y, self.size.width
-        if width != self._arranged:
-            # The first frame comes before the first Resize.
-            self._arrange()
         if line >= len(self.ids):
             return self._blank(y)
         number = self.ids[line]
