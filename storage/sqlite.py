@@ -38,7 +38,8 @@ _BUSY_S = 60
 _LINE_S = 1.0
 """How long one stands in line before asking SQLite all the same."""
 
-_POLL_S = 0.04
+_POLL_S = 0.125
+"""How often the log is looked at: each look wakes a thread, and a desk has many screens on which nothing happens."""
 
 
 def _phrase(needle: str, prefix: bool) -> str:
