@@ -152,3 +152,18 @@ def test_who_waits_after_a_first_key_sees_what_may_follow(tmp_path: Path) -> Non
             assert screen.app.queue.view == "unassigned"
 
     run(body())
+
+
+def test_a_form_opens_with_nothing_of_the_one_before(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who), size=(80, 24)) as screen:
+            await screen.press("z")
+            await screen.type("T")
+            await screen.see('"T" is not a time')
+            await screen.press("escape", "M")
+            assert '"T"' not in screen.text
+            await screen.see("Which ticket?")
+
+    run(body())
