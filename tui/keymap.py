@@ -26,6 +26,7 @@ _SAME = {"^i": "tab", "^m": "enter", "^[": "escape", "ctrl+i": "tab", "ctrl+m": 
 """Keys for which terminals send the same."""
 
 _ONE = re.compile(rf"(?:(?:shift|ctrl|alt)\+)*(?:{'|'.join(sorted(NAMED, key=len, reverse=True))}|\S)|\^\S")
+_LARGEST = 2**63 - 1
 _RUN = re.compile(r"\^\S|\S")
 
 
@@ -68,6 +69,13 @@ def split(keys: str) -> tuple[str, ...]:
 def written(path: Sequence[str]) -> str:
     """Single keys as a sequence: `gg`, `^x ^c`."""
     return (" " if any(len(key) > 1 for key in path) else "").join(path)
+
+
+def number(word: str) -> int | None:
+    """The number that is written, 4812 or #4812; None where it is none. What no store could hold is the largest that it can."""
+    digits = word.strip().removeprefix("#")
+    # Of thousands of digits Python itself makes no number.
+    return min(int(digits.lstrip("0")[:20] or 0), _LARGEST) if digits.isdecimal() else None
 
 
 class Typed(Struct, frozen=True):

@@ -15,6 +15,7 @@ from desk.model import Attachment
 from desk.text import clean
 from tui import files
 from tui.draw import flat, plural, size, wrap
+from tui.keymap import number
 from tui.sheets import Entry, Page, Sheet
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ def _number(view: View, word: str) -> int:
     files = view.files()
     if not files:
         raise Invalid("nothing is attached here")
-    number = word.strip("[]")
-    if not number and len(files) == 1:
+    bare = word.strip("[]")
+    if not bare and len(files) == 1:
         return next(iter(files))
-    if not number.isdecimal() or int(number) not in files:
+    place = number(bare)
+    if place is None or place not in files:
         raise Invalid(f'there is no attachment "{word}" here; they are numbered 1 to {max(files)}')
-    return int(number)
+    return place
 
 
 async def _data(app: DeskApp, attachment: Attachment) -> bytes:

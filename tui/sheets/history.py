@@ -10,6 +10,7 @@ from desk.query import Is
 from desk.when import said
 from tui.clock import age
 from tui.draw import cut, flat, pad, plural
+from tui.keymap import number
 from tui.sheets import Entry, Page, Sheet
 from tui.sheets.kit import groups, heading
 
@@ -24,14 +25,15 @@ _LAST = 3
 def sheet(app: DeskApp, rest: str) -> Sheet:
     """The tickets of whoever asked the one at hand, the newest first."""
     front, targets = app.front, app.commands.targets()
-    number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else targets[0] if targets else None
-    if number is None:
+    named = number(rest)
+    wanted = named if named is not None else targets[0] if targets else None
+    if wanted is None:
         raise Invalid("there is no ticket here whose customer could be told of; / shows others")
 
     def read(width: int) -> Page:
         store, now = front.desk.store, front.now()
         width = min(width, 140)
-        customer = store.customer(store.ticket(number).requester)
+        customer = store.customer(store.ticket(wanted).requester)
         rows = store.page(Is("requester", (customer.id,)), sort="newest", limit=_MOST, agent=front.me).rows
         shown = [row for row in rows if row.ticket.visible]
         tickets = []
@@ -45,7 +47,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             tickets.append(
                 Entry(
                     (
-                        (pad(f"#{one.id}", 8), "strong" if one.id == number else "quiet"), ("  ", "text"), *stands,
+                        (pad(f"#{one.id}", 8), "strong" if one.id == wanted else "quiet"), ("  ", "text"), *stands,
                         (f"  {pad(flat(one.channel), 6)}  ", "quiet"), (pad(flat(one.subject), room), "unread" if row.unread else "text"),
                         (f"  {pad(flat(one.assignee or '-'), 8)}", "quiet"),
                     ),
@@ -78,4 +80,4 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             ((f"{name}   ", "customer"), (" · ".join(facts), "quiet")),
         )
 
-    return Sheet(f"Who asked #{number}", read)
+    return Sheet(f"Who asked #{wanted}", read)

@@ -8,6 +8,7 @@ from desk.errors import Invalid
 from desk.events import describe
 from desk.when import said
 from tui.draw import cut, flat, pad
+from tui.keymap import number
 from tui.sheets import Entry, Page, Sheet
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ _MOST = 1_000
 def sheet(app: DeskApp, rest: str) -> Sheet:
     """The log of the ticket at hand, the newest first."""
     targets = app.commands.targets()
-    number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else targets[0] if targets else None
-    if number is None:
+    named = number(rest)
+    wanted = named if named is not None else targets[0] if targets else None
+    if wanted is None:
         raise Invalid("there is no ticket here to tell of; / shows others")
     front = app.front
 
     def read(width: int) -> Page:
-        records = front.desk.store.log(ticket=number, limit=_MOST, newest=True)[::-1]
+        records = front.desk.store.log(ticket=wanted, limit=_MOST, newest=True)[::-1]
         now = front.now()
         names = [flat(record.agent or record.source or "-") for record in records]
         most = min(max(map(len, names), default=0), 16)
@@ -35,9 +37,9 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             what = cut(flat(describe(record)), width - 17 - most - 4)
             entries.append(
                 Entry(
-                    ((when, "quiet"), ("  ", "text"), (pad(name, most), "agent"), (f"  {what}", "text")), ticket=number
+                    ((when, "quiet"), ("  ", "text"), (pad(name, most), "agent"), (f"  {what}", "text")), ticket=wanted
                 )
             )
         return Page(entries)
 
-    return Sheet(f"What happened to #{number}", read, hints=(("back", "back"),))
+    return Sheet(f"What happened to #{wanted}", read, hints=(("back", "back"),))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from desk.completion import Choice
 from desk.errors import Invalid
 from themes import ThemeError
+from tui.keymap import number
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ async def undo(app: DeskApp, count: int | None, rest: str) -> None:
 @verb()
 async def drop(app: DeskApp, count: int | None, rest: str) -> None:
     """Drop what waits for the store: all of it, or one by its place."""
-    app.waiting.drop(int(rest) if rest.isdecimal() else count)
+    place = number(rest)
+    app.waiting.drop(count if place is None else place)
 
 
 @verb()

@@ -9,6 +9,7 @@ from desk.errors import Invalid
 from desk.query import suggest
 from desk.store import SORTS
 from desk.views import COLUMNS
+from tui.keymap import number
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ async def view(app: DeskApp, count: int | None, rest: str) -> None:
         app.prompting.choose("view", [Choice(f"view {n}", view.title, view.query, view.key) for n, view in found])
         return
     names = list(app.queue.views)
-    if rest.isdecimal() and rest not in names:
-        rest, count = "", int(rest)
+    if rest not in names and (place := number(rest)) is not None:
+        rest, count = "", place
     if not 0 < (count or 1) <= len(names):
         raise Invalid(f"there are {len(names)} views; {app.hands.key('view')} lists them")
     await _show_view(app, rest or names[(count or 1) - 1])

@@ -8,6 +8,7 @@ from desk.errors import Invalid
 from desk.model import Role
 from desk.permissions import demand
 from desk.store import Batch
+from tui.keymap import number
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -23,10 +24,13 @@ async def show(app: DeskApp, count: int | None, rest: str) -> None:
         elif entry.ticket is not None:
             await app.show(entry.ticket)
         return
-    number = int(rest.lstrip("#")) if rest.lstrip("#").isdecimal() else count or app.queue.list.current
-    if number is None:
+    named = number(rest)
+    if rest.strip() and named is None:
+        raise Invalid(f'"{rest.strip()}" is not the number of a ticket; / finds one by its words')
+    wanted = named if named is not None else count or app.queue.list.current
+    if wanted is None:
         raise Invalid("there is no ticket to open; / shows others")
-    await app.show(number)
+    await app.show(wanted)
 
 
 @verb()
@@ -194,7 +198,7 @@ async def retry(app: DeskApp, count: int | None, rest: str) -> None:
     if app.place == "sheet" or rest.isdecimal():
         from tui.sheets.outbox import again
 
-        await again(app, int(rest) if rest.isdecimal() else None)
+        await again(app, number(rest))
         return
     view, front = app.ticket.view, app.front
     if not app.reading or view is None:
@@ -206,8 +210,8 @@ async def retry(app: DeskApp, count: int | None, rest: str) -> None:
     def work() -> None:
         agent = demand(front.who.agent, "outbox retry", Role.AGENT)
         batch = Batch(front.new_batch(), front.now(), agent.name, front.who.uid, front.who.host, line="retry")
-        for number in numbers:
-            front.desk.store.retry(number, batch)
+        for one in numbers:
+            front.desk.store.retry(one, batch)
 
     await app.runner.write(work)
     await app.ticket.reload()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
+from tui.keymap import number
 from tui.verbs import verb
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ async def reply_all(app: DeskApp, count: int | None, rest: str) -> None:
 @verb()
 async def quote(app: DeskApp, count: int | None, rest: str) -> None:
     """Quote the newest message in the reply, or with a number (quote 3) the third one of the conversation."""
-    number = rest.strip()
-    if number and not number.isdecimal():
-        raise Invalid(f'"{number}" is not the place of a message; quote 3 quotes the third one')
+    place = number(rest)
+    if rest.strip() and place is None:
+        raise Invalid(f'"{rest.strip()}" is not the place of a message; quote 3 quotes the third one')
     if not app.reading:
         await app.commands.write("reply")
-    await app.writing.putting.quote(int(number) if number else count)
+    await app.writing.putting.quote(count if place is None else place)
 
 
 @verb()
@@ -61,8 +62,9 @@ async def attach(app: DeskApp, count: int | None, rest: str) -> None:
 async def detach(app: DeskApp, count: int | None, rest: str) -> None:
     """Take a file off what is being written, by its number."""
     _demand(app)
-    if rest.strip().isdecimal() or count:
-        await app.writing.envelope.detach(int(rest) if rest.strip() else count or 0)
+    place = number(rest)
+    if place is not None or count:
+        await app.writing.envelope.detach(count or 0 if place is None else place)
     else:
         app.writing.envelope.detaching()
 
@@ -87,8 +89,8 @@ async def draft(app: DeskApp, count: int | None, rest: str) -> None:
 @verb(quick=True)
 async def unsent(app: DeskApp, count: int | None, rest: str) -> None:
     """Go on with an unsent text: unsent 4812 reply."""
-    number, _, kind = rest.strip().partition(" ")
-    if not number.isdecimal():
+    ticket, _, kind = rest.strip().partition(" ")
+    if (wanted := number(ticket)) is None:
         raise Invalid("unsent needs a ticket and what it is to be: unsent 4812 reply; drafts lists them")
-    await app.show(int(number))
+    await app.show(wanted)
     await app.writing.begin(kind or "reply")
