@@ -197,7 +197,7 @@ def _number(case: Case, width: int) -> Pieces:
 
 def _subject(case: Case, width: int) -> Pieces:
     row = case.row
-    signs = [(f"  ! {row.trouble.value}", "trouble")] if row.trouble else []
+    signs = [("  ", "text"), (f"! {row.trouble.value}", "trouble")] if row.trouble else []
     if told := people(case.there):
         # Who writes there is worth knowing before one does too.
         signs.append((f"  {cut(told, width // 2)}", "agent" if f" {WRITES}" in told else "quiet"))

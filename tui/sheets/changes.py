@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
 from desk.when import said
-from tui.draw import cut, flat, pad, plural
+from tui.draw import flat, plural
 from tui.sheets import Entry, Page, Sheet
+from tui.sheets.kit import aligned
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -25,23 +26,22 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
 
     def read(width: int) -> Page:
         now = front.now()
-        entries = []
-        for deed in front.desk.store.deeds(me, _MOST):
+        deeds, cells = front.desk.store.deeds(me, _MOST), []
+        for deed in deeds:
             gone = deed.undone_by is not None
             state = "taken back" if gone else ""
             line = deed.batch.line or deed.batch.source
-            entries.append(
-                Entry(
-                    (
-                        (pad(said(deed.batch.at, now, front.zone), 17), "quiet"),
-                        (f"  {pad(plural(deed.tickets, 'ticket'), 13, right=True)}  ", "quiet"),
-                        (pad(cut(flat(line), width - 46), width - 46), "faint" if gone else "text"),
-                        (f"  {state}", "quiet"),
-                    ),
-                    line=f"undo {deed.batch.id}",
+            cells.append(
+                (
+                    (said(deed.batch.at, now, front.zone), "quiet"), (plural(deed.tickets, "ticket"), "quiet"),
+                    (flat(line), "faint" if gone else "text"), (state, "quiet"),
                 )
-            )
-        return Page(entries, unit="change")
+            )  # fmt: skip
+        found = aligned(cells, width, give=(2,), right=(1,))
+        return Page(
+            [Entry(parts, line=f"undo {deed.batch.id}") for deed, parts in zip(deeds, found, strict=True)],
+            unit="change",
+        )
 
     return Sheet(
         "What you did", read, hints=(("show", "take back"), ("undo", "the last one"), ("narrow", "narrow"), ("back", "back")),

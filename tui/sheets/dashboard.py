@@ -7,14 +7,16 @@ from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from desk.model import DAY, HOUR, State
 from desk.query import parse
 from desk.store import relay_runs
 from desk.when import brief, millis
-from tui.draw import flat, pad
+from tui.draw import cut, flat, pad
 from tui.edges import health
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import bars, groups, heading, said, ticket
+from tui.sheets.kit import bars, groups, heading, said, tickets
 
 if TYPE_CHECKING:
     from desk.model import Pace
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _DUE = "is:open due:<2h"
 _MOST = 12
 """Agents that are named one by one."""
+
+_HOURS = 24
 
 _TODAY = 50
 """Of so many of today's tickets, the newest, the first replies are looked at."""
@@ -35,7 +39,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
     def read(width: int) -> Page:
         now, env = front.now(), queue.env()
         split = max(30, min(48, width * 3 // 10))
-        left, right = split - 4, min(width - split, 120)
+        left, right = split - 4, min(width - split - 1, 120)
 
         @cache
         def count(query: str) -> int:
@@ -60,16 +64,18 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                 (name for name, agent in agents.items() if agent.active),
                 key=lambda name: (name not in at, -loads.get(name, 0), name),
             )
-            found, wide = [], max(8, min(16, left - 18))
+            found = []
             for name in names[:_MOST]:
                 away = agents[name].away_until
                 where = at.get(name) or ("away" if away is not None and away > now else "")
+                word = f"  {where}" if where else ""
+                shown = cut(flat(name), max(8, left - 8 - cell_len(word)))
                 found.append(
                     Entry(
                         (
-                            (pad(flat(name), wide), "strong" if name == front.me else "text"),
-                            (f"{loads.get(name, 0):>4,}  ", "text"),
-                            (where, "agent" if name in at else "faint"),
+                            (shown, "strong" if name == front.me else "text"),
+                            (pad(word, left - 8 - cell_len(shown)), "agent" if name in at else "faint"),
+                            (f"{loads.get(name, 0):>8,}", "text"),
                         ),
                         line=f"filter is:open assignee:{name}",
                     )
@@ -83,7 +89,9 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             for account in store.accounts().values():
                 word, style = health(account)
                 found.append(
-                    Entry(((pad(flat(account.name), left - 10), "text"), (pad(word, 8), style)), line="health")
+                    Entry(
+                        ((pad(flat(account.name), left - 8), "text"), (pad(word, 8, right=True), style)), line="health"
+                    )
                 )
             if not relay_runs(store, now):
                 found.append(Entry((("no relay is running", "notice"),), line="health"))
@@ -102,7 +110,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         def due() -> list[Entry]:
             most = 6 if width < 100 else 10
             page = store.page(parse(_DUE, env), sort="urgency", limit=most, agent=front.me)
-            found = [ticket(row, now, right) for row in page.rows]
+            found = tickets(page.rows, now, right)
             if page.next is not None:
                 more = count(_DUE) - len(found)
                 found.append(Entry(((f"and {more:,} more", "quiet"),), line=f"filter {_DUE}"))
@@ -127,7 +135,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                 )
             return found
 
-        by_hour = _pace(store.pace(now - 24 * HOUR, HOUR, 24), right)
+        by_hour = _pace(store.pace(now - _HOURS * HOUR, HOUR, _HOURS), right)
         by_day = _pace(store.pace(now - 14 * DAY, DAY, 14), right)
         head = heading("Due in the next two hours")
         return Page(
@@ -148,8 +156,9 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
 
 
 def _numbered(text: str, count: int, width: int, line: str, style: str = "text") -> Entry:
-    words = (pad(flat(text), width - 8), "text" if count else "quiet")
-    return Entry((words, (f"{count:>8,}", style if count else "faint")), line=line)
+    number = f"{count:,}"
+    words = (pad(flat(text), width - 8) + " " * (8 - len(number)), "text" if count else "quiet")
+    return Entry((words, (number, style if count else "faint")), line=line)
 
 
 def _pace(pace: Pace, width: int) -> list[Entry]:
@@ -158,12 +167,13 @@ def _pace(pace: Pace, width: int) -> list[Entry]:
     most = max(max(values, default=0) for _, values in kinds)
     if not most:
         return [said("Nothing came in, and nothing was done.")]
-    step = 2 if len(pace.opened) * 2 + 30 <= width else 1
+    step = 2 if width >= _HOURS * 2 + 30 else 1
     return [
         Entry(
             (
                 (pad(name, 9), "quiet"),
-                ("".join(bar * step for bar in bars(values, most)), "text"),
+                # As wide as a day of hours: the numbers stand below each other.
+                (pad("".join(bar * step for bar in bars(values, most)), _HOURS * step), "text"),
                 (f"{sum(values):>8,}", "text"),
                 (f"  most {max(values):,}" if width >= 52 else "", "quiet"),
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
@@ -9,13 +10,14 @@ from desk.model import Direction, Kind
 from desk.query import Is
 from desk.when import said
 from tui.clock import age
-from tui.draw import cut, flat, pad, plural
+from tui.draw import cut, flat, plural
 from tui.keymap import number
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import groups, heading
+from tui.sheets.kit import aligned, groups, heading
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
+    from tui.widgets.bars import Part
 
 _MOST = 200
 _LAST = 3
@@ -36,41 +38,34 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         customer = store.customer(store.ticket(wanted).requester)
         rows = store.page(Is("requester", (customer.id,)), sort="newest", limit=_MOST, agent=front.me).rows
         shown = [row for row in rows if row.ticket.visible]
-        tickets = []
+        cells: list[Sequence[Part]] = []
         for row in shown:
             one = row.ticket
-            stands = (
-                (pad(one.status, 9), "text" if one.status.live else "quiet"),
-                (pad(age(one.created_at, now), 6, right=True), "quiet"),
-            )
-            room = max(8, width - 8 - 9 - 6 - 6 - 8 - 10)
-            tickets.append(
-                Entry(
-                    (
-                        (pad(f"#{one.id}", 8), "strong" if one.id == wanted else "quiet"), ("  ", "text"), *stands,
-                        (f"  {pad(flat(one.channel), 6)}  ", "quiet"), (pad(flat(one.subject), room), "unread" if row.unread else "text"),
-                        (f"  {pad(flat(one.assignee or '-'), 8)}", "quiet"),
-                    ),
-                    ticket=one.id,
+            cells.append(
+                (
+                    (f"#{one.id}", "strong" if one.id == wanted else "quiet"),
+                    (one.status, "text" if one.status.live else "quiet"), (age(one.created_at, now), "quiet"),
+                    (flat(one.channel), "quiet"), (flat(one.subject), "unread" if row.unread else "text"),
+                    (flat(one.assignee or "-"), "quiet"),
                 )
             )  # fmt: skip
+        found = aligned(cells, width, give=(4,), right=(0, 2))
+        tickets = [Entry(parts, ticket=row.ticket.id) for row, parts in zip(shown, found, strict=True)]
         heard = sorted((message for row in shown[:_LAST] for message in store.thread(row.ticket.id) if message.kind is not Kind.SYSTEM),
-                       key=lambda message: (message.at, message.id), reverse=True)  # fmt: skip
-        contacts = []
-        for message in heard[: 2 * _LAST]:
+                       key=lambda message: (message.at, message.id), reverse=True)[: 2 * _LAST]  # fmt: skip
+        cells = []
+        for message in heard:
             inward = message.direction is Direction.IN
             word = "wrote" if inward else "note" if message.kind is Kind.NOTE else "answer"
-            lead = f"{pad(said(message.at, now, front.zone), 17)}  {pad(f'#{message.ticket}', 8)}  "
-            text = cut(flat(message.visible or message.text), max(8, width - len(lead) - 27))
-            contacts.append(
-                Entry(
-                    (
-                        (lead, "quiet"), (pad(flat(message.author), 16), "customer" if inward else "agent"),
-                        (f"  {pad(word, 6)}  ", "quiet"), (text, "text"),
-                    ),
-                    ticket=message.ticket,
+            cells.append(
+                (
+                    (said(message.at, now, front.zone), "quiet"), (f"#{message.ticket}", "quiet"),
+                    (cut(flat(message.author), 16), "customer" if inward else "agent"), (word, "quiet"),
+                    (cut(flat(message.visible or message.text), width), "text"),
                 )
             )  # fmt: skip
+        found = aligned(cells, width, give=(4,), right=(1,))
+        contacts = [Entry(parts, ticket=message.ticket) for message, parts in zip(heard, found, strict=True)]
         live = sum(row.ticket.status.live for row in shown)
         facts = [flat(customer.address), *([flat(customer.organisation)] if customer.organisation else [])]
         facts += [f"{plural(len(shown), 'ticket')}{' at least' if len(rows) == _MOST else ''}", f"{live:,} open"]

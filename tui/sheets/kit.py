@@ -45,26 +45,47 @@ def bars(values: Sequence[int], most: int) -> str:
     return "".join(_EIGHTHS[min(7, (value * 8 - 1) // most)] if value > 0 else " " for value in values) if most else ""
 
 
-def ticket(row: Row, now: Millis, width: int, *, wide: bool = True) -> Entry:
-    """A ticket: its clock, number and subject, and who has it."""
-    one = row.ticket
-    clock, style = due(one, now)
-    whose = flat(one.assignee or "-")
-    person = pad(flat(row.customer.name or row.customer.address), 16) + "  " if wide and width >= 70 else ""
-    room = max(8, width - 9 - 2 - 8 - 2 - cell_len(person) - 10)
-    return Entry(
-        (
-            (pad(clock, 9, right=True), style),
-            ("  ", "text"),
-            (pad(f"#{one.id}", 8), "quiet"),
-            ("  ", "text"),
-            (pad(flat(one.subject), room), "unread" if row.unread else "text"),
-            ("  ", "text"),
-            (person, "quiet"),
-            (pad(whose, 8), "quiet" if one.assignee else "faint"),
-        ),
-        ticket=one.id,
-    )
+def aligned(
+    rows: Sequence[Sequence[Part]], width: int, *, give: Sequence[int], right: Sequence[int] = ()
+) -> list[tuple[Part, ...]]:
+    """The cells of rows under each other, each column as wide as what stands in it, an empty one left out.
+
+    What does not fit is taken from the columns `give`, in this order, as long as they keep a
+    quarter of the line; those `right` are aligned right.
+    """
+    if not rows:
+        return []
+    wide = [max(cell_len(text) for text, _ in column) for column in zip(*rows, strict=True)]
+    over = sum(cells + 2 for cells in wide if cells) - 2 - width
+    for place in give:
+        taken = max(0, min(over, wide[place] - max(10, width // 4)))
+        wide[place] -= taken
+        over -= taken
+    found = []
+    for row in rows:
+        cells = [(pad(text, wide[n], right=n in right), style) for n, (text, style) in enumerate(row) if wide[n]]
+        found.append(tuple((f"  {text}" if n else text, style) for n, (text, style) in enumerate(cells)))
+    return found
+
+
+def tickets(rows: Sequence[Row], now: Millis, width: int) -> list[Entry]:
+    """Tickets: the clock of each, its number and subject, and who has it."""
+    cells = []
+    for row in rows:
+        one, (clock, style) = row.ticket, due(row.ticket, now)
+        person = flat(row.customer.name or row.customer.address) if width >= 70 else ""
+        cells.append(
+            (
+                # What a clock says stands above what another says, with a sign behind it or not.
+                (clock if clock.endswith(("!", "~")) else f"{clock}  ", style),
+                (f"#{one.id}", "quiet"),
+                (flat(one.subject), "unread" if row.unread else "text"),
+                (cut(person, 16), "quiet"),
+                (cut(flat(one.assignee or "-"), 8), "quiet" if one.assignee else "faint"),
+            )
+        )
+    found = aligned(cells, width, give=(2, 3), right=(0, 1))
+    return [Entry(parts, ticket=row.ticket.id) for row, parts in zip(rows, found, strict=True)]
 
 
 def fitted(parts: Sequence[Part], width: int) -> Sequence[Part]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from desk.errors import Invalid
 from desk.events import describe
 from desk.when import said
-from tui.draw import cut, flat, pad
+from tui.draw import cut, flat
 from tui.keymap import number
 from tui.sheets import Entry, Page, Sheet
+from tui.sheets.kit import aligned
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -29,17 +30,13 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
     def read(width: int) -> Page:
         records = front.desk.store.log(ticket=wanted, limit=_MOST, newest=True)[::-1]
         now = front.now()
-        names = [flat(record.agent or record.source or "-") for record in records]
-        most = min(max(map(len, names), default=0), 16)
-        entries = []
-        for record, name in zip(records, names, strict=True):
-            when = pad(said(record.at, now, front.zone), 17)
-            what = cut(flat(describe(record)), width - 17 - most - 4)
-            entries.append(
-                Entry(
-                    ((when, "quiet"), ("  ", "text"), (pad(name, most), "agent"), (f"  {what}", "text")), ticket=wanted
-                )
+        cells = [
+            (
+                (said(record.at, now, front.zone), "quiet"), (cut(flat(record.agent or record.source or "-"), 16), "agent"),
+                (flat(describe(record)), "text"),
             )
-        return Page(entries)
+            for record in records
+        ]  # fmt: skip
+        return Page([Entry(parts, ticket=wanted) for parts in aligned(cells, width, give=(2,))])
 
     return Sheet(f"What happened to #{wanted}", read, hints=(("back", "back"),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
@@ -9,13 +10,14 @@ from desk.model import HOUR, Role, State
 from desk.permissions import demand
 from desk.store import Batch
 from desk.when import brief, said
-from tui.draw import cut, flat, pad
+from tui.draw import flat
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import groups, heading
+from tui.sheets.kit import aligned, groups, heading
 
 if TYPE_CHECKING:
     from desk.model import Delivery, Millis
     from tui.app import DeskApp
+    from tui.widgets.bars import Part
 
 _MOST = 1_000
 _TROUBLE = (State.UNKNOWN, State.FAILED, State.BOUNCED)
@@ -38,21 +40,22 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
 
         def lines(*states: State, later: bool = False) -> list[Entry]:
             some = [pair for pair in found if pair[0].state in states and is_later(pair[0]) is later]
-            return [line(*pair) for pair in sorted(some, key=_when)]
+            return [Entry(told[one.id], ticket=one.ticket, key=one.id) for one, _ in sorted(some, key=_when)]
 
-        def line(one: Delivery, next_at: Millis | None) -> Entry:
+        def cells(one: Delivery, next_at: Millis | None) -> Sequence[Part]:
             to = ", ".join(map(flat, one.recipients))
             words, style = _told(one, next_at, now)
             if is_later(one):
                 words = said(one.not_before, now, front.zone)
             tries = f"{one.attempts} {'try' if one.attempts == 1 else 'tries'}" if one.attempts else ""
-            room = max(12, (width - 46) // 2)
-            parts = (
-                (pad(words, 18), style), (f"  {pad(f'#{one.ticket}', 8)}", "quiet"), (f"  {pad(to, room)}", "text"),
-                (f"  {pad(tries, 8)}  ", "quiet"), (cut(flat(one.error or subjects.get(one.ticket, "")), room + 10), "trouble" if one.error else "quiet"),
+            why = flat(one.error or subjects.get(one.ticket, ""))
+            return (
+                (words, style), (f"#{one.ticket}", "quiet"), (to, "text"), (tries, "quiet"),
+                (why, "trouble" if one.error else "quiet"),
             )  # fmt: skip
-            return Entry(parts, ticket=one.ticket, key=one.id)
 
+        table = aligned([cells(*pair) for pair in found], width, give=(2, 4), right=(1,))
+        told = {one.id: parts for (one, _), parts in zip(found, table, strict=True)}
         return Page(
             groups(
                 (heading("Nobody knows", _PERHAPS), lines(State.UNKNOWN)),
