@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 
 from desk.config import DeskConfig
 from desk.model import HOUR, Account, State, Status
@@ -52,6 +53,21 @@ def test_quoting_begins_a_reply_and_takes_a_place(tmp_path: Path) -> None:
             await screen.type("So")
             await screen.press("ctrl+q")
             assert screen.app.writing.body.endswith("\n\nSo\n> Second\n\n")
+
+    run(body())
+
+
+# -- what is pasted ---------------------------------------------------------------
+
+
+def test_the_lines_of_a_paste_stay_lines_however_the_terminal_ends_them(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("r")
+            screen.app.post_message(events.Paste("Dear all,\r\rone\r\ntwo\nthree"))
+            await screen.until(lambda: screen.app.writing.body == "Dear all,\n\none\ntwo\nthree")
 
     run(body())
 

@@ -80,7 +80,8 @@ class Body(TextArea):
                 f"{size(len(event.text))} were pasted: too much for a message; save it and attach the file, ^o"
             )
             return
-        self.put(event.text)
+        # A terminal ends the lines of a paste as its return key would.
+        self.put(event.text.replace("\r\n", "\n").replace("\r", "\n"))
 
     def put(self, text: str, begin: int = 0) -> None:
         """Put a text in place of what is selected, and of `begin` characters before the cursor."""
