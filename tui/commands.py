@@ -258,7 +258,9 @@ class Commands:
             goes_on = app.hands.key(self.sent.draft.kind)
             app.say(f"taken back, nothing was sent; the text is kept: {goes_on} goes on with it", "good")
         else:
-            line = outcome.line.partition(": ")[2] or outcome.line
+            line = outcome.line
+            while line.startswith(("undo: ", "redo: ")):
+                line = line.partition(": ")[2]
             app.say(
                 f"{'done again' if redo else 'taken back'}: {line} · {_which(outcome.done)}{_left(outcome)}", "good"
             )

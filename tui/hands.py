@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _THINKING_S = 0.4
 """Whoever knows what follows has typed it by then."""
 
+_HABITS = dict.fromkeys(("q", "q!", "qa", "qa!", "wq", "x", "exit", "quit!"), "quit")
+"""What fingers type to leave; nothing is lost by it, a text under way stays as a draft."""
+
 _LEAVING = ("escape", "^c")
 _ACTING = {
     "prompt": (*_LEAVING, "enter", "tab", "shift+tab", "up", "down", "^k", "^n"),
@@ -201,9 +204,13 @@ class Hands:
     async def run_line(self, line: str, count: int | None = None) -> None:
         """Do a command line: of the screen, a ticket's number, or of the desk."""
         app = self._app
+        line = _HABITS.get(line, line)
         word, _, rest = line.partition(" ")
         if word.lstrip("#").isdecimal() and not rest:
             word, rest = "show", word
+        elif word == "open" and rest.lstrip("#").isdecimal():
+            # A new ticket needs more than a number, so it is one there is that is meant.
+            word = "show"
         if word in VERBS and VERBS[word].quick:
             await app.guarded(VERBS[word].run(app, count, rest))
         elif word in VERBS:

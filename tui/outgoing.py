@@ -143,7 +143,7 @@ def review(found: Checked, width: int, news: str = "") -> list[Drawn]:
     ground, style = ("note", "note") if kind == NOTE else ("text", "text")
     inner = min(width - 4, WIDEST)
     title = {
-        NOTE: heading(NOTE, None, width),
+        NOTE: ((" NOTE", "note_word"), ("  internal · only colleagues see it", "note")),
         FORWARD: ((" FORWARD", "reply_word"), ("  as they get it", "quiet")),
     }.get(kind, ((" REPLY", "reply_word"), ("  as the customer gets it", "quiet")))
     drawn = [Drawn(title, ground), Drawn((), ground)]

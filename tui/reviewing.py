@@ -71,7 +71,8 @@ class Reviewing:
             case "j" | "down" | "k" | "up" | "space" | "^d" | "^u" | "pagedown" | "pageup":
                 app.pane.half_page(-1 if name in ("k", "up", "^u", "pageup") else 1)
             case _:
-                app.say(f"{name} does nothing here; y sends, e edits, q leaves", "quiet")
+                does = "keeps it" if self._writing.kind == NOTE else "sends"
+                app.say(f"{name} does nothing here; y {does}, e edits, q leaves", "quiet")
 
     def _later(self) -> None:
         if self._writing.kind == NOTE:

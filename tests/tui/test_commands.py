@@ -183,6 +183,44 @@ def test_tab_goes_to_the_next_unread(tmp_path: Path) -> None:
     run(body())
 
 
+@pytest.mark.parametrize("habit", ["q", "q!", "wq", "x"])
+def test_what_other_programs_call_quit_leaves(tmp_path: Path, habit: str) -> None:
+    store, desk, who = make_desk(tmp_path)
+    before = store.last_seq()
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.app.hands.run_line(habit)
+            await screen.until(lambda: not screen.app.is_running)
+
+    run(body())
+    assert store.last_seq() == before
+
+
+def test_open_with_a_number_goes_to_that_ticket(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.app.hands.run_line("open #3")
+            await screen.until(lambda: screen.app.ticket.view and screen.app.ticket.view.ticket.id == 3)
+
+    run(body())
+
+
+def test_what_is_done_again_is_told_by_its_own_name(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("A", "u", "ctrl+r")
+            assert "done again: take · #1" in screen.status
+            await screen.press("u")
+            assert "taken back: take · #1" in screen.status
+
+    run(body())
+
+
 def test_a_paste_into_the_list_runs_nothing(tmp_path: Path) -> None:
     store, desk, who = make_desk(tmp_path)
     before = store.last_seq()

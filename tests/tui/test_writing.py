@@ -100,6 +100,8 @@ def test_note_is_told_apart_and_goes_nowhere(tmp_path: Path) -> None:
             await screen.type("Ask for the MTU")
             await screen.press("ctrl+s")
             await screen.see("y keep it")
+            await screen.press("z")
+            assert "y keeps it, e edits, q leaves" in screen.status
             assert "acme.example>" not in screen.app.writing.review.text
             await screen.press("y")
             assert "u takes it back" in screen.status
