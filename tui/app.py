@@ -26,6 +26,7 @@ from tui.commands import Commands
 from tui.draw import look
 from tui.edges import Edges
 from tui.feed import Around, Feed, House, Lost, Touched, house
+from tui.frames import Frames
 from tui.front import Front, colourless
 from tui.hands import Hands
 from tui.meanwhile import Meanwhile
@@ -61,6 +62,10 @@ class DeskScreen(Bare, Screen[None], inherit_bindings=False):
     """A screen that leaves every key to the desk, and is not drawn again because another part has the focus."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._compositor = Frames()
 
 
 class DeskApp(App[None], inherit_bindings=False):
