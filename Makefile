@@ -7,7 +7,7 @@ ARGS :=
 JOBS := 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-postgresql lint check format bench torture lock clean
+.PHONY: help run demo test test-postgresql lint check format bench picture torture lock clean
 
 help:
 	@echo "make demo      a sample desk to play with; nothing to configure"
@@ -17,6 +17,7 @@ help:
 	@echo "make check     format, lint, types, tests: all that a change has to pass"
 	@echo "make format    put the code into its format"
 	@echo "make bench     measure, with peers beside us where they are installed (ARGS='--only ls,start')"
+	@echo "make picture   draw the screen for the documents anew"
 	@echo "make torture   the long fault-injection tests"
 	@echo "make lock      pin the newest versions that pyproject.toml allows"
 	@echo "make clean     remove what all this made"
@@ -50,6 +51,10 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.run $(ARGS)
+
+picture: $(VENV)/.dev
+	$(BIN)/python -m bench.picture docs/screen.svg --size 110x20
+	$(BIN)/python -m bench.picture docs/ticket.svg --scene ticket --size 110x24
 
 torture: $(VENV)/.dev
 	@sh tests/servers/install.sh || echo "the test servers could not be installed"
