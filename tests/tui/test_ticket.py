@@ -495,3 +495,19 @@ def test_without_a_browser_a_link_is_copied(tmp_path: Path, monkeypatch: pytest.
             assert copied == [b"https://status.example/x", b"#1"]
 
     run(body())
+
+
+def test_a_ticket_whose_messages_are_all_elsewhere_can_be_read(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+    do(desk, who, "merge 1", 2, batch="merge")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("2", "enter")
+            await screen.see("merged into #1")
+            await screen.press("f")
+            assert "nothing is folded in sight" in screen.status
+            await screen.press("F", "w", "e", "}", "{", "G")
+            assert screen.app.place == "ticket"
+
+    run(body())

@@ -208,8 +208,10 @@ class Conversation(Lines):
 
     def _in_sight(self) -> list[Item]:
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
-        ends = [*self._starts[1:], len(self.lines)]
-        spans = zip(self._shown(), self._starts, ends, strict=True)
+        # None where all was merged elsewhere.
+        starts = self._starts
+        ends = [*starts[1:], len(self.lines)][: len(starts)]
+        spans = zip(self._shown(), starts, ends, strict=True)
         return [item for item, start, end in spans if start < bottom and end > top]
 
     def fold(self, *, every: bool = False) -> bool:
