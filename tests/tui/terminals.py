@@ -76,6 +76,11 @@ class Terminal:
             data = self.read(0.15)
         return data
 
+    def hang_up(self) -> None:
+        """Close the terminal beneath the program."""
+        os.close(self.master)
+        self.master = os.open(os.devnull, os.O_RDONLY)
+
     @property
     def cursor(self) -> tuple[int, bool]:
         """On which line the terminal's cursor is, and whether it is in sight."""

@@ -132,3 +132,26 @@ def test_q_ends_the_program_and_leaves_the_terminal_clean(tmp_path: Path) -> Non
         assert screen.process.wait(10) == 0
         assert b"\x1b[?1049l" in screen.raw
         assert b"Traceback" not in screen.raw
+
+
+def test_a_screen_whose_terminal_is_gone_ends(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("Feature idea")
+        screen.hang_up()
+        assert screen.process.wait(10) in (0, 129)
+
+
+def test_a_key_of_its_own_is_not_waited_for(tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    store.close()
+    with terminal(tmp_path) as screen:
+        screen.see("Feature idea")
+        screen.press(b"\r")
+        screen.see("this is mail 0")
+        # Escape alone, and one that begins an arrow.
+        screen.press(b"\x1b")
+        screen.see("SUBJECT")
+        screen.press(b"\x1b[B")
+        assert screen.cursor[0] == 6
