@@ -60,7 +60,7 @@ def told(item: Item, how: Telling) -> list[Drawn]:
     message = item.message
     note = message.kind is Kind.NOTE
     ground = "note" if note else "text"
-    lines = [Drawn(tuple(_head(message, how)), "note_word" if note else "text")]
+    lines = [Drawn(tuple(_head(message, how)), ground)]
     if how.why and message.threaded_by:
         because = flags.THREADED.get(message.threaded_by, flat(message.threaded_by))
         lines.append(Drawn(((f"{_INDENT}here because {because}", "system"),), ground))
