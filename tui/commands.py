@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from desk import lines
-from desk.actions import find
-from desk.errors import Invalid
+from desk.actions import Action, find, load
+from desk.errors import Invalid, NotFound, suggest
 from desk.events import Posted
 from desk.lines import Call
 from desk.model import Priority
@@ -69,7 +69,7 @@ class Commands:
         if (text := begun(line)) is not None:
             await self.write(*text)
             return
-        action = find(verb)
+        action = self._named(verb)
         try:
             calls = lines.script(line)
         except Invalid as error:
@@ -79,9 +79,17 @@ class Commands:
             return
         await self.perform(calls, line)
 
+    def _named(self, verb: str) -> Action:
+        from tui.verbs import VERBS
+
+        if verb not in (verbs := load()):
+            near = suggest(verb, (*verbs, *VERBS))
+            raise NotFound(f'there is no verb "{verb}"{near}; {self._app.hands.key("help")} lists them')
+        return verbs[verb]
+
     async def complete(self, verb: str) -> None:
         """Ask for all that a verb needs, and run it."""
-        action = find(verb)
+        action = self._named(verb)
         if verb in WRITTEN:
             await self.write(verb)
         elif any(argument.required for argument in action.arguments):

@@ -196,8 +196,15 @@ class Hands:
         follow = reader.hints() or [
             (self.key("show"), "opens that ticket"),
             (self.key("bottom"), "goes to that line"),
+            *self._numbered(reader.digits),
         ]
         return [(f"{begun}  ", "strong"), *keys(*follow)]
+
+    def _numbered(self, digits: str) -> list[tuple[str, str]]:
+        """The view whose place in the line of views was typed: that is another key."""
+        views, key = list(self._app.queue.views.values()), self._readers["queue"].key(f"view {digits}")
+        listed = self._app.place == "queue" and digits.isdecimal() and 0 < int(digits) <= len(views)
+        return [(key, f"shows {views[int(digits) - 1].title}")] if listed and key else []
 
     # -- what it leads to -----------------------------------------------------------
 

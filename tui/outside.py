@@ -27,7 +27,7 @@ _MOST_LINES = 20_000
 
 def _view(app: DeskApp) -> View:
     if not app.reading or app.ticket.view is None:
-        raise Invalid("open a ticket first: files and links are called by their number and letter there")
+        raise Invalid("open a ticket first; what it holds is told apart there by number or letter")
     return app.ticket.view
 
 

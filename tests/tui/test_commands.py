@@ -197,6 +197,34 @@ def test_what_other_programs_call_quit_leaves(tmp_path: Path, habit: str) -> Non
     assert store.last_seq() == before
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("lgo", "log"), ("quti", "quit"), ("sovle", "solve")])
+def test_a_slip_is_told_the_nearest_verb_of_the_screen_and_the_desk(tmp_path: Path, typed: str, meant: str) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.app.hands.run_line(typed)
+            await screen.settle()
+            assert f'there is no verb "{typed}" (did you mean "{meant}"?); ? lists them' in screen.status
+
+    run(body())
+
+
+def test_a_digit_typed_for_a_view_is_told_its_key(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("1")
+            first = next(iter(screen.app.queue.views.values()))
+            assert "opens that ticket" in screen.status
+            assert f"{screen.app.hands.key('view 1')} shows {first.title}" in screen.status
+            await screen.press("2", "3", "4")
+            assert "shows" not in screen.status
+
+    run(body())
+
+
 def test_open_with_a_number_goes_to_that_ticket(tmp_path: Path) -> None:
     _, desk, who = make_desk(tmp_path)
 
