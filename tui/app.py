@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -49,6 +52,9 @@ from tui.writing import Writing
 
 _PATIENCE_S = 0.2
 """How long the first frame waits for the first tickets."""
+
+_LAST_S = 2.0
+"""So long a text may take to be kept when all ends."""
 
 if TYPE_CHECKING:
     from tui.widgets.prompt import Prompt
@@ -380,6 +386,14 @@ class DeskApp(App[None], inherit_bindings=False):
     async def _quit(self) -> None:
         self.exit()
 
+    async def told_to_end(self) -> None:
+        """The terminal goes, or the machine: what is written is kept, and the terminal is left as it was found."""
+        self.writing.keep()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                await self.writing.drafts.saved()
+        self.exit()
+
     # -- what happens -----------------------------------------------------------------
 
     def wear(self, theme: themes.Theme) -> None:
@@ -434,5 +448,8 @@ def _settle_memory() -> None:
 
 
 def run(front: Front) -> None:
-    """Open the screen and stay until the agent leaves."""
-    DeskApp(front).run()
+    """Open the screen and stay until the agent leaves, or the screen is told to end."""
+    app = DeskApp(front)
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda number, frame: app.call_later(app.told_to_end))
+    app.run()

@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.desks import NOW, make_desk
 from tests.tui.terminals import terminal
 
@@ -40,6 +42,22 @@ def test_a_killed_screen_loses_at_most_two_seconds(tmp_path: Path) -> None:
         screen.see("to ann@example.com")
         screen.see("Hello Ann, half a thought")
         screen.see("[1] vpn.log  18 kB")
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
+def test_a_screen_told_to_end_keeps_the_text_and_gives_the_terminal_back(told: signal.Signals, tmp_path: Path) -> None:
+    store, _, _ = make_desk(tmp_path)
+    with terminal(tmp_path) as screen:
+        screen.see("5 tickets")
+        screen.press(b"r")
+        screen.see("REPLY")
+        screen.press(b"Hello Ann")
+        os.kill(screen.process.pid, told)
+        screen.read(1.0)
+        assert screen.process.wait(10) == 0
+        assert b"\x1b[?1049l" in screen.raw
+    assert [draft.text for draft in store.drafts(agent="kim")] == ["Hello Ann"]
+    store.close()
 
 
 def test_a_large_paste_holds_up_nobody(tmp_path: Path) -> None:
