@@ -9,13 +9,17 @@ from desk.completion import Choice
 from desk.errors import Invalid
 from desk.model import Kind
 from desk.outgoing import NOTE, REPLY, WRITTEN
-from tui.draw import flat
+from tui.draw import flat, size
 from tui.recipients import WAYS
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
     from tui.front import Macros as Shelf
     from tui.writing import Writing
+
+
+_LONGEST_QUOTE = 200_000
+"""Longer than anybody reads, and an editor of text takes seconds for more."""
 
 
 class Putting:
@@ -45,6 +49,10 @@ class Putting:
             raise Invalid(f"there is no message {place or ''} to quote; #{view.ticket.id} has {len(view.thread)}")
         if message.kind is Kind.NOTE and kind != NOTE:
             raise Invalid(f"message {place} is internal; a {kind} goes out and must not quote it")
+        if len(message.visible) > _LONGEST_QUOTE:
+            raise Invalid(
+                f"that message is {size(len(message.visible))} of text, too much to quote; copy what matters of it"
+            )
         quoted = "\n".join(f"> {line}".rstrip() for line in message.visible.strip("\n").splitlines())
         if writing.stage != "writing":
             await writing.begin(kind)

@@ -11,7 +11,7 @@ from textual import events
 
 from desk.config import DeskConfig
 from desk.model import HOUR, Account, State, Status
-from tests.desks import ADDRESS, NOW, answer, do, make_desk
+from tests.desks import ADDRESS, NOW, answer, do, mail, make_desk, receive
 from tests.tui.shown import Shown, front, run, shown
 from tests.tui.test_macros import Shelf
 from tui import editor, writing
@@ -313,5 +313,17 @@ def test_a_long_text_takes_half_and_the_last_message_stays(tmp_path: Path, size:
             await screen.see("the newest of all", "REPLY", "line 59")
             composer, pane = screen.app.query_one("#composer"), screen.app.ticket
             assert composer.size.height <= pane.size.height // 2 + 1
+
+    run(body())
+
+
+def test_a_message_too_long_for_an_editor_is_not_quoted(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path, 0)
+    receive(desk, [mail(1, text="many words\n" * 30_000)], batch="long")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter", "r", "ctrl+q")
+            assert "too much to quote" in screen.status
 
     run(body())
