@@ -357,16 +357,17 @@ class SqliteEngine(Engine):
 
     def close(self) -> None:
         with self._writing:
-            for conn in [*self._readers, *([self._writer] if self._writer else [])]:
-                conn.close()
+            if self._writer is not None:
+                self._writer.close()
+            # Not closed but let go: one in which another thread still reads ends with that, and not beneath it.
+            self._readers.clear()
+            self._local = threading.local()
             if self._blobs is not None:
                 self._blobs.close()
-            self._readers.clear()
             self._writer = self._blobs = None
             if self._folder >= 0:
                 os.close(self._folder)
                 self._folder = -1
-            self._local = threading.local()
 
 
 def _locked(folder: int) -> bool:

@@ -155,7 +155,7 @@ def test_who_waits_after_a_first_key_sees_what_may_follow(tmp_path: Path) -> Non
 
 
 def test_a_form_opens_with_nothing_of_the_one_before(tmp_path: Path) -> None:
-    store, desk, who = make_desk(tmp_path)
+    _, desk, who = make_desk(tmp_path)
 
     async def body() -> None:
         async with shown(front(desk, who), size=(80, 24)) as screen:
