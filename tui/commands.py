@@ -11,7 +11,7 @@ from desk.actions import Action, find, load
 from desk.errors import Invalid, NotFound, suggest
 from desk.events import Posted
 from desk.lines import Call
-from desk.model import Priority
+from desk.model import Draft, Priority
 from desk.outgoing import WRITTEN, begun
 from desk.perform import Outcome, perform, undo
 from desk.preview import by_ticket
@@ -37,6 +37,8 @@ class Commands:
         self.last: str | None = None
         self.sent: Asked | None = None
         """The last text that went out."""
+        self._given_back: tuple[str, Draft] | None = None
+        """The text that the last undo gave back, and the batch of that undo."""
 
     @cached_property
     def recorder(self) -> Recorder:
@@ -263,9 +265,12 @@ class Commands:
         app.edges.sending = None
         if self.sent and self.sent.draft and self.sent.batch == target and not redo:
             app.writing.give_back(self.sent.draft)
+            self._given_back = (batch, self.sent.draft)
             goes_on = app.hands.key(self.sent.draft.kind)
             app.say(f"taken back, nothing was sent; the text is kept: {goes_on} goes on with it", "good")
         else:
+            if redo and outcome.done:
+                self._take_again(target)
             line = outcome.line
             while line.startswith(("undo: ", "redo: ")):
                 line = line.partition(": ")[2]
@@ -273,6 +278,16 @@ class Commands:
                 f"{'done again' if redo else 'taken back'}: {line} · {_which(outcome.done)}{_left(outcome)}", "good"
             )
         await self.settle(outcome)
+
+    def _take_again(self, undone: str | None) -> None:
+        """What was sent after all is no draft: the text that was given back goes, unless somebody wrote on in it."""
+        batch, draft = self._given_back or (None, None)
+        if draft is None or batch != undone:
+            return
+        self._given_back = None
+        kept = self._app.writing.drafts.kept.get((draft.ticket, draft.kind))
+        if kept is not None and kept.text == draft.text:
+            self._app.writing.drafts.drop(draft.ticket, draft.kind)
 
     # -- writing ------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ class Form:
             # Who calls is known first, then what it is about; the words last.
             self._missing.sort(key=lambda a: a.param.word != "address")
 
-    def begin(self, mistake: str = "") -> None:
+    def begin(self, mistake: str = "", typed: str = "") -> None:
         """Ask for the first one; again, when there was a `mistake` in the answer."""
         argument = self._missing[0]
         self._app.prompting.ask(
@@ -53,6 +53,7 @@ class Form:
                 picks=True,
                 more=self._more(argument),
             ),
+            text=typed,
             hint=mistake or f"{self._action.summary} {self._question(argument)}",
         )
 
@@ -136,7 +137,7 @@ class Form:
             self._given[argument.name] = argument.param.parse(text)
         except Invalid as error:
             self._missing.insert(0, argument)
-            self.begin(str(error))
+            self.begin(str(error), text)
             return
         if self._missing:
             self.begin()

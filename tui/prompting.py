@@ -68,7 +68,7 @@ class Prompting:
                 # Before all others: whatever is behind in the order of the screen would be drawn again.
                 await self._app.screen.mount(self.prompt, before=0)
             self.prompt.open(asking, text)
-            self.prompt.complain(hint, "notice")
+            self.prompt.complain(hint, "quiet")
             if asking.more is not None:
                 self._app.run_worker(self._app.guarded(self._look_further(text)))
 

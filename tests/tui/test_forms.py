@@ -59,7 +59,8 @@ def test_a_mistake_is_told_and_asked_again(tmp_path: Path) -> None:
             await screen.type("nonsense")
             await screen.see('"nonsense" is not a time')
             await screen.press("enter")
-            await screen.see('"nonsense" is not a time', "snooze #1 ·")
+            await screen.see('"nonsense" is not a time', "snooze #1 · nonsense")
+            await screen.press("ctrl+u")
             await screen.type("1w")
             await screen.press("enter")
             assert store.ticket(1).snoozed_until == NOW + 7 * 86_400_000

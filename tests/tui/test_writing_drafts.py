@@ -92,6 +92,24 @@ def test_sending_forgets_the_draft_and_taking_back_keeps_it_again(tmp_path: Path
     run(body())
 
 
+def test_what_is_sent_again_after_all_is_no_draft(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("enter", "i")
+            await screen.type("Ask for the MTU.")
+            await screen.press("ctrl+s", "y", "u")
+            assert len(screen.app.writing.unsent(1)) == 1
+            await screen.press("ctrl+r")
+            await screen.see("done again")
+            assert screen.app.writing.unsent(1) == []
+            assert store.drafts(ticket=1) == []
+            assert [m.text for m in store.thread(1)][-1] == "Ask for the MTU."
+
+    run(body())
+
+
 def test_an_emptied_text_is_no_draft(tmp_path: Path) -> None:
     store, desk, who = make_desk(tmp_path)
 
