@@ -150,7 +150,8 @@ class SqliteEngine(Engine):
         self.path = path
         self.shared = place.is_shared(path)
         self._local = threading.local()
-        self._readers: list[Reader] = []
+        self._readers: list[tuple[int, Reader]] = []
+        """Each with the thread that reads in it."""
         self._queue: deque[_Job[Any]] = deque()
         self._queued = threading.Lock()
         self._writing = threading.Lock()
@@ -185,7 +186,7 @@ class SqliteEngine(Engine):
         if conn is None:
             conn = self._local.conn = self.connect(Reader)
             with self._queued:
-                self._readers.append(conn)
+                self._readers.append((threading.get_ident(), conn))
         return conn
 
     @contextmanager
@@ -359,7 +360,11 @@ class SqliteEngine(Engine):
         with self._writing:
             if self._writer is not None:
                 self._writer.close()
-            # Not closed but let go: one in which another thread still reads ends with that, and not beneath it.
+            # What another thread may be reading in is not closed beneath it, but let go: it ends with that.
+            others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+            for thread, conn in self._readers:
+                if thread not in others:
+                    conn.close()
             self._readers.clear()
             self._local = threading.local()
             if self._blobs is not None:

@@ -18,7 +18,7 @@ def own(home: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         '[views.vpn]\ntitle = "VPN"\nquery = "tag:vpn or tag:router"\nsort = "newest"\n'
-        'columns = ["number", "tags", "subject"]\nkey = "n"\n[views.routers]\nquery = "tag:router"\nteam = "network"\n'
+        'columns = ["number", "tags", "subject"]\nkey = "p"\n[views.routers]\nquery = "tag:router"\nteam = "network"\n'
     )
     return path
 
@@ -66,7 +66,7 @@ def test_view_show_tells_all_of_a_view(deskhand: Deskhand, room: Room, own: Path
         "query": "tag:vpn or tag:router",
         "sort": "newest",
         "columns": ["number", "tags", "subject"],
-        "key": "n",
+        "key": "p",
         "team": None,
     }
     assert "tag:router" in deskhand("view", "show", "routers").out

@@ -117,4 +117,4 @@ def test_macros_of_all_kinds_run_from_files_on_the_sample_desk(desk: Desk) -> No
     assert (again["messages"][-1]["text"], again["tags"]) == ("Danke!", ["thanked"])
     desk.run("undo")
     assert desk.ticket(11)["tags"] == []
-    assert "all is well, 3 macros, 2 programs, 1 snippets" in desk.run("macro", "check")
+    assert "all is well, 3 macros, 2 programs, 2 snippets" in desk.run("macro", "check")
