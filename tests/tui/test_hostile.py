@@ -13,6 +13,8 @@ from desk.store import Batch
 from tests.desks import NOW, Room
 from tests.tui.shown import Shown, front, run, shown
 
+pytestmark = pytest.mark.sqlite("what is drawn does not depend on the engine")
+
 TEXTS = {
     "escape": "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x1b[31mred\x1b]0;title\x07",
     "c1": "\x9b31m\x9d0;t\x9c\x90q\x9c",
