@@ -177,6 +177,7 @@ def test_without_an_account_there_is_nothing_to_run(tmp_path: Path) -> None:
     assert beside(here, here.store(create=True)) is None
 
 
+@pytest.mark.sqlite("whose a file is, its mode says")
 @pytest.mark.parametrize(
     ("published", "own", "may"),
     [("", "", False), ("", "relay_uids = [{uid}]", False), ("[{other}]", "", False), ("[{other}, {uid}]", "", True)],

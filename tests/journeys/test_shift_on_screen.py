@@ -42,6 +42,7 @@ def until(store: Store, holds: Callable[[Store], object], what: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.sqlite("the sample desk lies in a file")
 def test_a_shift(screen: Terminal, folder: Path) -> None:
     store = open_store(f"sqlite:///{folder}/desk.db")
     me = next(agent.name for agent in store.agents().values() if agent.uid == os.getuid())
