@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from desk.model import Status
 from desk.query import Env, parse
-from desk.store import Store
 from storage import open_store
+from tests.journeys.shift import soon
 from tests.tui.terminals import DEADLINE_S, Terminal, running
 
 
@@ -34,14 +34,6 @@ def screen(folder: Path, tmp_path: Path) -> Iterator[Terminal]:
         yield terminal
 
 
-def until(store: Store, holds: Callable[[Store], object], what: str) -> None:
-    """Wait until something holds in the store."""
-    end = time.monotonic() + DEADLINE_S
-    while not holds(store):
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
-
-
 @pytest.mark.sqlite("the sample desk lies in a file")
 def test_a_shift(screen: Terminal, folder: Path) -> None:
     store = open_store(f"sqlite:///{folder}/desk.db")
@@ -60,7 +52,7 @@ def test_a_shift(screen: Terminal, folder: Path) -> None:
     screen.see(f"tag outage shift · #{first}")
     screen.press(b"+")
     screen.press(b"A")
-    until(store, lambda s: s.ticket(first).assignee == me, "taken")
+    soon(lambda: store.ticket(first).assignee == me, "taken")
     assert set(store.ticket(first).tags) >= {"outage", "shift"}
     assert first not in numbers("is:open is:unassigned")
 
@@ -72,16 +64,16 @@ def test_a_shift(screen: Terminal, folder: Path) -> None:
     screen.press(b"*")
     screen.see(f"{len(rest)} marked")
     screen.press(b"akim\r")
-    until(store, lambda s: all(s.ticket(n).assignee == "kim" for n in rest), "assigned in bulk")
+    soon(lambda: all(store.ticket(n).assignee == "kim" for n in rest), "assigned in bulk")
     screen.press(b"u")
-    until(store, lambda s: all(s.ticket(n).assignee is None for n in rest), "taken back in bulk")
+    soon(lambda: all(store.ticket(n).assignee is None for n in rest), "taken back in bulk")
 
     # Snoozed, and out of the list.
     screen.see("taken back")
     screen.press(b"gu")
     asleep = numbers("is:open is:unassigned")[0]
     screen.press(b"z3h\r")
-    until(store, lambda s: s.ticket(asleep).snoozed_until, "asleep")
+    soon(lambda: store.ticket(asleep).snoozed_until, "asleep")
 
     # Mine: the first answered with a canned text, solved with it, and the solving taken back in time.
     screen.press(b"gm")
@@ -95,10 +87,10 @@ def test_a_shift(screen: Terminal, folder: Path) -> None:
     screen.press(b"\x13")
     screen.see("as the customer gets it")
     screen.press(b"s")
-    until(store, lambda s: s.ticket(mine).status is Status.SOLVED, "answered and solved")
+    soon(lambda: store.ticket(mine).status is Status.SOLVED, "answered and solved")
     screen.see("take it back")
     screen.press(b"u")
-    until(store, lambda s: s.ticket(mine).status is not Status.SOLVED, "taken back")
+    soon(lambda: store.ticket(mine).status is not Status.SOLVED, "taken back")
     screen.see("the text is kept")
     assert store.ticket(mine).message_count == messages
     screen.press(b"r")
@@ -106,10 +98,10 @@ def test_a_shift(screen: Terminal, folder: Path) -> None:
     screen.press(b"\x13")
     screen.see("as the customer gets it")
     screen.press(b"y")
-    until(store, lambda s: s.ticket(mine).message_count == messages + 1, "answered")
+    soon(lambda: store.ticket(mine).message_count == messages + 1, "answered")
     # The relay beside it sends when the time to take it back is over, and the customer answers.
-    until(store, lambda s: any(m.state and m.state.value == "sent" for m in s.thread(mine)[-2:]), "sent")
-    until(store, lambda s: s.ticket(mine).message_count == messages + 2, "the customer answered")
+    soon(lambda: any(m.state and m.state.value == "sent" for m in store.thread(mine)[-2:]), "sent")
+    soon(lambda: store.ticket(mine).message_count == messages + 2, "the customer answered")
     screen.see("wrote · demo · today")
 
     # Merged into another, found by a word of its subject.
@@ -121,9 +113,9 @@ def test_a_shift(screen: Terminal, folder: Path) -> None:
     screen.press(b"GMexport")
     screen.see(f"#{other}  ")
     screen.press(b"\r")
-    until(store, lambda s: s.ticket(last).merged_into == other, "merged")
+    soon(lambda: store.ticket(last).merged_into == other, "merged")
     screen.press(b"u")
-    until(store, lambda s: s.ticket(last).merged_into is None, "unmerged")
+    soon(lambda: store.ticket(last).merged_into is None, "unmerged")
 
     # The desk at a glance, what was done, and out.
     screen.press(b"D")
