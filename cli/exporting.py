@@ -47,7 +47,7 @@ def _mail(store: Store, message: Message) -> bytes | None:
         return store.blob(message.raw)
     if message.message_id is None or message.sender is None:
         return None
-    from channels.email.render import render
+    from channels.kit.mail.render import render
     from desk.channel import Outgoing
 
     files = tuple((a, store.blob(a.sha256)) for a in message.attachments)

@@ -57,7 +57,7 @@ def run(
     workers: int,
 ) -> dict[str, Any]:
     """Import everything under `paths`; returns what was done."""
-    from channels.email.parser import parse
+    from channels.kit.mail.parser import parse
 
     for path in paths:
         if not path.exists():

@@ -95,7 +95,7 @@ def parse_command(files: tuple[str, ...], as_json: bool) -> None:
 
     Exits 0 whatever the mail holds; only a file that cannot be opened is an error.
     """
-    from channels.email.parser import describe, parse
+    from channels.kit.mail.parser import describe, parse
     from desk.channel import Raw
 
     unreadable = 0

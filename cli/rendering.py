@@ -7,7 +7,7 @@ from desk.model import Message
 
 def as_sent(message: Message, text: str) -> str:
     """The mail that its recipients get, without the bytes of files; what only the relay knows is left out."""
-    from channels.email.render import render
+    from channels.kit.mail.render import render
     from desk.channel import Outgoing
     from desk.errors import Invalid
 

@@ -66,7 +66,7 @@ def test_json_keys_are_written_down() -> None:
 
 
 def test_keys_of_parse_are_written_down() -> None:
-    from channels.email.show import describe
+    from channels.kit.mail.show import describe
 
     assert set(describe(Inbound("", 0, None, ""))) <= coded(CLI)
 

@@ -17,7 +17,7 @@ from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Se
 from desk.model import Identity
 
 if TYPE_CHECKING:
-    from channels.email.trust import Trust
+    from channels.kit.mail.trust import Trust
     from desk.channel import Raw
 
 
@@ -67,7 +67,7 @@ class Email:
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
         """The bytes of `draft`."""
-        from channels.email.render import render
+        from channels.kit.mail.render import render
 
         return [render(draft)]
 
@@ -96,7 +96,7 @@ def open(name: str, settings: Settings) -> Email:
 
 def parse(raw: Raw, trust: Trust | None = None) -> Inbound:
     """Read a message as it came over the wire; `trust` says whose word on it counts."""
-    from channels.email.parser import NOBODY, parse
+    from channels.kit.mail.parser import NOBODY, parse
 
     return parse(raw, trust or NOBODY)
 

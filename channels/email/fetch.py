@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from channels.email import cursor as cursors
-from channels.email import notes
 from channels.email.cursor import Place
 from channels.email.replies import Fetched, Refused
 from channels.email.settings import MIB, Settings
+from channels.kit.mail import notes
 from desk.channel import ChannelError, RateLimited, Raw, Retry
 
 if TYPE_CHECKING:

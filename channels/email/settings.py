@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from channels.email.trust import Trust
+from channels.kit.mail.trust import Trust
 from channels.kit.secrets import Password, Secret, from_command
 from desk.channel import Permanent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.email.parser import parse
+from channels.kit.mail.parser import parse
 from desk.channel import Raw
 from desk.intake import prepare, read_again
 from desk.query import Env

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channels.email.parser import parse
-from channels.email.show import describe
-from channels.email.trust import Trust
+from channels.kit.mail.parser import parse
+from channels.kit.mail.show import describe
+from channels.kit.mail.trust import Trust
 from desk.blobs import unpack
 from desk.channel import Inbound, Raw
 from desk.intake import prepare

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from channels.email.parser import parse as read
+from channels.kit.mail.parser import parse as read
 from desk.channel import Inbound, Raw
 
 

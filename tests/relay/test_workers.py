@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from channels.email.parser import parse as read
+from channels.kit.mail.parser import parse as read
 from desk.blobs import unpack
 from desk.channel import Inbound, Raw
 from desk.errors import DeskError

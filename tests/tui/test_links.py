@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from channels.email.htmltext import Links, html_text
+from channels.kit.mail.htmltext import Links, html_text
 from desk.model import Attachment, Direction, Kind, Message
 from tui.links import items, letter_of, shown
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import channels.email.parser as module
+import channels.kit.mail.parser as module
 from desk.blobs import unpack
 from desk.channel import Inbound, Raw
 

@@ -1,4 +1,4 @@
-"""channels.email.automatic and bounces: what programs send."""
+"""channels.kit.mail.automatic and bounces: what programs send."""
 
 from __future__ import annotations
 

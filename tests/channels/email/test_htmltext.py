@@ -1,10 +1,10 @@
-"""channels.email.htmltext: pages that mail programs make, as a person reads them."""
+"""channels.kit.mail.htmltext: pages that mail programs make, as a person reads them."""
 
 from __future__ import annotations
 
 import pytest
 
-from channels.email.htmltext import Links, html_text
+from channels.kit.mail.htmltext import Links, html_text
 
 PAGES = {
     "gmail": (

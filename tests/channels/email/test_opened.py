@@ -1,4 +1,4 @@
-"""channels.email.content: what is inside of winmail.dat, invitations, signatures and reports."""
+"""channels.kit.mail.content: what is inside of winmail.dat, invitations, signatures and reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.email import invitations, rtf, smime, tnef
+from channels.kit.mail import invitations, rtf, smime, tnef
 from tests.channels.email import builders
 from tests.channels.email.mails import blob, mail, multipart
 

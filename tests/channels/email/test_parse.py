@@ -1,4 +1,4 @@
-"""channels.email.parser: what a mail says, however it says it."""
+"""channels.kit.mail.parser: what a mail says, however it says it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from channels.email.addresses import addresses
-from channels.email.show import describe
+from channels.kit.mail.addresses import addresses
+from channels.kit.mail.show import describe
 from desk.model import Identity
 from tests.channels.email.mails import RECEIVED_AT, blob, mail, multipart, read
 

@@ -1,4 +1,4 @@
-"""channels.email.parser against mails whose truth is known."""
+"""channels.kit.mail.parser against mails whose truth is known."""
 
 from __future__ import annotations
 

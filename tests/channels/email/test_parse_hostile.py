@@ -1,4 +1,4 @@
-"""channels.email.parser: whatever comes, it is kept, said, bounded and never raises."""
+"""channels.kit.mail.parser: whatever comes, it is kept, said, bounded and never raises."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import channels.email.parser as module
+import channels.kit.mail.parser as module
 from bench.gencorpus import generate
-from channels.email.show import describe
+from channels.kit.mail.show import describe
 from desk.blobs import unpack
 from desk.channel import Inbound
 from tests.channels.email.mails import read

@@ -1,4 +1,4 @@
-"""channels.email.render: what goes out, and that it comes back as it was."""
+"""channels.kit.mail.render: what goes out, and that it comes back as it was."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.email.render import html, render
+from channels.kit.mail.render import html, render
 from desk.channel import Outgoing
 from desk.model import Attachment, Identity
 from tests.channels.email.mails import blob, read

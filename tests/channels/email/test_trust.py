@@ -1,4 +1,4 @@
-"""channels.email.trust: only what our own mail server says counts, and it comes to the ticket."""
+"""channels.kit.mail.trust: only what our own mail server says counts, and it comes to the ticket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from channels.email import Email
 from channels.email.settings import Settings
-from channels.email.trust import Trust
+from channels.kit.mail.trust import Trust
 from desk.channel import Inbound, Raw
 from desk.intake import prepare
 from desk.model import Bin
@@ -21,7 +21,7 @@ OURS = "Authentication-Results: mx.example.com; "
 
 
 def read(head: str, trust: Trust) -> Inbound:
-    from channels.email.parser import parse
+    from channels.kit.mail.parser import parse
 
     return parse(
         Raw("INBOX/1/1", f"From: max@example.com\nMessage-ID: <t1@example.com>\n{head}\n\nHello\n".encode(), 1), trust

@@ -1,4 +1,4 @@
-"""channels.email.visible: what the sender wrote this time."""
+"""channels.kit.mail.visible: what the sender wrote this time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from channels.email.visible import visible
+from channels.kit.mail.visible import visible
 
 OWN = "Hello,\nthe blue one is still broken.\n\nThanks\nMax"
 QUOTE = "> Which one is it?\n>\n> Robin\n"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from channels.email.charsets import decode, storable
+from channels.kit.mail.charsets import decode, storable
 
 BLOCK_BYTES = 256 * 1024
 FIELDS = 1_000

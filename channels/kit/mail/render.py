@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from channels.email.encode import LINE_CHARACTERS, address, clean, header, mailbox, mailboxes, parameter, words
+from channels.kit.mail.encode import LINE_CHARACTERS, address, clean, header, mailbox, mailboxes, parameter, words
 from desk.channel import Outgoing, Part
 from desk.model import Attachment
 

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from channels.email import rtf
-from channels.email.charsets import decode
+from channels.kit.mail import rtf
+from channels.kit.mail.charsets import decode
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
 ATTRIBUTES = 5_000

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from channels.email.headers import parameters
+from channels.kit.mail.headers import parameters
 
 BYTES = 256 * 1024
 LINES = 5_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from channels.email.headers import Headers
+    from channels.kit.mail.headers import Headers
 
 HEADERS = 20
 METHODS = ("spf", "dkim", "dmarc", "arc")

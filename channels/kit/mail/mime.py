@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from channels.email import uuencode
-from channels.email.headers import BLOCK_BYTES, Headers, block_end, content_type, parameters, read_block, read_top
+from channels.kit.mail import uuencode
+from channels.kit.mail.headers import BLOCK_BYTES, Headers, block_end, content_type, parameters, read_block, read_top
 
 PARTS = 1_000
 DEPTH = 50

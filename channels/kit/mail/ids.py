@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 
-from channels.email.headers import readable
+from channels.kit.mail.headers import readable
 from desk.model import Millis
 
 ID_CHARACTERS = 500

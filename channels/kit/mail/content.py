@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from channels.email import invitations, mime, openpgp, smime, tnef, uuencode
-from channels.email.charsets import decode, storable
-from channels.email.filenames import file_name, guessed_type
-from channels.email.headers import content_type
-from channels.email.htmltext import INPUT_CHARACTERS, QUOTES_CHARACTERS, Links, holds_quotes, html_text
-from channels.email.mime import Part, read_parts
-from channels.email.visible import visible
+from channels.kit.mail import invitations, mime, openpgp, smime, tnef, uuencode
+from channels.kit.mail.charsets import decode, storable
+from channels.kit.mail.filenames import file_name, guessed_type
+from channels.kit.mail.headers import content_type
+from channels.kit.mail.htmltext import INPUT_CHARACTERS, QUOTES_CHARACTERS, Links, holds_quotes, html_text
+from channels.kit.mail.mime import Part, read_parts
+from channels.kit.mail.visible import visible
 from desk.blobs import Blob
 from desk.model import Attachment
 

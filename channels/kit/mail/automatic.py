@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from channels.email import bouncewords as words
-from channels.email.headers import Headers
-from channels.email.mime import Part
+from channels.kit.mail import bouncewords as words
+from channels.kit.mail.headers import Headers
+from channels.kit.mail.mime import Part
 
 TEXT_CHARACTERS = 8_000
 

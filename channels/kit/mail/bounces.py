@@ -10,11 +10,11 @@ import logging
 import re
 from collections.abc import Iterator
 
-from channels.email import bouncetext, mime
-from channels.email.addresses import addresses
-from channels.email.headers import Headers, read_block
-from channels.email.ids import message_id, message_ids
-from channels.email.mime import Part
+from channels.kit.mail import bouncetext, mime
+from channels.kit.mail.addresses import addresses
+from channels.kit.mail.headers import Headers, read_block
+from channels.kit.mail.ids import message_id, message_ids
+from channels.kit.mail.mime import Part
 from desk.channel import Bounce, Undelivered
 
 RECIPIENTS = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from channels.email.charsets import storable
+from channels.kit.mail.charsets import storable
 
 NAME_CHARACTERS = 200
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from channels.email import quotewords as words
+from channels.kit.mail import quotewords as words
 
 LINES = 600
 LINE_CHARACTERS = 400

@@ -6,16 +6,16 @@ over a cap stays in the raw mail, which is always kept.
 
 from __future__ import annotations
 
-from channels.email.addresses import addresses
-from channels.email.automatic import automatic
-from channels.email.bounces import read_bounce
-from channels.email.charsets import storable
-from channels.email.content import read_content
-from channels.email.headers import Headers
-from channels.email.ids import message_id, message_ids, moment
-from channels.email.mime import read_parts
-from channels.email.show import describe
-from channels.email.trust import Trust, authentication, is_spam
+from channels.kit.mail.addresses import addresses
+from channels.kit.mail.automatic import automatic
+from channels.kit.mail.bounces import read_bounce
+from channels.kit.mail.charsets import storable
+from channels.kit.mail.content import read_content
+from channels.kit.mail.headers import Headers
+from channels.kit.mail.ids import message_id, message_ids, moment
+from channels.kit.mail.mime import read_parts
+from channels.kit.mail.show import describe
+from channels.kit.mail.trust import Trust, authentication, is_spam
 from desk.blobs import Blob
 from desk.channel import Inbound, Raw
 from desk.model import Identity

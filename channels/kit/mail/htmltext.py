@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import TYPE_CHECKING, Any, cast
 
-from channels.email.charsets import storable
+from channels.kit.mail.charsets import storable
 
 if TYPE_CHECKING:
     from html_to_markdown import ConversionOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from channels.email.charsets import decode
+from channels.kit.mail.charsets import decode
 
 LIMIT_BYTES = 2 * 1024 * 1024
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from channels.email.charsets import storable
-from channels.email.headers import readable
+from channels.kit.mail.charsets import storable
+from channels.kit.mail.headers import readable
 from desk.model import Identity
 
 LIMIT = 500
