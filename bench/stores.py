@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.corpus import Corpus
 from bench.words import NAMES
+from desk.capabilities import Capabilities
 from desk.channel import Inbound
 from desk.config import DeskConfig
 from desk.events import Event, change
@@ -70,7 +71,14 @@ def fill(url: str, tickets: int, live: float) -> None:
     store.save_team(Team("billing", "Billing"), header)
     for name in _AGENTS:
         store.save_agent(Agent(name, role=Role.AGENT, teams=("billing",)), header)
-    store.save_account(Account("support", "email", "help@support.example", capabilities={"may_start": True}))
+    store.save_account(
+        Account(
+            "support",
+            "email",
+            "help@support.example",
+            capabilities=Capabilities(may_start=True, subject=True, copies=True),
+        )
+    )
     live_from = int(tickets * (1 - live))
     sizes = [(start, min(start + _CHUNK, tickets)) for start in range(0, tickets, _CHUNK)]
     writer = _writer(dice, tickets, live_from, now)

@@ -13,6 +13,7 @@ import click
 
 from cli.wiring import Session, now, session
 from desk import lines
+from desk.capabilities import Capabilities
 from desk.errors import ConfigError
 from desk.lines import Call
 from desk.model import DAY, HOUR, MINUTE, SECOND, Account, Agent, Millis, State, Team
@@ -146,7 +147,7 @@ def furnish(here: Session, desk: Desk, speed: int = 1, at: Millis | None = None)
     others = (Agent("kim", "Kim Arden", teams=("network",)), Agent("sam", "Sam Okoye", teams=("billing",)))
     for other in others:
         store.save_agent(other, header)
-    can: dict[str, object] = {"may_start": True, "subject": True, "copies": True}
+    can = Capabilities(may_start=True, subject=True, copies=True, markup="markdown", attachment_limit_bytes=10_000_000)
     store.save_account(Account("support", "demo", "help@desk.example", "Sample desk", can, "ok", at))
     agents = {"me": me} | {other.name: other for other in others}
     for write in _history(desk, agents, at, speed):
@@ -166,7 +167,7 @@ def _history(desk: Desk, agents: dict[str, Agent], at: Millis, speed: int) -> It
         sender, moment, key = Identity("email", story.address, story.name), at - age // speed, f"past.{place}"
         mail = Inbound(key, moment, sender, story.text, story.text, story.subject, message_id=f"{key}@demo.example")
         header = Batch(new_batch_id(moment, key.encode()), moment, source="support")
-        yield partial(take_in, how=how, items=[prepare(mail)], batch=header)
+        yield partial(take_in, how=how, told=[prepare(mail)], batch=header)
     for number, who, age, line in _PAST:
         agent, moment = agents[who], at - age // speed
         calls = lines.script(line.replace("30h", _span(30 * HOUR / speed)))

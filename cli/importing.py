@@ -16,7 +16,7 @@ from typing import Any
 
 from cli import output
 from cli.wiring import Session, new_batch, now
-from desk.channel import Inbound, Raw
+from desk.channel import Raw, Told
 from desk.errors import NotFound
 from desk.intake import Intake, Taken, take_in
 from desk.model import Account, Status
@@ -102,7 +102,7 @@ def _describe_account(store: Store, name: str, own: tuple[str, ...]) -> None:
         store.save_account(Account(name, "email", own[0].lower(), health="an archive"))
 
 
-def _commit(store: Store, how: Intake, items: list[Inbound], whole: Taken) -> None:
+def _commit(store: Store, how: Intake, items: list[Told], whole: Taken) -> None:
     at = now()
     header = Batch(new_batch(), at, source=f"import:{how.account}")
     taken = store.write(lambda tx: take_in(tx, how, items, header), bulk=True)
@@ -111,9 +111,9 @@ def _commit(store: Store, how: Intake, items: list[Inbound], whole: Taken) -> No
     whole.doubles += taken.doubles
 
 
-def _parsed(pool: Workers, parse: Any, items: Iterator[list[Item]], ahead: int) -> Iterator[list[Inbound]]:
+def _parsed(pool: Workers, parse: Any, items: Iterator[list[Item]], ahead: int) -> Iterator[list[Told]]:
     """Shares parsed in order, with `ahead` of them under way: the workers go on during a commit."""
-    under_way: deque[tuple[Future[list[Inbound]], list[Raw]]] = deque()
+    under_way: deque[tuple[Future[list[Told]], list[Raw]]] = deque()
     for share in items:
         raws = [Raw(item.external_id, item.data, item.modified_ms) for item in share]
         under_way.append((pool.submit(parse, raws), raws))
@@ -123,7 +123,7 @@ def _parsed(pool: Workers, parse: Any, items: Iterator[list[Item]], ahead: int) 
         yield _result(pool, parse, *under_way.popleft())
 
 
-def _result(pool: Workers, parse: Any, future: Future[list[Inbound]], raws: list[Raw]) -> list[Inbound]:
+def _result(pool: Workers, parse: Any, future: Future[list[Told]], raws: list[Raw]) -> list[Told]:
     import asyncio
 
     try:

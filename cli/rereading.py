@@ -92,7 +92,7 @@ def _read(here: Session, store: Store, workers: Workers, messages: list[Message]
         mine = [m for m in messages if m.account == name]
         raws = [Raw(str(m.id), store.blob(m.raw or ""), m.at) for m in mine]
         read = asyncio.run(workers.prepare(_parser(here, name), raws))
-        items |= {m.id: item for m, item in zip(mine, read, strict=True)}
+        items |= {m.id: item for m, item in zip(mine, read, strict=True) if isinstance(item, Inbound)}
     return items
 
 

@@ -11,23 +11,28 @@ A channel is a module (or an installed package with an entry point in the group
 A channel never touches the store. It hands out batches with an opaque cursor; the
 relay commits both together and says so with `confirm`. Every half is optional: an
 object is a `Poller` when it has `poll` and `confirm`, a `Stream` when it has `wait`,
-a `Sender` when it has `render` and `send`.
+a `Sender` when it has `render` and `send`, `Attentive` when it has `attend`.
+
+What comes in is messages (`Inbound`, or `Raw` to be parsed) and signals about them: an
+`Edit`, a `Removal`, a `Reaction`, a `Receipt`, a `Membership`, an `Activity`. All of them may come
+twice, late, or in another order: the core takes each once.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from msgspec import Struct, field
+
 from desk.blobs import Blob
-from desk.model import Attachment, Identity, Millis
+from desk.capabilities import Capabilities
+from desk.model import Attachment, Identity, Millis, State
 
 # -- what comes in ----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """One item as it came over the wire, to be parsed elsewhere.
 
     `external_id` is unique within the account and names the same item for ever
@@ -39,8 +44,7 @@ class Raw:
     received_at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(Struct, frozen=True):
     """One recipient of a bounce: enhanced status code (RFC 3463) where known, and whether it is final."""
 
     address: str
@@ -48,16 +52,14 @@ class Undelivered:
     permanent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Bounce:
+class Bounce(Struct, frozen=True):
     """A report that something we sent did not arrive."""
 
     recipients: tuple[Undelivered, ...]
     original_message_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(Struct, frozen=True):
     """A message from outside, understood as far as it could be.
 
     `at` is what the sender's clock said (None if it said nothing usable),
@@ -98,43 +100,108 @@ class Inbound:
     blobs: tuple[Blob, ...] = ()
     words: str | None = None
     digest: str | None = None
+    answers: str | None = None
+    link: str = ""
+    public: bool = False
+    reply_until: Millis | None = None
+    ours: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Edit(Struct, frozen=True):
+    """A message of theirs says something else now. `target` is the external id it came under.
+
+    `external_id` names this edit (or reaction, ...) for ever, as it does for a message.
+    """
+
+    external_id: str
+    received_at: Millis
+    target: str
+    text: str
+    visible: str = ""
+    html: bool = False
+
+
+class Removal(Struct, frozen=True):
+    """A message was taken back where it was written; here it is kept, and marked."""
+
+    external_id: str
+    received_at: Millis
+    target: str
+
+
+class Reaction(Struct, frozen=True):
+    """Somebody put a mark (an emoji, "like") on a message, ours or theirs, or took it away (`gone`)."""
+
+    external_id: str
+    received_at: Millis
+    target: str
+    sender: Identity
+    mark: str
+    gone: bool = False
+
+
+class Receipt(Struct, frozen=True):
+    """What became of a message of ours: `state` is delivered, read, failed or bounced.
+
+    `target` is the remote id that `Sent` gave; with `through` it holds for all before it in that
+    conversation too. States only advance.
+    """
+
+    received_at: Millis
+    target: str
+    state: State
+    through: bool = False
+    detail: str = ""
+
+
+class Membership(Struct, frozen=True):
+    """Somebody joined a conversation, or left it."""
+
+    external_id: str
+    received_at: Millis
+    conversation: str
+    sender: Identity
+    joined: bool
+
+
+class Activity(Struct, frozen=True):
+    """What a customer does now: "typing", "online", "away" or "" (nothing any more); not kept.
+
+    Without a `conversation` it is about them wherever they write to this account.
+    """
+
+    received_at: Millis
+    sender: Identity
+    doing: str
+    conversation: str | None = None
+
+
+Signal = Edit | Removal | Reaction | Receipt | Membership | Activity
+Told = Inbound | Signal
+"""What needs no parsing any more."""
+
+Item = Raw | Told
+
+
+class Batch(Struct, frozen=True):
     """Items in the account's order and the cursor that stands behind them."""
 
-    items: tuple[Raw | Inbound, ...]
+    items: tuple[Item, ...]
     cursor: str
 
 
 # -- what goes out ----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What an account can carry; front ends read only this, never the channel.
-
-    `plus_address`: mail to `help+anything@` reaches the account, so that Reply-To may
-    carry the ticket's token.
-    """
-
-    subject: bool = False
-    copies: bool = False
-    attachment_limit_bytes: int = 0
-    text_limit: int | None = None
-    markup: str = "plain"
-    may_start: bool = False
-    idempotent: bool = False
-    plus_address: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """A message of the desk, complete and ready to be rendered.
 
     `text` is Markdown as the agent wrote it, signature included. `at` is when it was
     posted, so that rendering twice gives the same bytes.
+
+    `conversation` is where it goes, None where there is none yet (it starts one with `to`);
+    `answers` the external id of the message it answers. `public` says that everybody may read it,
+    `private` that it answers something public so that only `to` can.
     """
 
     ticket: int
@@ -150,11 +217,16 @@ class Outgoing:
     references: tuple[str, ...] = ()
     attachments: tuple[tuple[Attachment, bytes], ...] = ()
     automatic: bool = False
+    conversation: str | None = None
+    answers: str | None = None
+    public: bool = False
+    private: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Rendered bytes for the addresses in `recipients`; what `send` puts on the wire.
+
+    A text that is too long for one message is several parts, sent in order.
 
     What answers an `automatic` part must come back to nobody, or two machines write to
     each other for ever.
@@ -165,8 +237,7 @@ class Part:
     automatic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """The other side's answer for one recipient: its code, its words, and whether it is final."""
 
     code: int
@@ -174,12 +245,16 @@ class Refusal:
     permanent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A part was accepted, for all recipients but the refused ones."""
+class Sent(Struct, frozen=True):
+    """A part was accepted, for all recipients but the refused ones.
+
+    `remote_id` is what it is called there: the external id under which its echo, an answer to it
+    and its receipts come in. `conversation` is where it went, when it began one.
+    """
 
     remote_id: str | None = None
     refused: Mapping[str, Refusal] = field(default_factory=dict)
+    conversation: str | None = None
 
 
 Phase = Callable[[str], Awaitable[None]]
@@ -274,6 +349,14 @@ class Sender(Protocol):
 
     async def archive(self, part: Part) -> None:
         """Keep a copy on the other side (a Sent folder). A failure never sends again."""
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """A channel that can show customers that somebody is there."""
+
+    async def attend(self, conversation: str, *, seen: str | None = None, typing: bool = False) -> None:
+        """An agent has read up to the message `seen`, or is writing (again every few seconds); a failure is nobody's loss."""
 
 
 class ChannelModule(Protocol):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from dataclasses import replace as with_fields
+from typing import overload
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from desk.acknowledge import acknowledgement
-from desk.channel import Inbound, Raw
+from desk.channel import Inbound, Item, Raw, Told
 from desk.config import DeskConfig
 from desk.events import Changed, Delivered, Event, Opened, Posted, Reread, change
 from desk.loops import Answered, refusal
@@ -41,8 +41,7 @@ NOBODY = Identity("unknown", "unknown", "unknown sender")
 _FUTURE: Millis = 5 * 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+class Intake(Struct, frozen=True):
     """How messages of one account are taken in.
 
     `own` are the desk's own addresses. A `silent` intake (an import) wakes nobody: its
@@ -58,8 +57,7 @@ class Intake:
     status: Status = Status.NEW
 
 
-@dataclass(slots=True)
-class Taken:
+class Taken(Struct):
     """What became of a batch."""
 
     messages: int = 0
@@ -68,13 +66,23 @@ class Taken:
     touched: set[int] = field(default_factory=set)
 
 
-def prepare(item: Raw | Inbound, parse: Callable[[Raw], Inbound] | None = None) -> Inbound:
+@overload
+def prepare(item: Raw | Inbound, parse: Callable[[Raw], Inbound] | None = None) -> Inbound: ...
+
+
+@overload
+def prepare(item: Item, parse: Callable[[Raw], Inbound] | None = None) -> Told: ...
+
+
+def prepare(item: Item, parse: Callable[[Raw], Inbound] | None = None) -> Told:
     """`item` parsed, with search words and digest: the part of the work that needs no store."""
+    if not isinstance(item, (Raw, Inbound)):
+        return item
     inbound = item if isinstance(item, Inbound) else _parsed(item, parse)
     if inbound.words is not None and inbound.digest is not None:
         return inbound
     line = words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments))
-    return with_fields(inbound, words=line, digest=digest(inbound))
+    return replace(inbound, words=line, digest=digest(inbound))
 
 
 def _parsed(item: Raw, parse: Callable[[Raw], Inbound] | None) -> Inbound:
@@ -95,9 +103,10 @@ def digest(inbound: Inbound) -> str | None:
     return hashlib.sha256("\x00".join(content).encode("utf-8", "replace")).hexdigest()
 
 
-def take_in(tx: Tx, how: Intake, items: Sequence[Inbound], batch: Batch, cursor: str | None = None) -> Taken:
-    """Put `items` into the store, in order, and the cursor with them; what came before is left out."""
+def take_in(tx: Tx, how: Intake, told: Sequence[Told], batch: Batch, cursor: str | None = None) -> Taken:
+    """Put what was `told` into the store, in order, and the cursor with them; what came before is left out."""
     taken = Taken()
+    items = [item for item in told if isinstance(item, Inbound)]
     known = tx.known(how.account, [item.external_id for item in items])
     _announce(tx, how, [item for item in items if item.external_id not in known])
     for item in items:

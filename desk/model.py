@@ -10,6 +10,8 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
+from desk.capabilities import Capabilities
+
 Millis = int
 """A moment (UTC, since 1970) or a span of time, in milliseconds."""
 
@@ -379,16 +381,20 @@ class Pace(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """One mailbox, number or page of the desk, as the relay last described it for everybody."""
+    """One mailbox, number or page of the desk, as the relay last described it for everybody.
+
+    `capabilities` is None where no relay has told yet; `held` is why somebody has paused it ("": they have not).
+    """
 
     name: str
     channel: str
     address: str
     display: str = ""
-    capabilities: dict[str, object] | None = None
+    capabilities: Capabilities | None = None
     health: str = ""
     health_at: Millis = 0
     paused: bool = False
+    held: str = ""
 
 
 __all__ = [

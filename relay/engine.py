@@ -191,6 +191,5 @@ class Engine:
         """The account as front ends see it."""
         ours = station.channel.addresses[0]
         can = station.channel.capabilities
-        plain = {name: getattr(can, name) for name in can.__dataclass_fields__}
-        account = Account(station.name, station.kind, ours.value, ours.display, plain, health, self.now())
+        account = Account(station.name, station.kind, ours.value, ours.display, can, health, self.now())
         return replace(account, paused=health.startswith("paused"))

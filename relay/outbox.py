@@ -8,13 +8,14 @@ it is `unknown`, and only a person sends it again.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+
+from msgspec.structs import replace
 
 from desk.channel import (
     AuthRequired,
@@ -290,7 +291,7 @@ def _written(channel: Sender, draft: Outgoing, address: str) -> str:
     """A recipient as the channel writes it: a domain in Punycode, for one."""
     if address.isascii():
         return address
-    alone = dataclasses.replace(draft, to=(Identity("email", address),), cc=(), bcc=(), attachments=())
+    alone = replace(draft, to=(Identity("email", address),), cc=(), bcc=(), attachments=())
     return next(iter(channel.render(alone)[0].recipients), address)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from desk.channel import Batch, Inbound, Permanent, Poller, Raw, Stream
+from desk.channel import Batch, Permanent, Poller, Raw, Stream, Told
 from desk.errors import DeskError
 from desk.intake import Intake, Taken, take_in
 from desk.perform import new_batch_id
@@ -106,14 +106,14 @@ def _own(engine: Engine) -> frozenset[str]:
     return frozenset(identity.value for station in engine.stations for identity in station.channel.addresses)
 
 
-def commit(engine: Engine, how: Intake, items: Sequence[Inbound], cursor: str | None) -> Taken:
+def commit(engine: Engine, how: Intake, items: Sequence[Told], cursor: str | None) -> Taken:
     """Put a batch into the store, durably."""
     at = engine.now()
     header = Header(new_batch_id(at, os.urandom(8)), at, source=how.account)
     return engine.store.write(lambda tx: take_in(tx, how, items, header, cursor))
 
 
-def one_by_one(engine: Engine, how: Intake, batch: Batch, items: Sequence[Inbound]) -> Taken:
+def one_by_one(engine: Engine, how: Intake, batch: Batch, items: Sequence[Told]) -> Taken:
     """Put a batch into the store so that whatever is wrong with one message costs only what was read of it."""
     all_taken = Taken()
     for raw, item in zip(batch.items, items, strict=True):
@@ -122,7 +122,7 @@ def one_by_one(engine: Engine, how: Intake, batch: Batch, items: Sequence[Inboun
         except DeskError:
             raise
         except Exception as error:
-            if isinstance(raw, Inbound):
+            if not isinstance(raw, Raw):
                 raise
             log.error("message kept raw", exc_info=error, extra={"account": how.account, "item": raw.external_id})
             taken = commit(engine, how, [unparsed(raw, f"{type(error).__name__} when it was put in")], None)
@@ -138,11 +138,11 @@ class _Fetched:
     """A batch on its way through the workers."""
 
     batch: Batch
-    parsed: asyncio.Task[list[Inbound]]
+    parsed: asyncio.Task[list[Told]]
     size_bytes: int
 
 
-def _joined(ready: Sequence[_Fetched]) -> tuple[Batch, list[Inbound]]:
+def _joined(ready: Sequence[_Fetched]) -> tuple[Batch, list[Told]]:
     """Batches in a row as one, and its messages parsed."""
     raw = tuple(chain.from_iterable(one.batch.items for one in ready))
     return Batch(raw, ready[-1].batch.cursor), [item for one in ready for item in one.parsed.result()]
@@ -162,7 +162,7 @@ class _Ahead:
         while sum(one.size_bytes for one in self._waiting) + self._taken_bytes > AHEAD_BYTES:
             await self._change()
 
-    def put(self, batch: Batch, parsed: asyncio.Task[list[Inbound]]) -> None:
+    def put(self, batch: Batch, parsed: asyncio.Task[list[Told]]) -> None:
         """Another batch, behind all others."""
         size = sum(len(item.data) for item in batch.items if isinstance(item, Raw))
         self._waiting.append(_Fetched(batch, parsed, size))

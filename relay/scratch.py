@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from msgspec.structs import replace as with_fields
+from msgspec.structs import replace
 
 from desk.blobs import Blob
-from desk.channel import Inbound, Raw
+from desk.channel import Inbound, Item, Raw, Told
 
 LARGE_BYTES = 1024 * 1024
 """What holds more goes by way of a file; what holds less is faster in the pipe."""
@@ -30,7 +29,7 @@ Place = tuple[int, int]
 """Where something begins in the file, and how long it is."""
 
 
-def large(items: Sequence[Raw | Inbound]) -> bool:
+def large(items: Sequence[Item]) -> bool:
     """Whether `items` are better handed over by a file, and this system can."""
     return _ELSEWHERE.is_dir() and sum(len(item.data) for item in items if isinstance(item, Raw)) > LARGE_BYTES
 
@@ -57,15 +56,21 @@ class Scratch:
         """The inverse of `raws`."""
         return [replace(item, data=self._get(place)) for item, place in hollow]
 
-    def parsed(self, items: Iterable[Inbound]) -> list[tuple[Inbound, list[Place]]]:
+    def parsed(self, items: Iterable[Told]) -> list[tuple[Told, list[Place]]]:
         """`items` without the bytes of their blobs, which are here."""
         return [
-            (_with_bytes(item, [b""] * len(item.blobs)), [self._put(b.packed) for b in item.blobs]) for item in items
+            (_with_bytes(item, [b""] * len(item.blobs)), [self._put(b.packed) for b in item.blobs])
+            if isinstance(item, Inbound)
+            else (item, [])
+            for item in items
         ]
 
-    def complete(self, hollow: Sequence[tuple[Inbound, list[Place]]]) -> list[Inbound]:
+    def complete(self, hollow: Sequence[tuple[Told, list[Place]]]) -> list[Told]:
         """The inverse of `parsed`."""
-        return [_with_bytes(item, [self._get(place) for place in places]) for item, places in hollow]
+        return [
+            _with_bytes(item, [self._get(place) for place in places]) if isinstance(item, Inbound) else item
+            for item, places in hollow
+        ]
 
     def _put(self, data: bytes) -> Place:
         at = self._file.seek(0, os.SEEK_END)
@@ -84,5 +89,5 @@ def _reopened(path: str) -> Scratch:
 
 
 def _with_bytes(item: Inbound, packed: Sequence[bytes]) -> Inbound:
-    blobs: tuple[Blob, ...] = tuple(with_fields(b, packed=p) for b, p in zip(item.blobs, packed, strict=True))
+    blobs: tuple[Blob, ...] = tuple(replace(b, packed=p) for b, p in zip(item.blobs, packed, strict=True))
     return replace(item, blobs=blobs)

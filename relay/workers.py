@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from desk.blobs import Blob
-from desk.channel import Inbound, Raw
+from desk.channel import Inbound, Item, Raw, Told
 from desk.errors import DeskError
 from desk.intake import prepare
 from relay.limits import ITEM_BYTES, ITEM_S, Limits, TimeLimit
@@ -41,7 +41,7 @@ def _begin() -> None:
     _limits = Limits()
 
 
-def _prepare_all(parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[Inbound]:
+def _prepare_all(parse: Parse | None, items: Sequence[Item]) -> list[Told]:
     if _limits is None:
         return [prepare(item, parse) for item in items]
     try:
@@ -52,14 +52,14 @@ def _prepare_all(parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[In
 
 def _prepare_by_file(
     parse: Parse, scratch: Scratch, items: Sequence[tuple[Raw, Place]]
-) -> list[tuple[Inbound, list[Place]]]:
+) -> list[tuple[Told, list[Place]]]:
     try:
         return scratch.parsed(_prepare_all(parse, scratch.whole(items)))
     finally:
         scratch.close()
 
 
-def _bounded(limits: Limits, parse: Parse | None, item: Raw | Inbound) -> Inbound:
+def _bounded(limits: Limits, parse: Parse | None, item: Item) -> Told:
     """`item` prepared; one that wants too much costs only itself."""
     problem = ""
     try:
@@ -70,7 +70,7 @@ def _bounded(limits: Limits, parse: Parse | None, item: Raw | Inbound) -> Inboun
     except MemoryError:
         problem = f"it takes over {ITEM_BYTES // 1024 // 1024} MB to read"
     # Outside of the handlers: what the item had is let go by now.
-    if isinstance(item, Inbound):
+    if not isinstance(item, Raw):
         raise MemoryError(problem)
     return unparsed(item, problem)
 
@@ -102,7 +102,7 @@ class Workers:
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, parse: Parse | None, items: Sequence[Raw | Inbound]) -> Future[list[Inbound]]:
+    def submit(self, parse: Parse | None, items: Sequence[Item]) -> Future[list[Told]]:
         """Begin to parse `items`; the future fails only when the pool is broken."""
         return self._started(parse).submit(_prepare_all, parse, items)
 
@@ -114,15 +114,15 @@ class Workers:
             self._pool = ProcessPoolExecutor(self._count, context, _begin)
         return self._pool
 
-    async def prepare(self, parse: Parse | None, items: Sequence[Raw | Inbound]) -> list[Inbound]:
+    async def prepare(self, parse: Parse | None, items: Sequence[Item]) -> list[Told]:
         """All of `items` parsed, in order; what breaks a worker comes back as `unparsed`."""
-        if parse is None or self._count == 0:
+        if parse is None or self._count == 0 or not any(isinstance(item, Raw) for item in items):
             return _prepare_all(parse, items)
         shares = [items[i : i + SHARE] for i in range(0, len(items), SHARE)]
         done = await asyncio.gather(*(self._share(parse, share) for share in shares))
         return [inbound for share in done for inbound in share]
 
-    async def _share(self, parse: Parse, items: Sequence[Raw | Inbound]) -> list[Inbound]:
+    async def _share(self, parse: Parse, items: Sequence[Item]) -> list[Told]:
         try:
             return await self._attempt(parse, items)
         except (BrokenProcessPool, TimeoutError, MemoryError):
@@ -134,7 +134,7 @@ class Workers:
             finally:
                 alone.close()
 
-    async def _judged(self, parse: Parse, item: Raw | Inbound) -> Inbound:
+    async def _judged(self, parse: Parse, item: Item) -> Told:
         try:
             return (await self._attempt(parse, [item]))[0]
         except (BrokenProcessPool, TimeoutError, MemoryError) as error:
@@ -151,7 +151,7 @@ class Workers:
                 "no parser process can be started; check the memory and process limits (ulimit -a)"
             ) from error
 
-    async def _attempt(self, parse: Parse, items: Sequence[Raw | Inbound]) -> list[Inbound]:
+    async def _attempt(self, parse: Parse, items: Sequence[Item]) -> list[Told]:
         raws = [item for item in items if isinstance(item, Raw)]
         if len(raws) < len(items) or not large(raws):
             return await self._done(self.submit(parse, items), len(items))

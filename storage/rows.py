@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.json import decode, encode
 
+from desk.capabilities import Capabilities
 from desk.model import (
     Account,
     Agent,
@@ -218,7 +219,7 @@ def account(row: Sequence[Any]) -> Account:
         channel,
         address,
         display or "",
-        decode(capabilities or "{}"),
+        decode(capabilities, type=Capabilities) if capabilities and capabilities != "{}" else None,
         health or "",
         health_at or 0,
         bool(paused),

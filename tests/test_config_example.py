@@ -60,6 +60,7 @@ TABLES: dict[str, type[Any]] = {
     "channels.sample": Demo,
     "rules.sorted": Rule,
     "hooks.crm": Hook,
+    **{f"channels.{kind}": channels.load(kind).Settings for kind in channels.BUILT_IN if kind not in ("email", "demo")},
 }
 """Each table of the file and the dataclass that is its schema."""
 

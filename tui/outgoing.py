@@ -22,12 +22,12 @@ _LABEL = 10
 
 def can(account: Account | None, what: str) -> bool:
     """Whether an account carries "copies" or a "subject"; one of which nobody knows does."""
-    return account is None or (account.capabilities or {}).get(what, True) is not False
+    return account is None or account.capabilities is None or bool(getattr(account.capabilities, what))
 
 
 def limit(account: Account | None, what: str) -> int:
     """A limit of the account ("text_limit", "attachment_limit_bytes"); 0 when it has none."""
-    value = (account.capabilities or {}).get(what) if account else None
+    value = getattr(account.capabilities, what) if account and account.capabilities else None
     return value if isinstance(value, int) else 0
 
 
@@ -143,9 +143,9 @@ def review(found: Checked, width: int, news: str = "") -> list[Drawn]:
     ground, style = ("note", "note") if kind == NOTE else ("text", "text")
     inner = min(width - 4, WIDEST)
     title = {
-        NOTE: ((" NOTE", "note_word"), ("  internal · only colleagues see it", "note")),
-        FORWARD: ((" FORWARD", "reply_word"), ("  as they get it", "quiet")),
-    }.get(kind, ((" REPLY", "reply_word"), ("  as the customer gets it", "quiet")))
+        NOTE: ((" ", "note"), ("NOTE", "note_word"), ("  internal · only colleagues see it", "note")),
+        FORWARD: ((" ", "text"), ("FORWARD", "reply_word"), ("  as they get it", "quiet")),
+    }.get(kind, ((" ", "text"), ("REPLY", "reply_word"), ("  as the customer gets it", "quiet")))
     drawn = [Drawn(title, ground), Drawn((), ground)]
     for told, how in _warnings(found, news):
         drawn += [Drawn(((f"  {part}", how),), ground) for part in wrap(told, inner)]

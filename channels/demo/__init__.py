@@ -8,10 +8,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from channels.demo.stories import KNOWN, STORIES
-from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Sent
+from desk.capabilities import Capabilities
+from desk.channel import Batch, Inbound, Outgoing, Part, Phase, Sent
 from desk.model import Identity
 
 _ANSWER = "answer."

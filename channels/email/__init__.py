@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from channels.email.mailbox import Mailbox
 from channels.email.settings import Settings
 from channels.email.smtp import Submission
-from desk.channel import Batch, Capabilities, Inbound, Outgoing, Part, Phase, Sent
+from desk.capabilities import Capabilities
+from desk.channel import Batch, Inbound, Outgoing, Part, Phase, Sent
 from desk.model import Identity
 
 if TYPE_CHECKING:

@@ -142,7 +142,7 @@ class Mailbox:
     async def confirm(self, batch: Batch) -> None:
         """`batch` is safe here: flag or move its messages."""
         if self._settings.after != "keep":
-            self._owed.keep(item.external_id for item in batch.items)
+            self._owed.keep(item.external_id for item in batch.items if isinstance(item, Raw))
             await self._settle()
 
     async def _settle(self) -> None:

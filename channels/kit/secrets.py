@@ -70,21 +70,56 @@ class Password:
 
     def resolve(self, user: str) -> Secret:
         """Fetch the password of `user` now; may take as long as the command does."""
-        if self.password_cmd:
-            return from_command(self.password_cmd, "password_cmd")
-        if self.password_file:
-            return from_file(Path(self.password_file).expanduser())
-        if self.password_env:
-            return from_environment(self.password_env)
-        if self.password_keyring:
-            return from_keyring(self.password_keyring, user)
-        if self.password:
-            return Secret(self.password)
-        raise AuthRequired("no password is configured: set password_cmd or password_file")
+        return _found(self, "password", user)
 
     def _named(self) -> list[str]:
-        names = ("password_cmd", "password_file", "password_env", "password_keyring", "password")
-        return [name for name in names if getattr(self, name)]
+        return _named(self, "password")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """Where an access token is to be found: exactly one of five places, as for a password."""
+
+    # A command that prints it on its first line, as a list of arguments; no shell, 10 seconds at most.
+    token_cmd: tuple[str, ...] = ()
+    # A file whose first line it is; must be yours and closed to everybody else (mode 0600).
+    token_file: str = ""
+    # The name of an environment variable.
+    token_env: str = ""
+    # The name of a service in the system's keyring; needs the extra "keyring".
+    token_keyring: str = ""
+    # The token itself, for trials; every other place is better.
+    token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if len(named := _named(self, "token")) > 1:
+            raise ValueError(f"{' and '.join(named)} contradict each other: keep one")
+
+    def secret(self, user: str = "deskhand") -> Secret:
+        """Fetch the token now; may take as long as the command does."""
+        return _found(self, "token", user)
+
+
+def _named(where: Password | Token, word: str) -> list[str]:
+    names = (f"{word}_cmd", f"{word}_file", f"{word}_env", f"{word}_keyring", word)
+    return [name for name in names if getattr(where, name)]
+
+
+def _found(where: Password | Token, word: str, user: str) -> Secret:
+    named = _named(where, word)
+    if not named:
+        raise AuthRequired(f"no {word} is configured: set {word}_cmd or {word}_file")
+    given = getattr(where, named[0])
+    match named[0].removeprefix(word):
+        case "_cmd":
+            return from_command(given, named[0])
+        case "_file":
+            return from_file(Path(given).expanduser(), named[0])
+        case "_env":
+            return from_environment(given, named[0])
+        case "_keyring":
+            return from_keyring(given, user, named[0])
+    return Secret(given)
 
 
 def from_command(command: Sequence[str], key: str) -> Secret:
@@ -114,55 +149,55 @@ def from_command(command: Sequence[str], key: str) -> Secret:
     return _first_line(out, f"{key}: {command[0]} printed nothing")
 
 
-def from_file(path: Path) -> Secret:
+def from_file(path: Path, key: str = "password_file") -> Secret:
     """The first line of `path`, which nobody else may be able to read."""
     try:
         with path.open("rb") as file:
             # Asked of the open file, not of the path: nobody can exchange it in between.
             status = os.fstat(file.fileno())
-            _private(path, status)
+            _private(path, status, key)
             data = file.read(FILE_LIMIT_BYTES)
     except OSError as exc:
-        raise AuthRequired(f"password_file: {path}: {exc.strerror}") from None
-    return _first_line(data, f"password_file: {path} is empty")
+        raise AuthRequired(f"{key}: {path}: {exc.strerror}") from None
+    return _first_line(data, f"{key}: {path} is empty")
 
 
-def from_environment(name: str) -> Secret:
+def from_environment(name: str, key: str = "password_env") -> Secret:
     """The value of an environment variable."""
     value = os.environ.get(name, "")
     if not value:
-        raise AuthRequired(f"password_env: {name} is not set in the environment of this process")
+        raise AuthRequired(f"{key}: {name} is not set in the environment of this process")
     return Secret(value)
 
 
-def from_keyring(service: str, user: str) -> Secret:
+def from_keyring(service: str, user: str, key: str = "password_keyring") -> Secret:
     """What the system's keyring holds for `user` under `service`."""
     try:
         import keyring
     except ImportError:
-        raise AuthRequired("password_keyring needs the extra: install deskhand[keyring]") from None
+        raise AuthRequired(f"{key} needs the extra: install deskhand[keyring]") from None
     try:
         value = keyring.get_password(service, user)
     except Exception as exc:  # every backend has errors of its own
-        raise AuthRequired(f"password_keyring: the keyring cannot be read: {type(exc).__name__}") from None
+        raise AuthRequired(f"{key}: the keyring cannot be read: {type(exc).__name__}") from None
     if not value:
         command = shlex.join(["keyring", "set", service, user])
-        raise AuthRequired(f"password_keyring: nothing is kept for {user}: run {command}")
+        raise AuthRequired(f"{key}: nothing is kept for {user}: run {command}")
     return Secret(value)
 
 
-def _private(path: Path, status: os.stat_result) -> None:
+def _private(path: Path, status: os.stat_result, key: str) -> None:
     name = shlex.quote(str(path))
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     if given and path.is_relative_to(given):
         # systemd keeps its credentials closed by means that mode and owner do not tell (an ACL).
         return
     if not stat.S_ISREG(status.st_mode):
-        raise AuthRequired(f"password_file: {path} is not a plain file")
+        raise AuthRequired(f"{key}: {path} is not a plain file")
     if status.st_uid != os.geteuid():
-        raise AuthRequired(f"password_file: {path} belongs to somebody else: chown {os.geteuid()} {name}")
+        raise AuthRequired(f"{key}: {path} belongs to somebody else: chown {os.geteuid()} {name}")
     if status.st_mode & 0o077:
-        raise AuthRequired(f"password_file: {path} is open to others: chmod 600 {name}")
+        raise AuthRequired(f"{key}: {path} is open to others: chmod 600 {name}")
 
 
 def _first_line(data: bytes, otherwise: str) -> Secret:
@@ -172,4 +207,4 @@ def _first_line(data: bytes, otherwise: str) -> Secret:
     return Secret(lines[0])
 
 
-__all__ = ["Password", "Secret", "from_command", "from_environment", "from_file", "from_keyring"]
+__all__ = ["Password", "Secret", "Token", "from_command", "from_environment", "from_file", "from_keyring"]

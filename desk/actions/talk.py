@@ -197,7 +197,7 @@ def _account(ticket: Ticket, asked: str | None, answers: Message | None, ctx: Co
             return ctx.accounts[name]
         if name and name == asked:
             raise Invalid(f'there is no account "{name}"; there are: {", ".join(ctx.accounts) or "none yet"}')
-    able = [a for a in ctx.accounts.values() if (a.capabilities or {}).get("may_start")]
+    able = [a for a in ctx.accounts.values() if a.capabilities and a.capabilities.may_start]
     if not able:
         raise Invalid("no account can send yet; add one with: deskhand init, then start: deskhand relay")
     return able[0]

@@ -1,74 +1,43 @@
 """The contract of every channel: the suite finds all kinds by itself, and asks each the same.
 
-A kind needs an entry in `GROUNDS`: how an account of it is opened against something
-real. A kind without one fails here, so that no channel joins the desk unproven.
+A kind needs a `tests/channels/KIND/ground.py`: how an account of it is opened against
+something real. A kind without one fails here, so that no channel joins the desk unproven.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
-import itertools
 import pickle
 import time
-from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import channels
-from desk.channel import Batch, Capabilities, Channel, Inbound, Outgoing, Poller, Raw, Sender, Sent, Stream
+from desk.capabilities import Capabilities
+from desk.channel import Batch, Channel, Inbound, Outgoing, Poller, Raw, Sender, Sent, Stream
 from desk.intake import Intake, prepare, take_in
 from desk.model import Identity
 from desk.store import Batch as Header
 from desk.threads import Signer
 from storage import open_store
-from tests.channels.email.accounts import account, mail
-from tests.servers.dovecot import User
-from tests.servers.exim import Exim
+from tests.channels.grounds import Ground
 
 KINDS = channels.kinds()
-
-
-@dataclasses.dataclass
-class Ground:
-    """One account of a kind, on something real: opened anew by `open`, with news to read made by `news`."""
-
-    kind: str
-    settings: Any
-    news: Callable[[], None]
-
-    def open(self) -> Channel:
-        """The account, as another process would open it."""
-        return channels.load(self.kind).open("support", self.settings)
-
-
-def email_ground(request: pytest.FixtureRequest) -> Ground:
-    """A mailbox on Dovecot, answered by exim."""
-    user: User = request.getfixturevalue("user")
-    exim: Exim = request.getfixturevalue("exim")
-    numbers = itertools.count(1)
-    settings = account(user.imap(), exim.smtp(), poll_s=5)
-    return Ground("email", settings, lambda: user.deliver(*(mail(next(numbers)) for _ in range(3))))
-
-
-def demo_ground(request: pytest.FixtureRequest) -> Ground:
-    """Customers in their own heads."""
-    from channels.demo import Settings
-
-    return Ground("demo", Settings(), lambda: None)
-
-
-GROUNDS = {"email": email_ground, "demo": demo_ground}
 
 
 @pytest.fixture(params=KINDS)
 def ground(request: pytest.FixtureRequest) -> Ground:
     """Every kind there is, built in or installed."""
-    assert request.param in GROUNDS, f"the channel {request.param} has no ground to be proven on"
-    return GROUNDS[request.param](request)
+    place = f"tests.channels.{request.param}.ground"
+    assert find_spec(place), f"the channel {request.param} has no ground to be proven on: write {place}"
+    found = importlib.import_module(place).ground(request)
+    assert isinstance(found, Ground)
+    return found
 
 
 async def read(channel: Channel, cursor: str | None) -> list[Batch]:
@@ -159,7 +128,7 @@ async def test_everything_taken_in_twice_is_in_the_store_once(ground: Ground, tm
         inbound = [prepare(item, parse) for item in items(await read(channel, None))]
         assert all(item.sender is not None and item.text for item in inbound)
         header = Header(f"turn-{turn}", 1_790_000_000_000, source="support")
-        body = partial(take_in, how=how, items=inbound, batch=header, cursor=f"c{turn}")
+        body = partial(take_in, how=how, told=inbound, batch=header, cursor=f"c{turn}")
         counted.append(store.write(body).messages)
         await channel.close()
     assert counted[0] > 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import replace as another
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from desk.channel import Batch, Capabilities, Inbound, Permanent, Raw, Retry
 from desk.errors import Busy
@@ -216,7 +217,7 @@ async def test_message_that_the_store_cannot_take_costs_only_itself(tmp_path: Pa
         whole = parse(raw)
         return replace(whole, message_id="\ud800") if raw.external_id == "x/1/4" else whole
 
-    async with running(module.pump(here, replace(station, parse=poisoned))):
+    async with running(module.pump(here, another(station, parse=poisoned))):
         await until(lambda: "confirm 3" in channel.log, "the end")
     assert kept(room) == expected(3)
     (told,) = [t for t in map(room.store.ticket, range(2, 32)) if t.subject == "(unreadable message)"]

@@ -7,9 +7,9 @@ import pickle
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from channels.kit.mail.parser import parse as read
 from desk.blobs import unpack

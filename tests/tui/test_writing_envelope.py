@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.capabilities import Capabilities
 from desk.completion import Choice
 from desk.errors import Invalid
 from desk.model import Account, Customer, Identity
@@ -144,7 +145,7 @@ def test_a_forward_asks_first_to_whom(tmp_path: Path) -> None:
 def test_an_account_without_copies_is_offered_none(tmp_path: Path) -> None:
     store, desk, who = make_desk(tmp_path)
     store.save_account(
-        Account("support", "email", ADDRESS, capabilities={"may_start": True, "copies": False}, health="ok")
+        Account("support", "email", ADDRESS, capabilities=Capabilities(may_start=True, subject=True), health="ok")
     )
 
     async def body() -> None:
@@ -252,7 +253,7 @@ def test_a_file_that_is_gone_stops_the_sending(tmp_path: Path, files: Path) -> N
 
 def test_too_much_for_the_account_is_told(tmp_path: Path, files: Path) -> None:
     store, desk, who = make_desk(tmp_path)
-    limits = {"may_start": True, "attachment_limit_bytes": 10_000, "text_limit": 10}
+    limits = Capabilities(may_start=True, attachment_limit_bytes=10_000, text_limit=10)
     store.save_account(Account("support", "email", ADDRESS, capabilities=limits, health="ok"))
 
     async def body() -> None:

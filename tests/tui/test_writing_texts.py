@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from textual import events
 
+from desk.capabilities import Capabilities
 from desk.config import DeskConfig
 from desk.model import HOUR, Account, State, Status
 from tests.desks import ADDRESS, NOW, answer, do, mail, make_desk, receive
@@ -287,9 +288,7 @@ def test_the_mail_is_seen_as_it_goes_over_the_wire(tmp_path: Path) -> None:
 
 def test_a_channel_without_subjects_shows_none(tmp_path: Path) -> None:
     store, desk, who = make_desk(tmp_path)
-    store.save_account(
-        replace(Account("support", "email", ADDRESS), capabilities={"may_start": True, "subject": False})
-    )
+    store.save_account(replace(Account("support", "email", ADDRESS), capabilities=Capabilities(may_start=True)))
 
     async def body() -> None:
         async with shown(front(desk, who)) as screen:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import email
 import email.policy
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from channels.kit.mail.render import html, render
 from desk.channel import Outgoing

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import traceback
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import channels.email as email
 from channels.email.smtp import Submission, _wired
@@ -134,7 +134,7 @@ async def test_reports_are_asked_for_where_they_are_wanted_and_offered(exim: Exi
 
 
 async def test_automatic_mail_has_no_sender_to_answer_to(exim: Exim) -> None:
-    what = dataclasses.replace(part("ann@desk.test", body=b"marker-automatic\r\n"), automatic=True)
+    what = replace(part("ann@desk.test", body=b"marker-automatic\r\n"), automatic=True)
     assert not (await send(exim.smtp(), what)).refused
     eventually(lambda: exim.delivered(b"marker-automatic"), "the delivery")
     (arrived,) = exim.delivered(b"marker-automatic")
@@ -332,7 +332,7 @@ async def test_reports_are_named_after_the_delivery(
     ehlo: str, dsn: bool, automatic: bool, mail: str, rcpt: str
 ) -> None:
     async with ScriptedSmtp(EHLO=ehlo) as server:
-        what = dataclasses.replace(part("ann@example.com"), automatic=automatic)
+        what = replace(part("ann@example.com"), automatic=automatic)
         await Submission(account(smtp=clear(server.port, dsn=dsn))).send(what, Phases(), "deskhand-1-2=+")
         sender = "<>" if automatic else "<support@desk.test>"
         assert f"MAIL FROM:{sender}{mail}" in server.commands
