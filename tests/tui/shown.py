@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -17,6 +17,7 @@ from desk.perform import Desk, Who
 from tests.desks import NOW
 from tui.app import DeskApp
 from tui.front import Front
+from tui.peek import _REST_S
 
 DEADLINE_S = 20.0
 
@@ -60,11 +61,44 @@ class Shown:
         await self.pilot.press(*text)
         await self.settle()
 
+    async def back(self) -> None:
+        """Back to the list, from wherever it is."""
+        await self.press("escape", "escape")
+        self.app.to_list()
+        await self.settle()
+
+    async def rest(self) -> None:
+        """Wait until what comes a moment later has come, too: the preview of the ticket where the cursor rests."""
+        await asyncio.sleep(2 * _REST_S)
+        await self.settle()
+
     async def settle(self) -> None:
-        """Wait until nothing is being done."""
-        await self.pilot.pause()
-        await self.until(lambda: not self.app.busy and not any(w.is_running for w in self.app.workers))
-        await self.pilot.pause()
+        """Wait until nothing is being done, and all that came of it is drawn."""
+        still = 0
+        end = time.monotonic() + DEADLINE_S
+        while still < 2:
+            await self.pilot.pause()
+            still = still + 1 if self._rests else 0
+            if not still:
+                if time.monotonic() > end:
+                    raise AssertionError("never came to rest; the screen:\n" + self.text)
+                await asyncio.sleep(0.002)
+
+    @property
+    def _rests(self) -> bool:
+        app = self.app
+        if app.busy or any(worker.is_running for worker in app.workers):
+            return False
+        if not app.is_running:
+            return True
+        screen = app.screen
+        return not (
+            screen._layout_required
+            or screen._repaint_required
+            or screen._dirty_widgets
+            or screen._callbacks
+            or any(each.message_queue_size for each in (app, *screen.walk_children(with_self=True)))
+        )
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait until something holds; fail with the screen when it never does."""
@@ -76,19 +110,32 @@ class Shown:
 
     async def see(self, *texts: str) -> None:
         """Wait until all of `texts` stand on the screen."""
-        await self.until(lambda: all(text in self.text for text in texts))
+
+        def stand() -> bool:
+            shown = self.text
+            return all(text in shown for text in texts)
+
+        await self.until(stand)
 
 
 @asynccontextmanager
 async def shown(given: Front, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Shown]:
     """The screen, open."""
     app = DeskApp(given)
-    async with app.run_test(size=size) as pilot:
-        screen = Shown(app, pilot)
-        await screen.settle()
-        yield screen
-    # A screen keeps what it has to its end; the next test is another one.
-    gc.unfreeze()
+    with ExitStack() as quick:
+        for module in ("app", "pilot"):
+            quick.enter_context(patch(f"textual.{module}.wait_for_idle", _yielding))
+        # It pays off for who sits at the screen longer than a test.
+        quick.enter_context(patch("tui.app._settle_memory"))
+        async with app.run_test(size=size) as pilot:
+            screen = Shown(app, pilot)
+            await screen.settle()
+            yield screen
+
+
+async def _yielding(*_: float) -> None:
+    """What Textual's pilot does after each key instead of watching for 20 ms whether this process computes."""
+    await asyncio.sleep(0)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

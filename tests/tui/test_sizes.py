@@ -25,14 +25,11 @@ def test_every_line_is_as_wide_as_the_screen_and_the_last_one_in_sight(size: tup
         async with shown(front(desk, who), size) as screen:
             for key in WAYS.values():
                 await screen.press("G", key)
-                await screen.pilot.pause(0.2)
-                await screen.settle()
+                await screen.rest()
                 for strip in screen.app.screen._compositor.render_strips():
                     assert strip.cell_length == size[0], key
                 assert screen.lines[-1].strip(), key
-                await screen.press("escape", "escape")
-                screen.app.to_list()
-                await screen.settle()
+                await screen.back()
 
     run(body())
 
@@ -50,8 +47,7 @@ def test_after_a_storm_of_sizes_all_is_as_if_it_had_been_that_size_before(way: s
                 await screen.pilot.resize_terminal(chance.randint(20, 250), chance.randint(6, 70))
             await screen.pilot.resize_terminal(100, 31)
             await screen.pilot.resize_terminal(100, 30)
-            await screen.pilot.pause(0.3)
-            await screen.settle()
+            await screen.rest()
             found.append(screen.text)
 
     found: list[str] = []

@@ -157,7 +157,7 @@ def test_discard_asks_and_throws_away(tmp_path: Path) -> None:
             await screen.see("as the customer gets it")
             await screen.press("q", "d")
             assert screen.app.writing.stage == ""
-            assert not screen.app.writing.drafts.kept
+            await screen.until(lambda: not screen.app.writing.drafts.kept)
 
     run(body())
     assert len(store.thread(1)) == 1
