@@ -200,13 +200,14 @@ def _subject(case: Case, width: int) -> Pieces:
     signs = [("  ", "text"), (f"! {row.trouble.value}", "trouble")] if row.trouble else []
     if told := people(case.there):
         # Who writes there is worth knowing before one does too.
-        signs.append((f"  {cut(told, width // 2)}", "agent" if f" {WRITES}" in told else "quiet"))
+        signs += [("  ", "text"), (cut(told, width // 2), "agent" if f" {WRITES}" in told else "quiet")]
     taken = sum(cell_len(text) for text, _ in signs)
     subject = cut(flat(row.ticket.subject) or "(no subject)", max(0, width - taken))
     pieces = [(subject, "unread" if row.unread else "text"), *signs]
     room = width - cell_len(subject) - taken - 2
     if row.snippet and room >= 10:
-        pieces.append((f"  “{cut(flat(row.snippet), room - 2)}”", "quiet"))
+        # What makes a heading of the first line, or a quotation, is no part of what it says.
+        pieces.append((f"  “{cut(flat(row.snippet).lstrip('#> '), room - 2)}”", "quiet"))
     return tuple(pieces)
 
 

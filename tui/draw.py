@@ -66,6 +66,14 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS if width > 0 else ""
 
 
+def middle(text: str, width: int) -> str:
+    """As much of `text` as fits into `width` cells: its beginning and its end, which of a file's name says what it is."""
+    if cell_len(text) <= width or width < 8:
+        return cut(text, width)
+    end = chop_cells(text[::-1], min(12, width // 3))[0][::-1]
+    return cut(text, width - cell_len(end)) + end
+
+
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` cells, aligned left or `right`."""
     text = cut(text, width)
@@ -115,24 +123,14 @@ def breaks(line: str, width: int, later: int = 0) -> Iterator[tuple[int, int]]:
 def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style | None = None) -> Strip:
     """The `parts` of a line as a strip of exactly `width` cells; `ground` fills what is left."""
     segments: list[Segment] = []
+    used = 0
     for text, style in parts:
-        if (
-            text
-            and segments
-            and (style == segments[-1].style or (text.isspace() and _plain(segments[-1].style) and _plain(style)))
-        ):
-            # Each change of style costs some twenty bytes on a slow line; a blank can do without.
-            segments[-1] = Segment(segments[-1].text + text, segments[-1].style)
-        elif text:
+        if text:
             segments.append(Segment(text, style))
-    if ground is None and segments and _plain(segments[-1].style):
-        ground = segments[-1].style
-    return Strip(segments).adjust_cell_length(width, ground).simplify()
-
-
-def _plain(style: Style | None) -> bool:
-    """Whether a blank looks the same in this style as without."""
-    return style is not None and style.bgcolor is None and not (style.reverse or style.underline or style.strike)
+            used += cell_len(text)
+    if used < width:
+        segments.append(Segment(" " * (width - used), ground))
+    return Strip(segments, max(used, width)).crop(0, width)
 
 
 def between(left: str, right: str, width: int) -> str:

@@ -13,7 +13,7 @@ from desk.events import Record, describe
 from desk.model import Attachment, Delivery, Direction, Kind, Message, Millis, State
 from desk.when import said
 from tui.columns import channel
-from tui.draw import ELLIPSIS, breaks, cut, flat, plural, size
+from tui.draw import ELLIPSIS, breaks, cut, flat, middle, plural, size
 from tui.links import Item, Link, host, shown
 from tui.markup import read
 from tui.widgets.lines import Drawn
@@ -102,7 +102,8 @@ def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
         word = {Kind.CALL: "called", Kind.SYSTEM: "system"}.get(message.kind, "wrote")
         yield f" {word} · {channel(message.channel)} · {when}", quiet
     else:
-        yield f" {author}", "agent"
+        yield " ", quiet
+        yield author, "agent"
         word = "called" if message.kind is Kind.CALL else "→"
         yield f" {word} {cut(_people(message), most)} · {channel(message.channel)} · {when}", quiet
     if message.automatic:
@@ -148,7 +149,9 @@ def _below(item: Item, links: Sequence[Link], how: Telling) -> Iterator[tuple[tu
     quiet = "note" if message.kind is Kind.NOTE else "quiet"
     yield from _trouble(message, how)
     for place, attachment in enumerate(attached(message), item.first):
-        yield ((f"{_INDENT}[{place}] {flat(attachment.name) or 'unnamed'}  {size(attachment.size)}", quiet),)
+        lead, end = f"{_INDENT}[{place}] ", f"  {size(attachment.size)}"
+        name = middle(flat(attachment.name) or "unnamed", how.width - cell_len(lead + end) - 1)
+        yield ((f"{lead}{name}{end}", quiet),)
     every = message.id in how.unfolded
     # A warning is never folded away.
     listed = [link for place, link in enumerate(links) if every or place < _SHOWN_LINKS or link.doubt]

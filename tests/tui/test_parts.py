@@ -20,9 +20,10 @@ from tests.desks import NOW
 from tui.bindings import bound
 from tui.clock import age, due, due_words
 from tui.columns import layout
-from tui.draw import cut, flat, pad, size, wrap
+from tui.draw import cut, flat, middle, pad, size, wrap
 from tui.feed import touched
 from tui.keymap import Keys, Typed
+from tui.sheets.kit import aligned
 
 TICKET = Ticket(1, "subject", 1, NOW, NOW, due_at=NOW + 3 * HOUR)
 
@@ -38,6 +39,18 @@ def test_wrapped_lines_fit_and_lose_no_word(text: str, width: int) -> None:
     lines = list(wrap(text, width))
     assert all(cell_len(line) <= width for line in lines)
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for line in lines for c in line)
+
+
+@given(st.text(), st.integers(1, 40))
+def test_the_middle_of_a_name_gives_way(text: str, width: int) -> None:
+    name = flat(text)
+    shown = middle(name, width)
+    assert cell_len(shown) <= width
+    assert shown == name or "…" in shown
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end() -> None:
+    assert middle("measurements-of-all-tunnels-2026-02-02.pdf", 24) == "measurements-of…2-02.pdf"
 
 
 def test_wrapping_keeps_words_whole() -> None:
@@ -162,3 +175,10 @@ def test_feed_names_both_tickets_of_a_merge() -> None:
 
     record = Record(1, NOW, "b", "ticket", 3, "Moved", {"to": 7, "messages": [1]})
     assert touched([record]) == {3, 7}
+
+
+def test_what_fills_a_column_has_no_style_that_could_be_seen() -> None:
+    rows = [(("kim", "agent"), ("look", "trouble")), (("support", "agent"), ("ok", "good"))]
+    found = aligned(rows, 40, give=())
+    assert [("".join(text for text, _ in parts)).rstrip() for parts in found] == ["kim      look", "support  ok"]
+    assert {style for parts in found for text, style in parts if text.isspace()} == {"text"}

@@ -82,3 +82,27 @@ def test_the_ground_leaves_what_has_colours_alone() -> None:
     (plain, note) = Ground(styles).apply([Segment("a"), Segment("b", styles["note"])], Color(0, 0, 0))
     assert plain.style == styles["ground"]
     assert note.style == styles["note"]
+
+
+def test_what_is_written_takes_the_colours_of_another_theme_at_once(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("i")
+            await screen.type("Internal")
+            for name in ("light", "high-contrast", "mono", "dark"):
+                theme = themes.load(name)
+                screen.app.wear(theme)
+                await screen.settle()
+                note = look(theme)["note"]
+                row = next(y for y, line in enumerate(screen.lines) if line.strip("┃ ") == "Internal")
+                strip = screen.app.screen._compositor.render_strips()[row]
+                grounds = {style.bgcolor for text, style, _ in strip if style and "Internal" in text}
+                assert [ground.get_truecolor() for ground in grounds if ground and not ground.is_default] == (
+                    [note.bgcolor.get_truecolor()] if note.bgcolor else []
+                )
+                # Where a note has no ground of its own, a line beside it tells it apart.
+                assert ("┃" in screen.lines[row]) is (name == "mono")
+
+    run(body())

@@ -16,7 +16,7 @@ from desk.when import brief, millis
 from tui.draw import cut, flat, pad
 from tui.edges import health
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import bars, groups, heading, said, tickets
+from tui.sheets.kit import bars, cell, groups, heading, said, tickets
 
 if TYPE_CHECKING:
     from desk.model import Pace
@@ -97,13 +97,13 @@ class _Glance:
         for name in names[:_MOST]:
             away = agents[name].away_until
             where = at.get(name) or ("away" if away is not None and away > self._now else "")
-            word = f"  {where}" if where else ""
-            shown = cut(flat(name), max(8, self._left - 8 - cell_len(word)))
+            gap = "  " if where else ""
+            shown = cut(flat(name), max(8, self._left - 8 - cell_len(gap + where))) + gap
             found.append(
                 Entry(
                     (
                         (shown, "strong" if name == self._front.me else "text"),
-                        (pad(word, self._left - 8 - cell_len(shown)), "agent" if name in at else "faint"),
+                        *cell((where, "agent" if name in at else "faint"), self._left - 8 - cell_len(shown)),
                         (f"{loads.get(name, 0):>8,}", "text"),
                     ),
                     line=f"filter is:open assignee:{name}",
@@ -120,7 +120,7 @@ class _Glance:
             word, style = health(account)
             found.append(
                 Entry(
-                    ((pad(flat(account.name), self._left - 8), "text"), (pad(word, 8, right=True), style)),
+                    ((pad(flat(account.name), self._left - 8), "text"), *cell((word, style), 8, right=True)),
                     line="health",
                 )
             )

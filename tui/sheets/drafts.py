@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from desk.when import said
 from tui.draw import cut, flat, pad, plural
 from tui.sheets import Entry, Page, Sheet
+from tui.sheets.kit import cell
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -35,7 +36,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                     (
                         (pad(said(one.at, now, front.zone), _WHEN), "quiet"),
                         (f"  {one.ticket:>{digits}}  ", "quiet"),
-                        (pad(one.kind, 7), "note" if one.kind == "note" else "reply_word"),
+                        *cell((one.kind, "note" if one.kind == "note" else "reply_word"), 7),
                         (f"  {about}", "text"),
                         (f"  “{cut(text, max(8, width - _WHEN - digits - 17 - len(about)))}”", "quiet"),
                     ),

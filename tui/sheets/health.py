@@ -8,7 +8,7 @@ from desk.health import findings
 from desk.query import EVERYTHING, parse
 from tui.draw import cut, flat, pad, plural
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import BLANK, groups, heading
+from tui.sheets.kit import BLANK, cell, groups, heading
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -27,7 +27,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         for one in found:
             leads = "outbox" if one.part == "outbox" else ""
             parts = (
-                (pad(flat(one.part), wide), "text"), (f"  {'ok  ' if one.well else 'look'}  ", "good" if one.well else "trouble"),
+                (pad(f"{flat(one.part)}", wide + 2), "text"), *cell(("ok", "good") if one.well else ("look", "trouble"), 6),
                 (cut(flat(one.words), width - wide - 8), "quiet" if one.well else "text"),
             )  # fmt: skip
             (well if one.well else wrong).append(Entry(parts, line=leads, key=f"{one.part}: {one.words}"))

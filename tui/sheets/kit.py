@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from desk.store import Row
 from tui.clock import due
-from tui.draw import cut, flat, pad
+from tui.draw import cut, flat
 from tui.sheets import Entry
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _EIGHTHS = "▁▂▃▄▅▆▇█"
 
 BLANK = Entry()
+_GAP = ("  ", "text")
 
 
 def heading(text: str, facts: str = "") -> Entry:
@@ -63,9 +64,19 @@ def aligned(
         over -= taken
     found = []
     for row in rows:
-        cells = [(pad(text, wide[n], right=n in right), style) for n, (text, style) in enumerate(row) if wide[n]]
-        found.append(tuple((f"  {text}" if n else text, style) for n, (text, style) in enumerate(cells)))
+        cells = [cell(part, wide[n], right=n in right) for n, part in enumerate(row) if wide[n]]
+        found.append(tuple(part for n, parts in enumerate(cells) for part in ((_GAP, *parts) if n else parts)))
     return found
+
+
+def cell(part: Part, width: int, *, right: bool = False) -> tuple[Part, ...]:
+    """A text in exactly `width` cells; what fills them has no style that could be seen: no line under it, no ground."""
+    text, style = part
+    text = cut(text, width)
+    blank = (" " * (width - cell_len(text)), "text")
+    if not blank[0]:
+        return ((text, style),)
+    return (blank, (text, style)) if right else ((text, style), blank)
 
 
 def tickets(rows: Sequence[Row], now: Millis, width: int) -> list[Entry]:

@@ -8,7 +8,7 @@ from desk.when import said
 from tui.draw import cut, flat, pad
 from tui.notices import Notice, heard
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import groups, heading
+from tui.sheets.kit import cell, groups, heading
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -45,7 +45,7 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
 
         def line(one: Notice) -> Entry:
             parts = (
-                (pad(said(one.at, now, front.zone), 17), "quiet"), (f"  {pad(_WORDS[one.event], 9)}", _STYLES.get(one.event, "text")),
+                (pad(said(one.at, now, front.zone), 17), "quiet"), ("  ", "text"), *cell((_WORDS[one.event], _STYLES.get(one.event, "text")), 9),
                 (cut(flat(one.text), width - 28), "text"),
             )  # fmt: skip
             return Entry(parts, ticket=one.ticket)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
+
 from desk.events import Posted
 from desk.preview import by_ticket, recipients, told
 from tui.draw import cut, flat, pad, plural, wrap
@@ -31,14 +33,22 @@ def sheet(
 
     def read(width: int) -> Page:
         tickets: list[Entry] = []
-        room = max(12, min(40, width // 3))
+        every = {*of_each, *would.skipped, *would.done}
+        digits = max((len(str(number)) for number in every), default=0) + 2
+        changed = {
+            number: " · ".join(("+ " if isinstance(event, Posted) else "") + flat(told(event)) for event in events)
+            for number, events in of_each.items()
+        }
+        longest = max((cell_len(flat(subjects.get(number, ""))) for number in of_each), default=0)
+        # The subject gives way to what changes, but never all of its room.
+        room = width - digits - 4 - max(map(cell_len, changed.values()), default=0)
+        room = min(longest, max(12, width // 3, room))
         for number, events in of_each.items():
-            changes = [("+ " if isinstance(event, Posted) else "") + flat(told(event)) for event in events]
             lead = (
-                (pad(f"#{number}" if number else "new", 8), "quiet"),
+                (pad(f"#{number}" if number else "new", digits), "quiet"),
                 (f"  {pad(flat(subjects.get(number, '')), room)}  ", "text"),
             )
-            first = cut(" · ".join(changes), width - room - 12)
+            first = cut(changed[number], width - room - digits - 4)
             tickets.append(Entry((*lead, (first, "good")), ticket=number or None, key=number))
             if told_apart:
                 shown = 3 if len(of_each) <= _WHOLE else 1
@@ -50,12 +60,18 @@ def sheet(
             for line in (list(wrap(next(iter(texts)), width - 4))[:_LINES] if len(texts) == 1 else ())
         ]
         left = [
-            Entry(((pad(f"#{number}", 8), "quiet"), (f"  {cut(flat(why), width - 10)}", "notice")), ticket=number)
+            Entry(
+                ((pad(f"#{number}", digits), "quiet"), (f"  {cut(flat(why), width - digits - 2)}", "notice")),
+                ticket=number,
+            )
             for number, why in would.skipped.items()
         ]
         idle = [
             Entry(
-                ((pad(f"#{number}", 8), "quiet"), (f"  {cut(flat(subjects.get(number, '')), width - 10)}", "quiet")),
+                (
+                    (pad(f"#{number}", digits), "quiet"),
+                    (f"  {cut(flat(subjects.get(number, '')), width - digits - 2)}", "quiet"),
+                ),
                 ticket=number,
             )
             for number in would.done

@@ -15,6 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import TextArea
+from textual.widgets.text_area import TextAreaTheme
 
 from desk.outgoing import NOTE
 from desk.text import clean
@@ -43,6 +44,9 @@ class Body(TextArea):
             highlight_cursor_line=False,
         )
         self.cursor_blink = False
+        # The reverse of whatever it stands on: of a note's ground too.
+        self.register_theme(TextAreaTheme("desk", cursor_style=Style(reverse=True, underline=True)))
+        self.theme = "desk"
         self._refused = refused
         self._drawn: dict[int, Strip] = {}
         """The lines as they stand on the screen."""
@@ -59,6 +63,12 @@ class Body(TextArea):
             if not regions:
                 return self
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def restyled(self) -> None:
+        """Draw all of it: its colours are others, and what it remembers of its lines has those before."""
+        self._drawn.clear()
+        self.notify_style_update()
+        self.refresh()
 
     def _different(self) -> Iterator[Region]:
         for y in range(self.size.height):
@@ -157,6 +167,11 @@ class Composer(Vertical):
             plain = color is None or color.is_default
             value = "ansi_default" if plain or color is None else _value(color)
             setattr(self.area.styles, target, value)
+        # Without a ground of its own a note has a line beside it: what is internal can be told from afar.
+        aside = kind == NOTE and (style.bgcolor is None or style.bgcolor.is_default)
+        self.area.styles.border_left = ("heavy", "ansi_default") if aside else ("none", "ansi_default")
+        self.area.styles.padding = (0, 2, 0, 1 if aside else 2)
+        self.area.restyled()
 
     @property
     def text(self) -> str:

@@ -38,9 +38,10 @@ class Preview(Lines):
 
     def tell(self, glance: Glance | None, now: Millis) -> None:
         """Show this ticket, or nothing."""
-        width, height = self.size.width - 2, self.size.height - (0 if self.beside else 1)
+        # Its lines begin where those of the ticket do, and leave as much free at the end.
+        width, height = self.size.width - self.beside, self.size.height - (not self.beside)
         lines = glance_lines(glance, width, height, now, self.zone, self.me) if glance and width > 0 else []
-        edge = (("│ ", "rule"),) if self.beside else (("  ", "text"),)
+        edge = (("│", "rule") if self.beside else ("", "text"),)
         drawn = [Drawn((*edge, *line.parts), line.ground) for line in lines]
         drawn += [Drawn(edge)] * (height - len(drawn))
         if not self.beside:
@@ -53,9 +54,9 @@ class Preview(Lines):
             return super().render_line(y)
         (edge, style), *parts = self.lines[y].parts
         inner = strip(
-            [(text, self.look[name]) for text, name in parts], self.size.width - 2, self.look[self.lines[y].ground]
+            [(text, self.look[name]) for text, name in parts], self.size.width - 1, self.look[self.lines[y].ground]
         )
-        return Strip.join([strip([(edge, self.look[style])], 2), inner])
+        return Strip.join([strip([(edge, self.look[style])], 1), inner])
 
 
 def glance_lines(glance: Glance, width: int, height: int, now: Millis, zone: tzinfo, me: str | None) -> list[Drawn]:
@@ -66,9 +67,10 @@ def glance_lines(glance: Glance, width: int, height: int, now: Millis, zone: tzi
     ticket = glance.ticket
     words, style = due_words(ticket, now)
     facts = " · ".join((str(ticket.status), str(ticket.priority), who(ticket, me), channel(ticket.channel)))
-    head = cut(f"{ticket.id}  {flat(ticket.subject) or '(no subject)'}", width)
-    rest = cut(f"{requester(glance.customer, width // 2)} · {facts}", max(0, width - len(words) - 3))
-    lines = [Drawn(((head, "strong"),)), Drawn(((words, style), (f"   {rest}", "quiet"))), Drawn()]
+    lead = (" ", "text")
+    head = cut(f"{ticket.id}  {flat(ticket.subject) or '(no subject)'}", width - 2)
+    rest = cut(f"{requester(glance.customer, width // 2)} · {facts}", max(0, width - len(words) - 5))
+    lines = [Drawn((lead, (head, "strong"))), Drawn((lead, (words, style), (f"   {rest}", "quiet"))), Drawn()]
     room = height - len(lines)
     how = Telling(width, now, zone)
     said: list[Drawn] = []

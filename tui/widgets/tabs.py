@@ -44,7 +44,7 @@ class Tabs(Line):
         self._fit()
 
     def _fit(self) -> None:
-        parts, self._ends = fitted(self._tabs, self._current, self.size.width or self.app.size.width)
+        parts, self._ends = fitted(self._tabs, self._current, (self.size.width or self.app.size.width) - 1)
         self.say(parts)
 
     def render_line(self, y: int) -> Strip:
