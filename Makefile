@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS :=
-JOBS := 2
+# One more than small machines have cores: somebody always waits for a server.
+JOBS := 3
+# Tests start Python some hundred times: without its bytecode each start takes twice as long.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-postgresql lint check format bench picture torture lock clean
@@ -13,12 +16,12 @@ help:
 	@echo "make demo      a sample desk to play with; nothing to configure"
 	@echo "make run       start deskhand (make run ARGS='ls is:open')"
 	@echo "make test      set up the test servers and run the tests"
-	@echo "make test-postgresql  the tests that keep a desk, once more with PostgreSQL beneath"
+	@echo "make test-postgresql  the tests where the engine matters, once more on PostgreSQL"
 	@echo "make check     format, lint, types, tests: all that a change has to pass"
 	@echo "make format    put the code into its format"
 	@echo "make bench     measure, with peers beside us where they are installed (ARGS='--only ls,start')"
 	@echo "make picture   draw the screen for the documents anew"
-	@echo "make torture   the long fault-injection tests"
+	@echo "make torture   the long forms of the tests"
 	@echo "make lock      pin the newest versions that pyproject.toml allows"
 	@echo "make clean     remove what all this made"
 
@@ -32,11 +35,14 @@ test: $(VENV)/.dev
 	@sh tests/servers/install.sh || echo "the test servers could not be installed"
 	$(BIN)/python -m pytest -n $(JOBS) -m "not torture" $(ARGS)
 
-# tests/contracts runs on every engine by itself; the others keep no desk.
+# tests/contracts runs on every engine by itself; what only shows or prints what a store gave is left to `make torture`.
+ENGINE_TESTS := tests/desk tests/journeys tests/relay tests/storage \
+	$(addprefix tests/cli/test_,changing.py looking.py ls.py moving.py next.py rules.py) \
+	$(addprefix tests/tui/test_,live.py monkey.py presence.py)
 test-postgresql: $(VENV)/.dev
 	@sh tests/servers/install.sh || echo "the test servers could not be installed"
 	DESKHAND_TEST_ENGINE=postgresql $(BIN)/python -m pytest -n $(JOBS) -m "not torture and not sqlite" \
-		tests/cli tests/desk tests/journeys tests/relay tests/storage tests/tui $(ARGS)
+		$(ENGINE_TESTS) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -59,6 +65,8 @@ picture: $(VENV)/.dev
 torture: $(VENV)/.dev
 	@sh tests/servers/install.sh || echo "the test servers could not be installed"
 	$(BIN)/python -m pytest -m torture $(ARGS)
+	DESKHAND_TEST_LONG=1 $(BIN)/python -m pytest -n $(JOBS) tests/contracts/test_query_agreement.py tests/contracts/test_pages_agreement.py
+	DESKHAND_TEST_ENGINE=postgresql $(BIN)/python -m pytest -n $(JOBS) -m "not torture and not sqlite" tests/cli tests/tui
 
 # Pins are made in a fresh environment without deskhand itself: what pip freeze lists there
 # is what deskhand needs and no more. requirements-dev.lock holds what the tests need besides.

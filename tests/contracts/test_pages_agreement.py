@@ -14,6 +14,7 @@ from desk.store import Store
 from storage import find, fts5, search
 from tests.contracts import test_query_agreement as agreement
 from tests.contracts.test_query_agreement import NOW, cases, fill, store
+from tests.torture import often
 
 __all__ = ["store"]
 
@@ -52,7 +53,7 @@ def pages(store: Store, node: Node, sort: str, size: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("limits", [{}, HASTY], ids=["at leisure", "in haste"])
 @given(desk=agreement._DESKS, queries=st.lists(_QUERIES, min_size=8, max_size=8), size=st.integers(1, 3))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=often(15), deadline=None, suppress_health_check=list(HealthCheck))
 def test_pages_hold_what_the_query_means(
     store: Store, limits: dict[tuple[ModuleType, str], int], desk: list[Any], queries: list[str], size: int
 ) -> None:

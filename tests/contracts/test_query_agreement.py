@@ -17,6 +17,7 @@ from desk.store import Batch, Store, Tx
 from desk.text import words
 from storage import open_store, search
 from tests.contracts.conftest import ENGINES
+from tests.torture import often
 
 NOW = 1_770_000_000_000
 ENV = Env(NOW, "kim", ("network",))
@@ -176,7 +177,7 @@ _TURNS = iter(range(10**9))
 
 @pytest.mark.parametrize("common", [2_000, 0], ids=["words looked up at once", "words looked up ticket by ticket"])
 @given(desk=_DESKS, queries=st.lists(_QUERIES, min_size=8, max_size=8), agent=st.sampled_from(["kim", None]))
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=often(30), deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_store_finds_what_the_query_means(
     store: Store, common: int, desk: list[Any], queries: list[str], agent: str | None
 ) -> None:

@@ -151,8 +151,8 @@ def _torment(bench: Bench, step: int, sign: int) -> str:
     return f"killed at every {step}. call, {'before' if sign > 0 else 'after'} it, {kills} times; {bench.verdict()}"
 
 
-def test_relay_that_dies_at_every_seventeenth_call_loses_and_doubles_nothing(bench: Bench) -> None:
-    print("invariants 1, 5:", _torment(bench, 17, 1))
+def test_relay_that_dies_at_some_calls_loses_and_doubles_nothing(bench: Bench) -> None:
+    print("invariants 1, 5:", _torment(bench, 61, 1))
 
 
 @pytest.mark.torture

@@ -56,8 +56,8 @@ def test_a_shift(screen: Terminal, folder: Path) -> None:
     assert set(store.ticket(first).tags) >= {"outage", "shift"}
     assert first not in numbers("is:open is:unassigned")
 
-    # The rest of them at once, with the one that came in meanwhile, and taken back at once.
-    screen.see("1 new")
+    # The rest of them at once, with the one that comes in meanwhile, and taken back at once.
+    soon(lambda: len(numbers("is:open is:unassigned")) == 3, "one more")
     screen.press(b"\x0c")
     screen.see("3 tickets")
     rest = numbers("is:open is:unassigned")
