@@ -35,8 +35,8 @@ test: $(VENV)/.dev
 	@sh tests/servers/install.sh || echo "the test servers could not be installed"
 	$(BIN)/python -m pytest -n $(JOBS) -m "not torture" $(ARGS)
 
-# tests/contracts runs on every engine by itself; what only shows or prints what a store gave is left to `make torture`.
-ENGINE_TESTS := tests/desk tests/journeys tests/relay tests/storage \
+# tests/contracts and tests/storage choose engines themselves; what only shows or prints what a store gave is left to `make torture`.
+ENGINE_TESTS := tests/desk tests/journeys tests/relay \
 	$(addprefix tests/cli/test_,changing.py looking.py ls.py moving.py next.py rules.py) \
 	$(addprefix tests/tui/test_,live.py monkey.py presence.py)
 test-postgresql: $(VENV)/.dev

@@ -80,6 +80,7 @@ def test_address_that_bounced_for_good_is_not_answered_until_it_is_heard_of(tmp_
     assert len(answers(room)) == 1
 
 
+@pytest.mark.sqlite("a thousand mails, to the same rules of the desk")
 def test_two_desks_that_answer_each_other_stop(tmp_path: Path) -> None:
     """A responder without any header that answers everything with a new mail, for a thousand virtual hours."""
     room = Room.open(tmp_path, tickets=0, config=ACKNOWLEDGE)

@@ -119,6 +119,7 @@ def test_relay_killed_again_and_again_loses_and_doubles_nothing(shift: Shift, us
     assert "all is well" in shift.run("store", "check")
 
 
+@pytest.mark.sqlite("is about the account")
 def test_wrong_password_pauses_the_account_and_goes_on_after_the_mend(tmp_path: Path, user: User, exim: Exim) -> None:
     secret = tmp_path / "password"
     secret.write_text("wrong")
@@ -144,6 +145,7 @@ def test_wrong_password_pauses_the_account_and_goes_on_after_the_mend(tmp_path: 
         shift.end()
 
 
+@pytest.mark.sqlite("looks into files")
 def test_secrets_are_in_no_log_and_no_store(tmp_path: Path, user: User, exim: Exim) -> None:
     """Invariant 25: a canary password, everything run, and nothing of it found."""
     canary = "canary-7f3a9e"

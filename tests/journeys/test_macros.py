@@ -77,6 +77,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.mark.sqlite("is about files of macros")
 def test_macros_of_all_kinds_run_from_files_on_the_sample_desk(desk: Desk) -> None:
     (desk.folder / "demo" / "team").mkdir()
     (desk.folder / "demo" / "team" / "macros.toml").write_text(TEAM)
