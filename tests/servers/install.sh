@@ -12,6 +12,7 @@ exim4-daemon-light /usr/sbin/exim4
 postgresql /usr/lib/postgresql/*/bin/postgres
 pgbouncer /usr/sbin/pgbouncer
 iproute2 /sbin/ip
+prosody /usr/bin/prosodyctl
 "
 
 # Debian lets one IMAP server be installed at a time: the second one is only unpacked, under
