@@ -83,7 +83,7 @@ def _again(here: Session) -> Fresh:
     theme = watched(fresh)
     before = here.desk()
     desk = replace(before, config=fresh.desk_config(before.store))
-    return Fresh(desk, fresh.config.keys, fresh.config.screen, Macros(here), theme)
+    return Fresh(desk, fresh.config.keys, fresh.config.screen, Macros(here), theme, fresh.config.notify)
 
 
 def key_problems(here: Session) -> list[ConfigError]:

@@ -98,6 +98,12 @@ def values(argument: Argument | None, known: Known) -> Iterable[str]:
     return argument.param.choices
 
 
+def unfinished(line: str) -> bool:
+    """Whether the query `line` ends with what may become the name of a field."""
+    word = line.rpartition(" ")[2].removeprefix("-")
+    return bool(word) and any(name.startswith(word) for name in FIELDS)
+
+
 def query(line: str, known: Known) -> list[Choice]:
     """What may follow in the query `line`."""
     begun, space, word = line.rpartition(" ")

@@ -443,6 +443,13 @@ _TURNS = {
 }
 
 
+def called(message: Message) -> str:
+    """What a person calls a message: "the reply on #5"."""
+    inward = message.direction is Direction.IN
+    word = ("message" if inward else "reply") if message.kind is Kind.PUBLIC else message.kind.value
+    return f"the {word} on #{message.ticket}"
+
+
 def describe(record: Record) -> str:
     """`record` as a short phrase: "status open → solved", "tag +vpn", "note 81"."""
     data = record.data

@@ -19,7 +19,7 @@ from desk.actions import Action, Context, find
 from desk.blobs import Blob
 from desk.config import DeskConfig
 from desk.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
-from desk.events import Changed, Event, Opened, Posted, Record, Withdrawn, evolve, guard, invert
+from desk.events import Changed, Event, Opened, Posted, Record, Withdrawn, called, evolve, guard, invert
 from desk.lines import Call
 from desk.model import Account, Agent, Attachment, Identity, Message, Millis, Role, State, Team, Ticket
 from desk.permissions import RULES, demand
@@ -455,7 +455,8 @@ def _inverse(tx: Tx, group: Sequence[Record], not_before: Millis) -> list[Event]
 def _demand_waiting(tx: Tx, message: int) -> None:
     for delivery in tx.deliveries(message):
         if delivery.state not in (State.QUEUED, State.DEFERRED, State.FAILED, State.WITHDRAWN):
-            raise Conflict(f"message {message} is {delivery.state.value} and cannot be taken back; write again instead")
+            what = called(tx.message(message))
+            raise Conflict(f"{what} is {delivery.state.value} and cannot be taken back; write again instead")
 
 
 def new_batch_id(at: Millis, random: bytes) -> str:

@@ -62,6 +62,15 @@ class Commands:
             return [number for number in app.queue.list.ids if number in marks]
         return [app.queue.list.current] if app.queue.list.current is not None else []
 
+    def one(self, verb: str) -> int | None:
+        """The one ticket that is meant, None for none; Invalid when several are."""
+        targets = self.targets()
+        if len(targets) > 1:
+            raise Invalid(
+                f"{len(targets)} tickets are marked; {verb} is about one: :{verb} {targets[0]} tells of that one, Escape unmarks"
+            )
+        return targets[0] if targets else None
+
     # -- doing --------------------------------------------------------------------
 
     async def run(self, line: str) -> None:
@@ -75,9 +84,11 @@ class Commands:
         try:
             calls = lines.script(line)
         except Invalid as error:
-            if rest or not any(argument.required for argument in action.arguments):
+            needs = any(argument.required for argument in action.arguments)
+            if self._app.edges.fits(str(error)) and (rest or not needs):
                 raise
-            self._app.prompting.command(f"{verb} ", str(error))
+            # To be completed; or mended, where there is more to tell than the last lines have room for.
+            self._app.prompting.command(line if rest else f"{verb} ", str(error))
             return
         await self.perform(calls, line)
 

@@ -9,12 +9,15 @@ from rich.cells import cell_len
 
 from desk.model import SECOND, Account, Millis
 from tui.clock import wall
-from tui.draw import Look, cut, flat, plural
+from tui.draw import Look, cut, flat, plural, wrap
 from tui.front import Front
+from tui.rights import works
 from tui.runner import Outage
 from tui.widgets.bars import Line, Part, keys, sentence
 
 NO_RELAY = "no relay is running: nothing is fetched or sent; start: deskhand relay"
+_RECORDING = "recording"
+
 KEYS = {
     "writing": (
         ("^s", "review"),
@@ -58,12 +61,23 @@ LINES = {
 }
 """What matters most where keys can be changed: the lines, whose keys are looked up, and their words."""
 
+_READING = {
+    "queue": (("show", "open"), ("next-view", "next view"), ("log", "log"), ("filter", "filter")),
+    "ticket": (
+        ("log", "log"),
+        ("history", "history"),
+        ("next-ticket previous-ticket", "next/previous"),
+        ("back", "back"),
+    ),
+}
+"""The same for somebody who changes nothing."""
+
 
 class Edges:
     """Keeps the three lines true; each is repainted only when it reads differently."""
 
     def __init__(self, front: Front, look: Look) -> None:
-        self._front = front
+        self._front, self._works = front, works(front.who.agent)
         self.top = Line(look, "top", ground="bar")
         self.notice = Line(look, "notice")
         self.status = Line(look, "status")
@@ -123,9 +137,13 @@ class Edges:
         """Bring all three up to date."""
         self.top.say(*self._top())
         notice = self._notice()
+        said = self._said_lines()
+        if len(said) > 1:
+            # A sentence that is too long for the last line begins in the one above it.
+            notice = said[0]
         self.notice.display = bool(notice)
         self.notice.say(notice)
-        self.status.say(self._status(), [("recording", "notice")] if self.recording() else ())
+        self.status.say(self._status(), [(_RECORDING, "notice")] if self.recording() else ())
 
     def _top(self) -> tuple[list[Part], list[Part]]:
         front, name = self._front, self._front.desk.config.name
@@ -159,6 +177,23 @@ class Edges:
             return [(told, "notice")]
         return list(self.tour())
 
+    def fits(self, text: str) -> bool:
+        """Whether a sentence can be told whole, in the last line and the one above it."""
+        return len(list(wrap(flat(text), self._room))) <= 2
+
+    @property
+    def _room(self) -> int:
+        recording = len(_RECORDING) if self.recording() else 0
+        return (self.status.size.width or self.status.app.size.width) - 3 - recording
+
+    def _said_lines(self) -> list[list[Part]]:
+        """The sentence as one line, or as two where the screen is narrower."""
+        if not self._said or self.question:
+            return []
+        [(text, style)] = self._said
+        first, *more = wrap(text, self._room)
+        return [[(first, style)], *([[(text[len(first) :].lstrip(), style)]] if more else [])]
+
     def _status(self) -> list[Part]:
         if self.question:
             text, answers = self.question
@@ -166,8 +201,8 @@ class Edges:
             # The answers are never cut for a long question.
             room = self.status.size.width - 4 - sum(cell_len(part) for part, _ in answered)
             return [(f"{cut(flat(text), max(room, 12))}  ", "notice"), *answered]
-        if self._said:
-            return self._said
+        if said := self._said_lines():
+            return said[-1]
         if pending := self.pending():
             return list(pending)
         if self.sending and (left := self.sending[0] - self._front.now()) > 0:
@@ -184,9 +219,8 @@ class Edges:
             return keys(*KEYS[place])
         if place == "sheet":
             return keys(*self.hints())
-        return keys(
-            *((" ".join(map(self.key, lines.split())), word) for lines, word in (*LINES[place], ("help", "help")))
-        )
+        offered = (*(LINES if self._works else _READING)[place], ("help", "help"))
+        return keys(*((" ".join(map(self.key, lines.split())), word) for lines, word in offered))
 
 
 def health(account: Account) -> tuple[str, str]:

@@ -51,6 +51,7 @@ class Form:
                 lambda text: self._choices(argument, text),
                 self._answered,
                 picks=True,
+                typed=lambda text: self._typed(argument, text),
                 more=self._more(argument),
             ),
             text=typed,
@@ -76,17 +77,18 @@ class Form:
         exact = [choice for choice in found if choice.text == typed]
         rest = [choice for choice in found if choice.text != typed]
         if typed and not exact:
-            exact = self._as_typed(argument, typed, rest)
+            exact = self._as_typed(argument, typed)
         return [*exact, *rest]
 
-    def _as_typed(self, argument: Argument, typed: str, offered: Sequence[Choice]) -> list[Choice]:
-        try:
-            argument.param.parse(typed)
-        except DeskError as error:
-            # Words look for a ticket or a customer, a beginning for what begins so; else what is wrong is told at once.
-            looks = bool(offered) or argument.param.word in ("ticket", "address")
-            return [] if looks else [Choice(typed, typed, str(error))]
-        return [Choice(typed, typed, "as typed")]
+    def _as_typed(self, argument: Argument, typed: str) -> list[Choice]:
+        return [] if _mistake(argument, typed) else [Choice(typed, typed, "as typed")]
+
+    async def _typed(self, argument: Argument, text: str) -> None:
+        """What is wrong with what is typed so far is told at once, where nothing is offered that it may become."""
+        # Words look for a ticket or a customer.
+        looks = argument.param.word in (*_NAMED, "ticket", "address")
+        if text.strip() and not looks and not self._choices(argument, text) and (prompt := self._app.prompting.prompt):
+            prompt.complain(_mistake(argument, text.strip()), "quiet")
 
     def _more(self, argument: Argument) -> Callable[[str], Sequence[Choice]] | None:
         """What the store knows of it; asked in a thread."""
@@ -143,3 +145,12 @@ class Form:
             self.begin()
             return
         await self._app.hands.run_line(lines.format(lines.bind(self._action, self._given)))
+
+
+def _mistake(argument: Argument, typed: str) -> str:
+    """Why that cannot be the answer; "" when it can."""
+    try:
+        argument.param.parse(typed)
+    except DeskError as error:
+        return str(error)
+    return ""

@@ -78,6 +78,7 @@ class Fresh(Struct, frozen=True):
     screen: ScreenConfig
     macros: Macros | None = None
     watched: Watched | None = None
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
 
 
 class Front(Struct):
@@ -114,7 +115,7 @@ class Front(Struct):
     def renew(self, fresh: Fresh) -> None:
         """Go by the configuration that was read again."""
         self.desk, self.keys, self.screen = fresh.desk, fresh.keys, fresh.screen
-        self.macros, self.watched = fresh.macros, fresh.watched
+        self.macros, self.watched, self.notify = fresh.macros, fresh.watched, fresh.notify
         self.desk.store.config = self.desk.config
 
     @property

@@ -12,6 +12,7 @@ from textual import events
 from tui import keymap
 from tui.bindings import bound
 from tui.keymap import Keys
+from tui.rights import may
 from tui.sheets import Answer
 from tui.verbs import VERBS
 from tui.widgets.bars import Part, keys
@@ -169,7 +170,8 @@ class Hands:
 
             self._hints = Hints(self._app.look)
             await self._app.screen.mount(self._hints, before=0)
-        self._hints.offer([(key, self._meaning(line)) for key, line in sorted(reader.hints())])
+        agent = self._app.front.who.agent
+        self._hints.offer([(key, self._meaning(line)) for key, line in sorted(reader.hints()) if may(agent, line)])
 
     def _meaning(self, line: str) -> str:
         verb, _, rest = line.partition(" ")

@@ -15,6 +15,7 @@ from tui import signals
 from tui.draw import flat
 
 if TYPE_CHECKING:
+    from desk.config import NotifyConfig
     from desk.events import Record
     from desk.store import Row, Store
     from tui.app import DeskApp
@@ -111,7 +112,6 @@ class Notices:
 
     def __init__(self, app: DeskApp) -> None:
         self._app = app
-        self._how = app.front.notify
         self.log: deque[Notice] = deque(maxlen=_KEPT)
         self.unread = 0
         self.since = 0
@@ -121,6 +121,11 @@ class Notices:
         self._titled = ""
         self._told_at: Millis | None = None
         self._line = ""
+
+    @property
+    def _how(self) -> NotifyConfig:
+        """In which ways to tell of what; another after the configuration was read again."""
+        return self._app.front.notify
 
     async def hear(self, records: Sequence[Record]) -> None:
         """Something happened at the desk."""

@@ -15,6 +15,7 @@ from desk.errors import Invalid
 from desk.query import QueryError
 from tui.completion import Asking, search
 from tui.keymap import shown
+from tui.rights import may
 from tui.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ class Prompting:
     def __init__(self, app: DeskApp) -> None:
         self._app = app
         self.prompt: Prompt | None = None
-        self.known = Known(load(), {v.name: v.summary for v in VERBS.values() if not v.quick})
+        agent = app.front.who.agent
+        self.known = Known(
+            {name: action for name, action in load().items() if may(agent, name)},
+            {verb.name: verb.summary for verb in VERBS.values() if not verb.quick and may(agent, verb.name)},
+        )
         self._before = ""
 
     @property
@@ -147,7 +152,8 @@ class Prompting:
 
     def _hints(self, *, quick: bool = False) -> dict[str, str]:
         """What each verb does, by its name; the `quick` ones too, which are keys only."""
-        screen = {verb.name: verb.summary for verb in VERBS.values() if quick or not verb.quick}
+        agent = self._app.front.who.agent
+        screen = {v.name: v.summary for v in VERBS.values() if (quick or not v.quick) and may(agent, v.name)}
         return screen | {name: action.summary for name, action in self.known.actions.items()}
 
     def _line(self, line: str) -> str:
@@ -160,6 +166,8 @@ class Prompting:
         found: dict[str, str] = {}
         for key, line in self._app.hands.bindings.items():
             line = line.strip()
+            if not may(self._app.front.who.agent, line):
+                continue
             found[line] = f"{found[line]} {shown(key)}" if line in found else shown(key)
         return found
 
@@ -179,6 +187,9 @@ class Prompting:
 
     async def _filtering(self, text: str) -> None:
         assert self.prompt is not None
+        if completion.unfinished(text):
+            # The name of a field is begun, and no word to look for: the list stays as it is.
+            return
         try:
             self._app.queue.node(text.strip())
         except QueryError as error:

@@ -20,7 +20,7 @@ def assign(ticket: Ticket, to: AgentRef, *, ctx: Context) -> list[Event]:
 def take(ticket: Ticket, *, steal: Flag = False, ctx: Context) -> list[Event]:
     """Take the ticket yourself; with --steal also from a colleague."""
     if ticket.assignee not in (None, ctx.agent.name) and not steal:
-        raise Conflict(f"#{ticket.id} belongs to {ticket.assignee}; take --steal takes it all the same")
+        raise Conflict(f"#{ticket.id} belongs to {ticket.assignee}; take it all the same with --steal")
     return [*change(ticket, assignee=ctx.agent.name, **_looked_at(ticket, True))]
 
 

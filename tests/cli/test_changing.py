@@ -156,7 +156,7 @@ def test_some_left_alone_is_exit_code_1(deskhand: Deskhand, room: Room) -> None:
     assert ran.code == 1
     assert ran.out == "#1, #3: take: done\n"
     assert ran.err.splitlines() == [
-        "#2 left alone: #2 belongs to sam; take --steal takes it all the same",
+        "#2 left alone: #2 belongs to sam; take it all the same with --steal",
         "#9 left alone: there is no ticket #9",
     ]
     assert deskhand("take", "2").code == 5

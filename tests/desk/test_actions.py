@@ -119,7 +119,7 @@ def test_what_is_so_already_changes_nothing(room: Room, before: str, line: str) 
     ("before", "line", "kind", "said"),
     [
         ("", "assign km", NotFound, 'there is no agent "km" (did you mean "kim"?)'),
-        ("assign sam", "take", Conflict, "#1 belongs to sam; take --steal takes it all the same"),
+        ("assign sam", "take", Conflict, "#1 belongs to sam; take it all the same with --steal"),
         ("", "team netwrk", NotFound, 'there is no team "netwrk" (did you mean "network"?)'),
         ("take", "status new", Invalid, "#1 has been looked at and cannot become new again; use open"),
         ("", "reopen", Invalid, "#1 is new, not solved; there is nothing to reopen"),

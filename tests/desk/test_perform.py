@@ -41,7 +41,7 @@ def test_one_failing_ticket_keeps_nobody_from_theirs(room: Room) -> None:
     outcome = room.do("take; tag done", 1, 2, 99, 3)
     assert outcome.done == [1, 3]
     assert outcome.skipped == {
-        2: "#2 belongs to sam; take --steal takes it all the same",
+        2: "#2 belongs to sam; take it all the same with --steal",
         99: "there is no ticket #99",
     }
     assert [room.store.ticket(n).tags for n in (1, 2, 3)] == [("done",), (), ("done",)]

@@ -85,8 +85,8 @@ SHEETS: Mapping[str, str] = {
     "log": "Tell all that happened to the ticket, and who did it.",
     "drafts": "List your texts that were begun and not sent; Enter goes on with one.",
     "changes": "List what you did lately; Enter takes any of it back, after showing what that would change.",
-    "health": "Tell how relay, accounts, rules, clocks and store fare, and what to do where they do not.",
-    "notices": "List what happened to your tickets, in this session and since you last did something.",
+    "health": "Tell how relay, accounts, rules, clocks and store fare, and what to do.",
+    "notices": "List what happened to your tickets since you last did something.",
     "messages": "List what the last line said in this session.",
     "waiting": "List what waits for a store that is away, and what could not be done when it was back.",
 }

@@ -26,9 +26,8 @@ _LAST = 3
 
 def sheet(app: DeskApp, rest: str) -> Sheet:
     """The tickets of whoever asked the one at hand, the newest first."""
-    front, targets = app.front, app.commands.targets()
-    named = number(rest)
-    wanted = named if named is not None else targets[0] if targets else None
+    front, named = app.front, number(rest)
+    wanted = named if named is not None else app.commands.one("history")
     if wanted is None:
         raise Invalid("there is no ticket here whose customer could be told of; / shows others")
 
@@ -67,8 +66,8 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         found = aligned(cells, width, give=(4,), right=(1,))
         contacts = [Entry(parts, ticket=message.ticket) for message, parts in zip(heard, found, strict=True)]
         live = sum(row.ticket.status.live for row in shown)
-        facts = [flat(customer.address), *([flat(customer.organisation)] if customer.organisation else [])]
-        facts += [f"{plural(len(shown), 'ticket')}{' at least' if len(rows) == _MOST else ''}", f"{live:,} open"]
+        facts = [f"{plural(len(shown), 'ticket')}{' at least' if len(rows) == _MOST else ''}", f"{live:,} open"]
+        facts += [flat(customer.address), *([flat(customer.organisation)] if customer.organisation else [])]
         name = flat(customer.name or customer.address)
         return Page(
             groups((heading("Tickets"), tickets), (heading("Said last"), contacts)),

@@ -20,9 +20,8 @@ _MOST = 1_000
 
 def sheet(app: DeskApp, rest: str) -> Sheet:
     """The log of the ticket at hand, the newest first."""
-    targets = app.commands.targets()
     named = number(rest)
-    wanted = named if named is not None else targets[0] if targets else None
+    wanted = named if named is not None else app.commands.one("log")
     if wanted is None:
         raise Invalid("there is no ticket here to tell of; / shows others")
     front = app.front

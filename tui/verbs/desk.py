@@ -119,7 +119,7 @@ async def theme(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def reload(app: DeskApp, count: int | None, rest: str) -> None:
-    """Read the configuration again: views, keys, macros and theme as the files say now."""
+    """Read the configuration again: views, keys, macros, notices and theme as the files say now."""
     front = app.front
     if front.reload is None:
         raise Invalid("there is no configuration here that could be read again")
@@ -128,7 +128,7 @@ async def reload(app: DeskApp, count: int | None, rest: str) -> None:
     if front.watched is not None:
         app.wear(front.watched.theme)
     await app.queue.renew()
-    app.say("views, keys, macros and theme are as the files say now", "good")
+    app.say("views, keys, macros, notices and theme are as the files say now", "good")
 
 
 @verb()

@@ -35,7 +35,7 @@ def _come_back(app: DeskApp) -> None:
 
 @verb()
 async def view(app: DeskApp, count: int | None, rest: str) -> None:
-    """Show a saved view, by its name or with a count (3gv) the third one; without either, choose."""
+    """Show a saved view, by its name, or with a count (3gv) the third one."""
     if count is None and not rest:
         found = app.queue.views.items()
         app.prompting.choose("view", [Choice(f"view {n}", view.title, view.query, view.key) for n, view in found])

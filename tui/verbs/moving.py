@@ -39,7 +39,7 @@ async def half_page_up(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def goto(app: DeskApp, count: int | None, rest: str) -> None:
-    """Go anywhere: a view, a sheet, a ticket or a customer, found by a few letters."""
+    """Go anywhere: a view, a sheet, a ticket, a customer, by a few letters."""
     from tui.jump import jump
 
     jump(app)

@@ -23,10 +23,14 @@ class Hints(Lines):
         """Show these keys, each with its words."""
         size = self.app.size
         keys = max(cell_len(key) for key, _ in pairs)
-        # At most half the screen, in as few columns as that takes: words are cut only where there is no room.
-        columns = max(1, -(-len(pairs) // max(1, size.height // 2 - 1)), size.width // _WIDE)
-        rows = -(-len(pairs) // columns)
-        words = (size.width - 1) // columns - keys - 2 - _GAP
+        widest = max(cell_len(word) for _, word in pairs)
+        # At most half the screen, in as few columns as that takes; two thirds of it where words would be cut else.
+        for most in (size.height // 2 - 1, size.height * 2 // 3 - 1):
+            columns = max(1, -(-len(pairs) // max(1, most)), size.width // _WIDE)
+            rows = -(-len(pairs) // columns)
+            words = (size.width - 1) // columns - keys - 2 - _GAP
+            if words >= widest:
+                break
         lines = [Drawn((("─" * size.width, "rule"),))]
         for row in range(rows):
             parts: list[tuple[str, str]] = [(" ", "text")]

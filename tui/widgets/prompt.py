@@ -113,6 +113,9 @@ class Prompt(Vertical):
             self.close(self.field.value)
         elif self.found:
             self.close(self.found[max(0, self.chosen)].text)
+        elif self.said:
+            # Nothing that could be taken: why not is told louder.
+            self.complain(self.said[0])
 
     def _recall(self, step: int) -> None:
         history = self.asking.history
@@ -155,8 +158,11 @@ class Prompt(Vertical):
         first = max(0, min(self.chosen - most // 2, len(self.found) - most))
         shown = self.found[first : first + most]
         keys = max((cell_len(c.key) for c in shown), default=0)
-        names = min(max((cell_len(c.label) for c in shown), default=0), max(12, self.app.size.width // 2))
+        hints = max((cell_len(c.hint) for c in shown), default=0)
+        free = self.app.size.width - (keys + 3 if keys else 1) - 4
+        names = min(max((cell_len(c.label) for c in shown), default=0), max(12, free // 2, free - hints))
         lines = [self._line(c, i + first == self.chosen, keys, names) for i, c in enumerate(shown)]
+        lines += self._whole(free - names)
         if self.said:
             sentence, _, pointer = self.said[0].partition("\n")
             lines += [Drawn(((f" {part}", self.said[1]),)) for part in wrap(sentence, self.app.size.width - 2)]
@@ -171,6 +177,17 @@ class Prompt(Vertical):
         choices.put(lines)
         self.styles.height = len(lines) + 1
         self.styles.offset = (0, self.app.size.height - len(lines) - 1)
+
+    def _whole(self, room: int) -> list[Drawn]:
+        """What the chosen line says, whole, where lines are cut; the room for it stays while one goes through them."""
+        if self.chosen < 0:
+            return []
+        wraps = [
+            list(wrap(choice.hint, self.app.size.width - 2)) for choice in self.found if cell_len(choice.hint) > room
+        ]
+        told = list(wrap(self.found[self.chosen].hint, self.app.size.width - 2)) if wraps else []
+        blank = [""] * (max(map(len, wraps), default=0) - len(told))
+        return [Drawn(((f" {line}", "text"),)) for line in (*told, *blank)]
 
     def _line(self, choice: Choice, chosen: bool, keys: int, names: int) -> Drawn:
         lead = f" {pad(choice.key, keys)}  " if keys else " "
