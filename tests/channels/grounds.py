@@ -10,7 +10,6 @@ from msgspec import Struct
 import channels
 from desk.channel import Channel
 from desk.model import Identity
-from desk.model import Identity
 
 
 class Ground(Struct):
