@@ -13,22 +13,29 @@ postgresql /usr/lib/postgresql/*/bin/postgres
 pgbouncer /usr/sbin/pgbouncer
 iproute2 /sbin/ip
 prosody /usr/bin/prosodyctl
+ngircd /usr/sbin/ngircd
 "
 
-# Debian lets one IMAP server be installed at a time: the second one is only unpacked, under
-# build/, from where tests/servers/courier.py runs it.
-courier=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)/build/servers/courier
-if [ ! -x "$courier/usr/bin/imapd" ] && command -v apt-get >/dev/null; then
+# What Debian lets nobody have beside another one, or what wants to be set up for this machine when it
+# is installed, is only unpacked, under build/, from where tests/servers/*.py run it.
+servers=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)/build/servers
+unpack() {
+    name=$1 program=$2
+    shift 2
+    if [ -x "$servers/$name/$program" ] || ! command -v apt-get >/dev/null; then return 0; fi
     fresh=$(mktemp -d)
     (
         cd "$fresh"
-        for package in courier-imap courier-authlib libcourier-unicode4 libgamin0; do
+        for package in "$@"; do
             apt-get -q -o APT::Sandbox::User=root download "$package" >/dev/null && dpkg -x "$package"_*.deb unpacked
         done
-        mkdir -p "$courier" && cp -R unpacked/. "$courier"
-    ) || echo "install.sh: courier cannot be unpacked; its tests are skipped"
+        mkdir -p "$servers/$name" && cp -R unpacked/. "$servers/$name"
+    ) || echo "install.sh: $name cannot be unpacked; its tests are skipped"
     rm -rf "$fresh"
-fi
+}
+unpack courier usr/bin/imapd courier-imap courier-authlib libcourier-unicode4 libgamin0
+unpack inn usr/lib/news/bin/innd inn2 inn2-inews libcanlock3
+unpack inspircd usr/sbin/inspircd inspircd libhttp-parser2.9 libmariadb3 libmaxminddb0 libre2-9 libtre5
 
 missing=$(echo "$PACKAGES" | while read -r package program; do
     # shellcheck disable=SC2086
