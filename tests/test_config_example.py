@@ -195,7 +195,9 @@ def test_an_example_loads(entry: Entry) -> None:
     for part in entry.table.split("."):
         table = table[part]
         table = table[0] if isinstance(table, list) else table
-    table |= entry.example | COMPANIONS.get(entry.key, {})
+    known = keys(TABLES[entry.table])
+    beside = {key: value for key, value in COMPANIONS.get(entry.key, {}).items() if key in known}
+    table |= entry.example | beside
     if not entry.table.startswith("channels."):
         build(TABLES[entry.table], table, Source("config.toml", ""), (entry.table,))
         return
