@@ -18,6 +18,7 @@ GROUP = "deskhand.channels"
 BUILT_IN = {
     "email": "channels.email",
     "demo": "channels.demo",
+    "matrix": "channels.matrix",
     "telegram": "channels.telegram",
 }
 

@@ -13,6 +13,7 @@ from tests.servers import MISSING
 from tests.servers.dovecot import Dovecot, User
 from tests.servers.exim import Exim
 from tests.servers.postgres import Postgres
+from tests.servers.synapse import Synapse
 
 pytest_plugins = ["tests.on_postgres"]
 
@@ -62,6 +63,14 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
     with Postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def synapse() -> Iterator[Synapse]:
+    """A Matrix homeserver."""
+    server = Synapse()
+    yield server
+    server.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

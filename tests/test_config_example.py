@@ -16,6 +16,7 @@ import channels
 from channels.demo import Settings as Demo
 from channels.email.settings import Imap, Smtp
 from channels.email.settings import Settings as Email
+from channels.kit.secrets import Password
 from desk.canned import Canned
 from desk.config import (
     Config,
@@ -58,6 +59,7 @@ TABLES: dict[str, type[Any]] = {
     "channels.support.imap": Imap,
     "channels.support.smtp": Smtp,
     "channels.sample": Demo,
+    "channels.matrix.login": Password,
     "rules.sorted": Rule,
     "hooks.crm": Hook,
     **{f"channels.{kind}": channels.load(kind).Settings for kind in channels.BUILT_IN if kind not in ("email", "demo")},
