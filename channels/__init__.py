@@ -20,6 +20,7 @@ BUILT_IN = {
     "demo": "channels.demo",
     "matrix": "channels.matrix",
     "telegram": "channels.telegram",
+    "irc": "channels.irc",
 }
 
 

@@ -56,7 +56,7 @@ INSPIRCD = """
 <pid file="{dir}/inspircd.pid">
 <connect allow="*" timeout="60" pingfreq="120" hardsendq="262144" softsendq="65536" recvq="65536"
          localmax="200" globalmax="200" fakelag="no" commandrate="1000000" threshold="1000000" resolvehostnames="no">
-<options prefixquit="Quit: " defaultmodes="nt" allowhalfop="no">
+<options prefixquit="Quit: " defaultmodes="not" allowhalfop="no">
 <performance softlimit="500" clonesonconnect="no">
 <security maxtargets="20">
 <log method="file" type="*" level="default" target="{dir}/inspircd.log">
