@@ -18,9 +18,11 @@ GROUP = "deskhand.channels"
 BUILT_IN = {
     "email": "channels.email",
     "demo": "channels.demo",
-    "matrix": "channels.matrix",
+    "discourse": "channels.discourse",
     "telegram": "channels.telegram",
+    "matrix": "channels.matrix",
     "irc": "channels.irc",
+    "xmpp": "channels.xmpp",
 }
 
 

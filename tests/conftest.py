@@ -13,6 +13,7 @@ from tests.servers import MISSING
 from tests.servers.dovecot import Dovecot, User
 from tests.servers.exim import Exim
 from tests.servers.postgres import Postgres
+from tests.servers.prosody import Prosody
 from tests.servers.synapse import Synapse
 
 pytest_plugins = ["tests.on_postgres"]
@@ -56,6 +57,14 @@ def exim() -> Iterator[Exim]:
     server = Exim()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def prosody() -> Iterator[Prosody]:
+    """An XMPP server."""
+    server = Prosody()
+    yield server
+    server.end()
 
 
 @pytest.fixture(scope="session")
