@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,8 @@ class Drafts:
         self._unsaved: dict[Key, Draft | None] = {}
         """What the store does not have yet; None: it is to forget one."""
         self._saved: dict[Key, Millis] = {}
+        self._known: dict[Key, str] = {}
+        """The words that the store has of each, as far as this screen knows."""
         self._trouble = ""
         self._timing = self._saving = False
         self._others: tuple[int, tuple[Draft, ...]] = (0, ())
@@ -106,6 +108,7 @@ class Drafts:
         """Forget a text: it was sent, or thrown away."""
         self._kept.pop((ticket, kind), None)
         self._saved.pop((ticket, kind), None)
+        self._known.pop((ticket, kind), None)
         self._unsaved[ticket, kind] = None
         self.save()
 
@@ -141,19 +144,33 @@ class Drafts:
                     return
                 these = dict(self._unsaved)
 
-                def work(these: Mapping[Key, Draft | None] = these) -> None:
+                known = dict(self._known)
+
+                def work(
+                    these: Mapping[Key, Draft | None] = these, known: Mapping[Key, str] = known
+                ) -> list[tuple[Draft, str]]:
+                    found = []
                     for (ticket, kind), draft in these.items():
                         if draft is None:
                             store.drop_draft(ticket, me, kind)
-                        else:
-                            store.keep_draft(draft)
+                            continue
+                        theirs = _elsewhere(store.drafts(ticket=ticket, agent=me), draft, known.get((ticket, kind)))
+                        if theirs:
+                            text, at = _both(draft.text, theirs.text), max(draft.at, theirs.at)
+                            found.append((draft, theirs.text))
+                        store.keep_draft(replace(draft, text=text, at=at) if theirs else draft)
+                    return found
 
-                await app.runner.write(work)
+                elsewhere = await app.runner.write(work)
                 self._trouble = ""
                 for key, draft in these.items():
                     if self._unsaved.get(key, self) is draft:
                         del self._unsaved[key]
                         self._saved[key] = app.front.now()
+                    if draft is not None:
+                        self._known[key] = draft.text
+                for draft, theirs in elsewhere:
+                    self._meet(draft, theirs)
         except Away:
             self._trouble = "the store is away"
         except DeskError as error:
@@ -161,6 +178,18 @@ class Drafts:
         finally:
             self._saving = False
             app.writing.tell()
+
+    def _meet(self, draft: Draft, theirs: str) -> None:
+        """Another screen of the agent's saved other words in the meantime: neither these nor those are lost."""
+        key = (draft.ticket, draft.kind)
+        self._known[key] = _both(draft.text, theirs)
+        if key in self._kept:
+            self._kept[key] = replace(self._kept[key], text=_both(self._kept[key].text, theirs))
+        self._app.writing.join(key, theirs)
+        self._app.say(
+            f"another screen of yours kept other words for the {draft.kind} on #{draft.ticket}: they stand below these",
+            "notice",
+        )
 
     async def load(self) -> str:
         """Read the agent's own; what there is, as a sentence, or ""."""
@@ -177,7 +206,7 @@ class Drafts:
         """Read what is begun on a ticket: here, on another screen of the agent's, or by colleagues."""
         app, me = self._app, self._app.front.me
         found = await app.runner.read(lambda: app.front.desk.store.drafts(ticket=ticket))
-        for key in [k for k in self._kept if k[0] == ticket and k not in self._unsaved]:
+        for key in [k for k in self._kept if k[0] == ticket and k not in self._unsaved and k != self._written]:
             del self._kept[key]
         self._take([draft for draft in found if draft.agent == me])
         self._others = (ticket, tuple(draft for draft in found if draft.agent != me))
@@ -187,10 +216,30 @@ class Drafts:
         with suppress(DeskError):
             await self.look(ticket)
 
+    @property
+    def _written(self) -> Key | None:
+        """The text that is being written here."""
+        writing = self._app.writing
+        return (writing.number, writing.kind) if writing.stage else None
+
     def _take(self, drafts: list[Draft]) -> None:
         waits = {(a.draft.ticket, a.draft.kind) for a in self._app.waiting.asked if a.draft}
         for draft in drafts:
             key = (draft.ticket, draft.kind)
-            if key not in self._unsaved and key not in waits:
+            if key == self._written:
+                if theirs := _elsewhere((draft,), self._app.writing.current, self._known.get(key)):
+                    self._meet(self._app.writing.current, theirs.text)
+            elif key not in self._unsaved and key not in waits:
                 self._kept[key] = draft
                 self._saved[key] = draft.at
+                self._known[key] = draft.text
+
+
+def _elsewhere(drafts: Iterable[Draft], mine: Draft, known: str | None) -> Draft | None:
+    """The text that the store has, if it has words that this screen neither knows of nor has in its own."""
+    kept = next((draft for draft in drafts if draft.kind == mine.kind), None)
+    return None if kept is None or kept.text == known or kept.text.strip() in mine.text else kept
+
+
+def _both(mine: str, theirs: str) -> str:
+    return theirs if mine.strip() in theirs else f"{mine.rstrip()}\n\n{theirs}"

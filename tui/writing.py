@@ -192,6 +192,12 @@ class Writing:
         self._app.ticket.tell()
         self._app.ticket.conversation.focus()
 
+    def join(self, key: tuple[int, str], theirs: str) -> None:
+        """Words that were kept elsewhere, for the text under way: below it, the cursor stays."""
+        if (self.number, self.kind) == key and self.stage and self._composer and theirs.strip() not in self.body:
+            self._composer.join(theirs)
+            self.save()
+
     def give_back(self, draft: Draft) -> None:
         """Keep a text that was not sent after all; what is being written there now comes behind it."""
         key = (draft.ticket, draft.kind)

@@ -226,3 +226,50 @@ def test_the_text_of_a_note_and_of_a_reply_are_two(tmp_path: Path) -> None:
 
     run(body())
     assert {draft.kind: draft.text for draft in store.drafts(agent="kim")} == {"reply": "Public", "note": "Internal"}
+
+
+def test_what_two_screens_write_on_one_text_is_both_kept(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("r")
+            await screen.type("Hello from here.")
+            screen.app.writing.save()
+            await screen.settle()
+            # The other one went on with other words, and kept them.
+            store.keep_draft(replace(store.drafts(ticket=1)[0], text="Hello from the train."))
+            await screen.type(" And more.")
+            screen.app.writing.save()
+            await screen.see("another screen of yours kept other words for the reply on #1")
+            both = "Hello from here. And more.\n\nHello from the train."
+            assert screen.app.writing.body == both
+            await screen.settle()
+            assert store.drafts(ticket=1)[0].text == both
+            # It is told once; the cursor stayed where it was.
+            await screen.type("!")
+            screen.app.writing.save()
+            await screen.settle()
+            assert store.drafts(ticket=1)[0].text == both.replace("more.", "more.!")
+
+    run(body())
+
+
+def test_words_of_another_screen_are_met_when_it_is_looked_who_writes(tmp_path: Path) -> None:
+    store, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("r")
+            await screen.type("Hello.")
+            screen.app.writing.save()
+            await screen.settle()
+            store.keep_draft(replace(store.drafts(ticket=1)[0], text="Hello.\n\nIt goes on."))
+            await screen.app.writing.glance()
+            await screen.settle()
+            assert "It goes on." in screen.app.writing.body
+            await screen.press("escape")
+            await screen.settle()
+            assert "It goes on." in store.drafts(ticket=1)[0].text
+
+    run(body())

@@ -183,6 +183,12 @@ class Composer(Vertical):
         self.area.load_text(clean(text).expandtabs(4))
         self.area.move_cursor(self.area.document.end)
 
+    def join(self, text: str) -> None:
+        """Put a text below all there is."""
+        spot = self.area.selection
+        self.area.insert(f"\n\n{clean(text).expandtabs(4)}", self.area.document.end)
+        self.area.selection = spot
+
     @property
     def before(self) -> str:
         """What stands before the cursor in its line."""

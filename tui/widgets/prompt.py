@@ -185,7 +185,8 @@ class Prompt(Vertical):
         wraps = [
             list(wrap(choice.hint, self.app.size.width - 2)) for choice in self.found if cell_len(choice.hint) > room
         ]
-        told = list(wrap(self.found[self.chosen].hint, self.app.size.width - 2)) if wraps else []
+        hint = self.found[self.chosen].hint
+        told = list(wrap(hint, self.app.size.width - 2)) if cell_len(hint) > room else []
         blank = [""] * (max(map(len, wraps), default=0) - len(told))
         return [Drawn(((f" {line}", "text"),)) for line in (*told, *blank)]
 
