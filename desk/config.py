@@ -33,6 +33,7 @@ class DeskConfig(Struct, frozen=True):
 
     name: str = "deskhand"
     undo_s: int = 10
+    undo_live_s: int = 3
     reopen_window_d: int = 0
     default_account: str = ""
     signature: str = ""
@@ -50,6 +51,10 @@ class DeskConfig(Struct, frozen=True):
     def undo(self) -> Millis:
         """How long a reply waits before it goes out."""
         return self.undo_s * SECOND
+
+    def undo_window(self, *, live: bool) -> Millis:
+        """How long a message waits before it goes out; shorter where a customer looks on (a chat)."""
+        return min(self.undo_s, self.undo_live_s) * SECOND if live else self.undo
 
     @property
     def reopen_window(self) -> Millis:

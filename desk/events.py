@@ -21,6 +21,7 @@ from desk.model import (
     Direction,
     Kind,
     Link,
+    Mark,
     Message,
     Millis,
     Priority,
@@ -85,6 +86,16 @@ class Reread(Struct, frozen=True):
         return self.message.ticket
 
 
+class Amended(Struct, frozen=True):
+    """Something about a message became another where it was written: its `text`, its `marks`, its `flags`."""
+
+    about: int
+    message: int
+    field: str
+    removed: Any
+    added: Any
+
+
 class Withdrawn(Struct, frozen=True):
     """A message was taken back before it went out."""
 
@@ -139,7 +150,7 @@ class Clock(Struct, frozen=True):
     at: Millis | None = None
 
 
-Event = Opened | Changed | Posted | Reread | Withdrawn | Restored | Moved | Delivered | Clock
+Event = Opened | Changed | Posted | Reread | Amended | Withdrawn | Restored | Moved | Delivered | Clock
 
 
 class Record(Struct, frozen=True):
@@ -185,6 +196,12 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
             )
         case Reread(message):
             return "ticket", message.ticket, {"message": message.id}
+        case Amended(about, message, name, removed, added):
+            return (
+                "ticket",
+                about,
+                {"message": message, "field": name, "removed": _plain(removed), "added": _plain(added)},
+            )
         case Withdrawn(about, message):
             return "ticket", about, {"message": message}
         case Restored(about, message):
@@ -205,6 +222,8 @@ def payload(event: Event) -> tuple[str, int | str, dict[str, Any]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, Mark):
+        return [value.mark, value.by, value.who]
     if isinstance(value, Link):
         return [value.kind, value.ticket]
     if isinstance(value, (Status, Bin, State)):
@@ -431,6 +450,16 @@ def show(name: str, value: Any) -> str:
     return str(value)
 
 
+def _amended(data: dict[str, Any]) -> str:
+    if data["field"] == "text":
+        return "edited by its sender"
+    if data["field"] == "marks":
+        came = [f"+{mark} {who}" for mark, _, who in data["added"] if [mark, _, who] not in data["removed"]]
+        went = [f"-{mark} {who}" for mark, _, who in data["removed"] if [mark, _, who] not in data["added"]]
+        return ", ".join(came + went)
+    return "taken back by its sender"
+
+
 _TURNS = {
     "activate": "promised",
     "move": "promised anew",
@@ -470,6 +499,8 @@ def describe(record: Record) -> str:
             return f"{word} {data['message']}"
         case "Reread":
             return f"message {data['message']} read again"
+        case "Amended":
+            return f"message {data['message']} {_amended(data)}"
         case "Withdrawn":
             return f"message {data['message']} taken back"
         case "Restored":

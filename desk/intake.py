@@ -13,8 +13,9 @@ from typing import overload
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from desk import signals
 from desk.acknowledge import acknowledgement
-from desk.channel import Inbound, Item, Raw, Told
+from desk.channel import Inbound, Item, Raw, Signal, Told
 from desk.config import DeskConfig
 from desk.events import Changed, Delivered, Event, Opened, Posted, Reread, change
 from desk.loops import Answered, refusal
@@ -22,6 +23,7 @@ from desk.model import (
     BY_MACHINE,
     DAY,
     Bin,
+    Contact,
     Customer,
     Direction,
     Identity,
@@ -29,13 +31,14 @@ from desk.model import (
     Link,
     Message,
     Millis,
+    Presence,
     State,
     Status,
     Ticket,
 )
 from desk.store import Batch, Held, Tx
 from desk.text import one_line, storable, words
-from desk.threads import FORWARD, Found, Signer, conversation_key, find
+from desk.threads import FORWARD, IN_PUBLIC, Found, Signer, conversation_key, find
 
 NOBODY = Identity("unknown", "unknown", "unknown sender")
 _FUTURE: Millis = 5 * 60_000
@@ -58,12 +61,17 @@ class Intake(Struct, frozen=True):
 
 
 class Taken(Struct):
-    """What became of a batch."""
+    """What became of a batch.
+
+    `strays` are signals about what is not here yet, to be told again; `active` is what customers do now.
+    """
 
     messages: int = 0
     tickets: int = 0
     doubles: int = 0
     touched: set[int] = field(default_factory=set)
+    strays: list[Signal] = field(default_factory=list)
+    active: list[Presence] = field(default_factory=list)
 
 
 @overload
@@ -109,7 +117,11 @@ def take_in(tx: Tx, how: Intake, told: Sequence[Told], batch: Batch, cursor: str
     items = [item for item in told if isinstance(item, Inbound)]
     known = tx.known(how.account, [item.external_id for item in items])
     _announce(tx, how, [item for item in items if item.external_id not in known])
-    for item in items:
+    for one in told:
+        if not isinstance(one, Inbound):
+            _signal(tx, how, one, batch, taken)
+            continue
+        item = one
         if item.external_id in known:
             taken.doubles += 1
             continue
@@ -123,6 +135,16 @@ def take_in(tx: Tx, how: Intake, told: Sequence[Told], batch: Batch, cursor: str
     if cursor is not None:
         tx.set_cursor(how.account, cursor)
     return taken
+
+
+def _signal(tx: Tx, how: Intake, signal: Signal, batch: Batch, taken: Taken) -> None:
+    try:
+        active = signals.take(tx, how.account, how.channel, signal, batch)
+    except signals.Stray:
+        taken.strays.append(signal)
+        return
+    if active is not None:
+        taken.active.append(active)
 
 
 def _announce(tx: Tx, how: Intake, items: Sequence[Inbound]) -> None:
@@ -153,7 +175,57 @@ def _repeats(text: str, ours: str) -> bool:
     return bool(beginning) and said.startswith(beginning)
 
 
+def _take_ours(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> None:
+    """What our own account wrote: the echo of what the desk sent, or what a colleague said with another program."""
+    found = find(item, how.account, how.signer, tx.held, lambda number, address: False, _answered(tx, how, item))
+    ticket = _current(tx, found.ticket)
+    if ticket is None:
+        # Said to nobody who is waiting here.
+        tx.remember(how.account, item.external_id, None)
+        return
+    echo = next((m for m in reversed(tx.thread(ticket.id)) if _echoed(tx, m, how, item)), None)
+    if echo is not None:
+        tx.remember(how.account, item.external_id, echo.id)
+        there = [d for d in tx.deliveries(echo.id) if d.state is State.UNKNOWN]
+        if there:
+            tx.append(batch, [Delivered(ticket.id, echo.id, d.id, State.SENT, "seen there") for d in there])
+        taken.doubles += 1
+        return
+    tx.put_blobs(item.blobs)
+    message = _message(tx, how, item, ticket, found, ticket.requester, _moment(item, how, batch.at), True)
+    tx.append(batch, [Posted(message, words=item.words)])
+    tx.remember(how.account, item.external_id, message.id)
+    taken.messages += 1
+    taken.touched.add(ticket.id)
+
+
+_ECHO: Millis = 15 * 60_000
+
+
+def _echoed(tx: Tx, message: Message, how: Intake, item: Inbound) -> bool:
+    """Whether `item` is what went out as `message`: the same words, not long ago, and nobody said so yet."""
+    if message.direction is not Direction.OUT or message.account != how.account or message.agent is None:
+        return False
+    if message.state not in (State.SENDING, State.UNKNOWN, State.SENT) or abs(item.received_at - message.at) > _ECHO:
+        return False
+    if all(delivery.remote_id for delivery in tx.deliveries(message.id)):
+        return False
+    said, wrote = " ".join(item.text.split()), " ".join(message.text.split())
+    return wrote in said or said in wrote
+
+
+def _answered(tx: Tx, how: Intake, item: Inbound) -> Held | None:
+    number = tx.taken(how.account, (item.answers,)).get(item.answers) if item.answers else None
+    if number is None:
+        return None
+    message = tx.message(number)
+    return Held(message.ticket, number, message.message_id or "", message.flags)
+
+
 def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> None:
+    if item.ours:
+        _take_ours(tx, how, item, batch, taken)
+        return
     tx.put_blobs(item.blobs)
     ours = _is_ours(item, how)
     # In an archive what we wrote is ours; what comes in under our name today may be anybody's.
@@ -165,8 +237,20 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
         ticket = None if ours else tx.tickets((number,)).get(number)
         return ticket is not None and (address in ticket.cc or customer.id == ticket.requester)
 
-    found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, on_ticket)
+    found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, on_ticket, _answered(tx, how, item))
     at = _moment(item, how, batch.at)
+    if item.sender and item.conversation is not None:
+        tx.heard_from(
+            Contact(
+                item.sender,
+                how.account,
+                item.public,
+                item.conversation,
+                item.received_at,
+                item.external_id,
+                item.reply_until,
+            )
+        )
     if item.sender and item.automatic is None and not how.silent:
         tx.set_undeliverable(item.sender.value, None)
     ticket, events = _place(tx, how, found, item, customer, at, batch.at)
@@ -184,7 +268,14 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
         events += _answer_effects(ticket, message, how)
     events.append(Posted(message, words=item.words, silent=how.silent))
     events += _delivery_effects(tx, item, found)
-    if opened and not how.silent and how.config.acknowledge and refused is None and not (spam or cause):
+    if (
+        opened
+        and _by_mail(item)
+        and not how.silent
+        and how.config.acknowledge
+        and refused is None
+        and not (spam or cause)
+    ):
         answer = acknowledgement(tx, how.config, how.signer, how.account, ticket, item, batch.at)
         events += [answer] if answer else []
     taken.tickets += opened
@@ -194,6 +285,10 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
         tx.set_digest(message.id, item.digest)
     taken.messages += 1
     taken.touched.add(ticket.id)
+
+
+def _by_mail(item: Inbound) -> bool:
+    return item.sender is not None and item.sender.kind == "email"
 
 
 def _history(tx: Tx, item: Inbound, at: Millis) -> tuple[list[Answered], bool]:
@@ -303,6 +398,7 @@ def _message(
             ("new-participant", found.ticket is not None and not ours and _is_new(tx, ticket, sender, customer)),
             ("claims-ticket", found.suspect is not None),
             ("aside", aside),
+            (IN_PUBLIC, item.public),
         )
         if holds
     )
@@ -331,6 +427,7 @@ def _message(
         threaded_by=found.rule,
         flags=flags,
         state=State.SENT if ours else None,
+        link=item.link if item.link.startswith(("https://", "http://")) else "",
     )
 
 

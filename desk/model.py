@@ -131,6 +131,30 @@ class Identity(Struct, frozen=True):
         return self.display or self.value
 
 
+class Contact(Struct, frozen=True):
+    """Where an account heard a customer last, in public or not: what an answer over that account needs to know.
+
+    `conversation` is where it goes on (as the channel names it), `external_id` the message that was heard,
+    `reply_until` when the other side stops to let us answer.
+    """
+
+    identity: Identity
+    account: str
+    public: bool
+    conversation: str | None
+    at: Millis
+    external_id: str
+    reply_until: Millis | None = None
+
+
+class Mark(Struct, frozen=True):
+    """A reaction to a message: an emoji or a word, by the identity `by`, whom people know as `who`."""
+
+    mark: str
+    by: str
+    who: str
+
+
 class Customer(Struct, frozen=True):
     """A person who writes to the desk, by whatever channel."""
 
@@ -222,7 +246,7 @@ class Ticket(Struct, frozen=True):
     `paused` says that all of them stand still, `breached` that one was not kept; `alarms` are
     the warnings that were given and `alarm_at` when the next one is. `heard` is the id of the
     newest message that is news (what "unread" compares with); `version` grows by one with
-    every change.
+    every change. `callback_at` is when somebody promised to call back.
     """
 
     id: int
@@ -260,6 +284,7 @@ class Ticket(Struct, frozen=True):
     message_count: int = 0
     heard: int = 0
     version: int = 0
+    callback_at: Millis | None = None
 
     @property
     def visible(self) -> bool:
@@ -309,12 +334,14 @@ class Message(Struct, frozen=True):
     flags: tuple[str, ...] = ()
     state: State | None = None
     withdrawn: bool = False
+    marks: tuple[Mark, ...] = ()
+    link: str = ""
 
 
 class Delivery(Struct, frozen=True):
     """One part of a message on its way to one group of recipients.
 
-    `not_before` is the end of the undo window or the time asked for; `phase` how far the
+    `part` is the part that goes next: those before it went out. `not_before` is the end of the undo window or the time asked for; `phase` how far the
     last attempt got: "" (not begun), "connect", "data" (from here on a loss is `unknown`), "done".
     """
 
@@ -407,6 +434,7 @@ __all__ = [
     "Agent",
     "Attachment",
     "Bin",
+    "Contact",
     "Customer",
     "Delivery",
     "Direction",
@@ -415,6 +443,7 @@ __all__ = [
     "Identity",
     "Kind",
     "Link",
+    "Mark",
     "Message",
     "Millis",
     "Pace",

@@ -160,10 +160,16 @@ _ITEM = re.compile(r'(?:"[^"]*"|[^,;"]|")+')
 """One address of several: a comma in a quoted name does not end it."""
 
 
+#: Somebody who is reached otherwise: `matrix:@ann:example.org`.
+_ELSEWHERE = re.compile(r"([a-z][a-z0-9]{1,19}):(?!//)(\S+)")
+
+
 def address(text: str) -> Identity:
-    """One mail address, with or without a name before it."""
+    """One mail address, or `KIND:VALUE` for somebody reached otherwise, with or without a name before it."""
     found = _ADDRESS.fullmatch(text)
     value = (found["bracketed"] or found["bare"]) if found else ""
+    if found and (elsewhere := _ELSEWHERE.fullmatch(value)) and elsewhere[1] not in ("mailto", "email"):
+        return Identity(elsewhere[1], elsewhere[2], " ".join((found["name"] or "").split()))
     local, at, domain = value.rpartition("@")
     if (
         not found
@@ -182,10 +188,11 @@ def address(text: str) -> Identity:
 
 def written(identity: Identity) -> str:
     """An address as it is typed; a name that could end an address early is put in quotes."""
+    value = identity.value if identity.kind == "email" else f"{identity.kind}:{identity.value}"
     if not identity.display:
-        return identity.value
+        return value
     name = f'"{identity.display}"' if set(identity.display) & set(",;") else identity.display
-    return f"{name} <{identity.value}>"
+    return f"{name} <{value}>"
 
 
 class _Address(Param, frozen=True):

@@ -279,6 +279,7 @@ class _Resolver:
             sign=run.desk.signer.token,
             thread=lambda ticket: [*tx.thread(ticket.id), *(m for m in posted if m.ticket == ticket.id)],
             customer=tx.customer,
+            contacts=tx.contacts,
             customer_for=lambda identity: tx.customer_for(identity, self.at),
             agents=tx.agents,
             workload=lambda: tx.workload(self.at),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from desk.model import (
         Account,
         Agent,
+        Contact,
         Customer,
         Delivery,
         Draft,
@@ -106,12 +107,13 @@ class Lease(Struct, frozen=True):
 
 
 class Outbound(Struct, frozen=True):
-    """A claimed delivery with all that is needed to render and send it."""
+    """A claimed delivery with all that is needed to render and send it; `answers` is what the message it answers is called there."""
 
     delivery: Delivery
     message: Message
     ticket: Ticket
     references: tuple[str, ...] = ()
+    answers: str | None = None
 
 
 class Numbers(Struct, frozen=True):
@@ -209,6 +211,18 @@ class Tx(Protocol):
     def set_digest(self, message: int, digest: str) -> None:
         """The content hash by which a twin of this message is found."""
 
+    def taken(self, account: str, external_ids: Collection[str]) -> Mapping[str, int]:
+        """The messages that these items of an account are: what came in, and what went out, by its name there."""
+
+    def contacts(self, customer: int) -> list[Contact]:
+        """Where a customer was heard beyond mail, the latest first."""
+
+    def contact(self, identity: Identity, account: str) -> list[Contact]:
+        """Where somebody was heard by this account, the latest first."""
+
+    def heard_from(self, contact: Contact) -> None:
+        """Somebody was heard there, unless they were heard later already."""
+
     def answered(self, address: str, since: Millis) -> list[Answered]:
         """The automatic mails that an address got."""
 
@@ -303,6 +317,9 @@ class Store(Protocol):
     def identities(self, customer: int) -> list[Identity]:
         """The addresses, numbers and handles by which a customer is known."""
 
+    def contacts(self, customer: int) -> list[Contact]:
+        """Where a customer was heard beyond mail, the latest first."""
+
     def returned(self, customer: int) -> Mapping[str, str]:
         """The addresses of a customer from which mail came back for good, with what was said of each."""
 
@@ -373,15 +390,20 @@ class Store(Protocol):
         """Note how far the attempt got, and hold it until then; False when the claim was lost to somebody else."""
 
     def settle(self, delivery: int, holder: str, state: State, at: Millis, *, error: str = "", remote_id: str | None = None,
-               next_at: Millis | None = None, again: Sequence[str] = ()) -> bool:  # fmt: skip
+               conversation: str | None = None, next_at: Millis | None = None, again: Sequence[str] = ()) -> bool:  # fmt: skip
         """End an attempt; False (and nothing done) when the claim was lost to somebody else.
 
         Recipients in `again` were refused for now: they go on as a delivery of their own,
-        tried at `next_at`.
+        tried at `next_at`. `conversation` is the one that the message began.
         """
+
+    def sent_part(self, delivery: int, holder: str, part: int, remote_id: str | None) -> bool:
+        """Part number `part` went out as `remote_id`; False when the claim was lost to somebody else."""
 
     def reclaim(self, at: Millis, *, without: Collection[int] = ()) -> list[int]:
         """Deliveries whose holder was lost: back to the queue before the data phase, `unknown` in or after it.
+
+        Where the other side takes a key twice (`Capabilities.idempotent`), all of them go back.
 
         Those in `without` are known not to be lost.
         """
@@ -416,6 +438,9 @@ class Store(Protocol):
 
     def save_account(self, account: Account) -> None:
         """Say what an account is and how it fares."""
+
+    def hold_account(self, name: str, why: str, batch: Batch) -> None:
+        """Have nothing fetched or sent for an account ("": again); NotFound."""
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
         """Which of these items of the account came in before."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 FORWARD = "forward"
 """The flag of a message that went to a third party; what comes back is an internal note."""
 
+IN_PUBLIC, PRIVATE = "in-public", "private"
+"""The flags of a message that everybody can read, and of one that answers such a message so that only they can."""
+
 _TOKEN = re.compile(r"deskhand\.(\d{1,15})\.([0-9a-f]{16})(?:\.\d+)?", re.IGNORECASE)
 _PLUS = re.compile(r"\+(\d{1,15})-([0-9a-f]{16})@", re.IGNORECASE)
 _NUMBER = re.compile(r"\[#(\d{1,15})\]")
@@ -88,8 +91,14 @@ def find(
     signer: Signer,
     held: Callable[[Sequence[str]], list[Held]],
     on_ticket: Callable[[int, str], bool],
+    answered: Held | None = None,
 ) -> Found:
-    """Where `inbound` belongs; `held` looks up outside ids, `on_ticket` whether an address takes part in a ticket."""
+    """Where `inbound` belongs; `held` looks up outside ids, `on_ticket` whether an address takes part in a ticket.
+
+    `answered` is the message that the channel says it answers, if we hold it.
+    """
+    if answered is not None:
+        return Found(answered.ticket, "references", answered)
     ids = tuple(dict.fromkeys((*inbound.in_reply_to, *reversed(inbound.references))))
     known = held((*((conversation_key(account, inbound.conversation),) if inbound.conversation else ()), *ids))
     answers = next((h for h in known if h.message_id in ids), None)
@@ -107,6 +116,11 @@ def find(
         if inbound.sender and on_ticket(number, inbound.sender.value):
             return Found(number, "subject")
     return Found(None, "new", suspect=numbers[0] if numbers else None)
+
+
+def conversation_named(account: str, key: str | None) -> str | None:
+    """What the channel calls the conversation with this key; None for one of another account."""
+    return key[len(account) + 1 :] if key is not None and key.startswith(f"{account}\x1f") else None
 
 
 def conversation_key(account: str, conversation: str) -> str:

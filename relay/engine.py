@@ -39,6 +39,9 @@ STEADY_S = 60.0
 _HALVES = ("pump", "send")
 """The parts that an account's health tells of; what is wrong with the first comes first."""
 
+HELD_S = 1.0
+"""How often an account that somebody has paused is looked at."""
+
 THREADS = 3
 """Calls on the store at a time: writes queue anyway, and every thread has a connection and memory of its own."""
 
@@ -75,6 +78,8 @@ class Engine:
     shown: Callable[[int], dict[str, Any]] = lambda number: {"id": number}
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
     health: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+    """The accounts that somebody has paused, and what they said."""
     _lost: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -170,6 +175,17 @@ class Engine:
         log.warning("part failed", extra={"part": name, "why": words, "again_in_s": round(pause, 1)})
         await self.report(name, words)
         await asyncio.sleep(pause)
+
+    async def look(self) -> None:
+        """See which accounts are paused."""
+        accounts = await self.call(self.store.accounts)
+        self.held = {name: account.held for name, account in accounts.items() if account.held}
+
+    async def free(self, account: str) -> None:
+        """Return when nobody has the account paused."""
+        while account in self.held:
+            await self.report(f"pump:{account}", f"paused: {self.held[account]}")
+            await asyncio.sleep(HELD_S)
 
     async def report(self, part: str, words: str) -> None:
         """Say how a part fares: an account's health, read or sent, is seen by every front end."""

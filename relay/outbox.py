@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,7 @@ from desk.model import Delivery, Identity, Kind, State
 from desk.signatures import signature, signed
 from desk.store import Outbound
 from desk.text import storable
+from desk.threads import IN_PUBLIC, PRIVATE, conversation_named
 from relay.engine import Engine, Station
 from relay.hooks import ask
 from relay.log import log
@@ -60,6 +61,7 @@ async def outbox(engine: Engine) -> None:
             # Each account has its own room: a server that hangs holds up no reply to others.
             busy = Counter(delivery.account for delivery in under_way.values())
             full = [name for name, count in busy.items() if count >= AT_ONCE]
+            full += [name for name in engine.held if name not in full]
             claimed = await engine.call(_claim, engine, full)
             for one in claimed:
                 task = asyncio.create_task(_deliver(engine, stations.get(one.delivery.account), one))
@@ -105,6 +107,7 @@ class _Result:
     remote_id: str | None = None
     again_in_s: float | None = None
     again: tuple[str, ...] = ()
+    conversation: str | None = None
     account: str = ""
     """How the account fares, where the attempt shows it."""
 
@@ -121,8 +124,9 @@ async def _deliver(engine: Engine, station: Station | None, one: Outbound) -> No
             if station is None:
                 raise Retry(f'no account "{one.delivery.account}" is configured where the relay runs')
             await ask(engine, one)
-            part = await engine.patience.outlast(partial(asyncio.to_thread, _render, engine, station, one))
-            result = await _attempt(station, part, one, phase)
+            parts = await engine.patience.outlast(partial(asyncio.to_thread, _render, engine, station, one))
+            part = parts[-1]
+            result = await _send(engine, station, parts, one, phase)
         except _ClaimLost:
             log.warning("delivery taken over by another relay", extra={"delivery": one.delivery.id})
             return
@@ -152,7 +156,7 @@ async def _settle(engine: Engine, one: Outbound, result: _Result) -> bool:
             settled = await asyncio.shield(
                 engine.call(
                     engine.store.settle, one.delivery.id, engine.holder, result.state, engine.now(),
-                    error=error, remote_id=remote_id, next_at=next_at, again=result.again,
+                    error=error, remote_id=remote_id, conversation=result.conversation, next_at=next_at, again=result.again,
                 )
             )  # fmt: skip
             break
@@ -204,20 +208,40 @@ class _Phase:
             )
 
 
-async def _attempt(station: Station, part: Part, one: Outbound, phase: _Phase) -> _Result:
+async def _send(engine: Engine, station: Station, parts: Sequence[Part], one: Outbound, phase: _Phase) -> _Result:
+    """Send what is left of a message, part by part; the result is that of the last one tried."""
+    last = len(parts) - 1
+    for number in range(min(one.delivery.part, last), last):
+        result = await _attempt(station, parts[number], number, one, phase)
+        if result.state is not State.SENT:
+            return result
+        delivery = one.delivery.id
+        if not await engine.call(engine.store.sent_part, delivery, engine.holder, number, result.remote_id):
+            raise _ClaimLost
+        phase.name = "connect"
+    return await _attempt(station, parts[last], last, one, phase)
+
+
+async def _attempt(station: Station, part: Part, number: int, one: Outbound, phase: _Phase) -> _Result:
     assert isinstance(station.channel, Sender)
+    key = f"deskhand-{one.delivery.id}-{one.message.id}" + (f"-{number}" if number else "")
     try:
-        sent = await station.channel.send(part, f"deskhand-{one.delivery.id}-{one.message.id}", phase)
+        sent = await station.channel.send(part, key, phase)
     except asyncio.CancelledError:
-        if phase.name == "connect":
+        if phase.name == "connect" or station.channel.capabilities.idempotent:
             return _Result(State.DEFERRED, "the relay was stopped; it is sent again", again_in_s=0.0)
         return _Result(State.UNKNOWN, "the relay was stopped in the middle; it may have gone out")
+    except Unknown as error:
+        if station.channel.capabilities.idempotent:
+            # What came twice there is there once.
+            return _failure(one, Retry(str(error)), before_data=True)
+        return _failure(one, error, before_data=False)
     except ChannelError as error:
         return _failure(one, error, before_data=phase.name == "connect")
     except (DeskError, _ClaimLost):
         raise  # the phase could not be written down: nothing was begun
     except Exception as error:  # the system's, or a mistake in the channel
-        if phase.name == "connect":
+        if phase.name == "connect" or station.channel.capabilities.idempotent:
             return _failure(one, _unforeseen(error), before_data=True)
         return _Result(State.UNKNOWN, f"it broke off in the middle; it may have gone out ({error})")
     return _accepted(one, sent)
@@ -232,7 +256,8 @@ def _accepted(one: Outbound, sent: Sent) -> _Result:
     later = {a: r for a, r in sent.refused.items() if not r.permanent}
     words = "; ".join(final + [_told(a, r) for a, r in later.items()])
     again = tuple(_ours(a, one) for a in later)
-    return _Result(State.SENT, words, sent.remote_id, _pause(one, LATER_S) if later else None, again, "ok")
+    pause = _pause(one, LATER_S) if later else None
+    return _Result(State.SENT, words, sent.remote_id, pause, again, sent.conversation, "ok")
 
 
 def _told(address: str, refusal: Refusal) -> str:
@@ -279,12 +304,14 @@ async def _archive(station: Station, part: Part, number: int) -> None:
         log.warning("no copy was kept on the server", extra={"delivery": number, "error": str(error)})
 
 
-def _render(engine: Engine, station: Station, one: Outbound) -> Part:
+def _render(engine: Engine, station: Station, one: Outbound) -> list[Part]:
+    """The parts of a message, for those of its recipients that this delivery is for; the same each time."""
     assert isinstance(station.channel, Sender)
     draft = compose(engine, station, one)
-    part = station.channel.render(draft)[one.delivery.part]
-    recipients = tuple(_written(station.channel, draft, a) for a in one.delivery.recipients)
-    return Part(part.data, recipients, draft.automatic)
+    by_mail = "email" in station.channel.capabilities.kinds
+    people = one.delivery.recipients
+    recipients = tuple(_written(station.channel, draft, a) for a in people) if by_mail else people
+    return [Part(part.data, recipients, draft.automatic) for part in station.channel.render(draft)]
 
 
 def _written(channel: Sender, draft: Outgoing, address: str) -> str:
@@ -310,7 +337,8 @@ def compose(engine: Engine, station: Station, one: Outbound) -> Outgoing:
     message, store = one.message, engine.store
     ours = station.channel.addresses[0]
     text = message.text
-    if message.kind is Kind.PUBLIC:
+    if message.kind is Kind.PUBLIC and station.channel.capabilities.subject:
+        # Letters are signed; in a chat everybody sees who speaks.
         text = signed(text, _signature(engine, one))
     sender = message.sender or ours
     reply_to = None
@@ -336,4 +364,8 @@ def compose(engine: Engine, station: Station, one: Outbound) -> Outgoing:
         references=one.references,
         automatic=message.automatic is not None,
         attachments=tuple(files),
+        conversation=conversation_named(message.account, message.conversation),
+        answers=one.answers,
+        public=IN_PUBLIC in message.flags,
+        private=PRIVATE in message.flags,
     )

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from desk.channel import Batch, Permanent, Poller, Raw, Stream, Told
+from desk.channel import Batch, Permanent, Poller, Raw, Signal, Stream, Told
 from desk.errors import DeskError
 from desk.intake import Intake, Taken, take_in
+from desk.model import Presence
 from desk.perform import new_batch_id
 from desk.store import Batch as Header
 from relay.engine import Engine, Station
@@ -32,10 +34,11 @@ TOGETHER = 200
 
 async def pump(engine: Engine, station: Station) -> None:
     """Keep one account read, for ever; raises ChannelError when the other side fails."""
-    channel = station.channel
+    channel, strays = station.channel, Strays()
     while True:
+        await engine.free(station.name)
         how = Intake(station.name, station.kind, engine.config, engine.signer, _own(engine))
-        trouble = await _read(engine, station, how)
+        trouble = await _read(engine, station, how, strays)
         await engine.report(f"pump:{station.name}", trouble or "ok")
         if isinstance(channel, Stream):
             await channel.wait(station.poll_s)
@@ -43,7 +46,7 @@ async def pump(engine: Engine, station: Station) -> None:
             await asyncio.sleep(station.poll_s)
 
 
-async def _read(engine: Engine, station: Station, how: Intake) -> str:
+async def _read(engine: Engine, station: Station, how: Intake, strays: Strays) -> str:
     """Take in all that is new; what the other side does not let us tell it, in words."""
     channel = station.channel
     assert isinstance(channel, Poller)
@@ -62,6 +65,8 @@ async def _read(engine: Engine, station: Station, how: Intake) -> str:
             except Exception as error:  # a message that the store cannot take must not hold up those beside it
                 log.error("unexpected failure", exc_info=error, extra={"account": station.name})
                 taken = await engine.call(one_by_one, engine, how, batch, items)
+            strays.add(taken.strays)
+            await engine.call(_attend, engine, taken.active)
             log.info(
                 "taken in",
                 extra={"account": station.name, "messages": taken.messages, "tickets": taken.tickets, "doubles": taken.doubles},
@@ -72,6 +77,8 @@ async def _read(engine: Engine, station: Station, how: Intake) -> str:
             del ready, batch, items
         trouble = (await confirming if confirming else "") or trouble
         await fetching
+        if waiting := strays.waiting():
+            strays.keep((await engine.call(commit, engine, how, waiting, None)).strays)
     finally:
         parts = [part for part in (fetching, confirming) if part]
         for part in parts:
@@ -104,6 +111,41 @@ async def _confirm(channel: Poller, batch: Batch) -> str:
 
 def _own(engine: Engine) -> frozenset[str]:
     return frozenset(identity.value for station in engine.stations for identity in station.channel.addresses)
+
+
+def _attend(engine: Engine, active: Sequence[Presence]) -> None:
+    """Let front ends see what customers do now; it is not kept, and who is at no ticket is at none."""
+    for one in active:
+        if one.doing:
+            engine.store.attend(one)
+        else:
+            engine.store.depart(one.session)
+
+
+class Strays:
+    """Signals that came before what they are about: told again for a while, for it may be on its way."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[Signal, float] = {}
+
+    def add(self, found: Sequence[Signal]) -> None:
+        """These are about nothing that is here yet."""
+        for signal in found:
+            self._since.setdefault(signal, self._clock())
+
+    def waiting(self) -> list[Signal]:
+        """Those to be told again."""
+        now = self._clock()
+        return [signal for signal, since in self._since.items() if now - since < STRAY_S][-STRAYS:]
+
+    def keep(self, found: Sequence[Signal]) -> None:
+        """Only these are still about nothing that is here; all others are done with."""
+        self._since = {signal: self._since[signal] for signal in found}
+
+
+STRAY_S, STRAYS = 60.0, 1_000
+"""How long a signal waits for what it is about, and how many do."""
 
 
 def commit(engine: Engine, how: Intake, items: Sequence[Told], cursor: str | None) -> Taken:

@@ -34,6 +34,7 @@ async def run(engine: Engine) -> None:
         await engine.call(rules.begin, engine, name)
     for station in engine.stations:
         await engine.call(engine.store.save_account, engine.describe(station, "starting"))
+    await engine.look()
     parts = [asyncio.create_task(_presence(engine), name="presence")]
     parts.append(asyncio.create_task(_settings(engine), name="settings"))
     for station in engine.stations:
@@ -63,11 +64,12 @@ async def _end(engine: Engine, parts: list[asyncio.Task[None]]) -> None:
 
 
 async def _settings(engine: Engine) -> None:
-    """Go by what is published while we run."""
+    """Go by what is published while we run, and by which accounts are paused."""
     known = await engine.call(engine.store.setting, "config_version")
     while True:
         await asyncio.sleep(SETTINGS_S)
         try:
+            await engine.look()
             version = await engine.call(engine.store.setting, "config_version")
             if version is not None and version != known:
                 text = await engine.call(engine.store.setting, "config")

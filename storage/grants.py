@@ -44,13 +44,14 @@ RIGHTS: dict[str, dict[str, str]] = {
         Role.ADMIN: _KEEP,
     },
     "team": {Role.READ_ONLY: _READ, Role.LEAD: _KEEP},
-    "account": {Role.READ_ONLY: _READ, RELAY: _KEEP},
+    "account": {Role.READ_ONLY: _READ, Role.ADMIN: "UPDATE (held)", RELAY: _KEEP},
     "customer": {
         Role.READ_ONLY: _READ,
         Role.AGENT: "INSERT, UPDATE (name, words, organisation_words)",
         Role.LEAD: "UPDATE (organisation, notes, blocked)",
     },
     "identity": {Role.READ_ONLY: _READ, Role.AGENT: _ADD, RELAY: "UPDATE (undeliverable)"},
+    "contact": {Role.READ_ONLY: _READ, RELAY: _KEEP},
     "ticket": {Role.READ_ONLY: _READ, Role.AGENT: _KEEP},
     "message": {
         Role.READ_ONLY: _READ,

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from desk.errors import Conflict, NotFound
-from desk.model import Delivery, Millis, State
+from desk.model import Delivery, Direction, Message, Millis, State
 from desk.store import Batch, Outbound
+from desk.threads import PRIVATE, conversation_key
 from storage import rows
 from storage.engine import Engine
 from storage.sql import marks
@@ -52,7 +53,8 @@ class Outbox(Engine):
             m.message_id for m in thread if m.message_id and (m.at, m.id) < (message.at, message.id) and not m.withdrawn
         ]
         tx.conn.execute("UPDATE message SET state = 'sending' WHERE id = ?", (message.id,))
-        return Outbound(delivery, message, tx.tickets((delivery.ticket,))[delivery.ticket], tuple(before))
+        ticket = tx.tickets((delivery.ticket,))[delivery.ticket]
+        return Outbound(delivery, message, ticket, tuple(before), _answers(tx, thread, message))
 
     def phase(self, delivery: int, holder: str, phase: str, until: Millis) -> bool:
         statement = "UPDATE delivery SET phase = ?, held_until = ? WHERE id = ? AND holder = ? AND state = 'sending' RETURNING id"
@@ -67,6 +69,7 @@ class Outbox(Engine):
         *,
         error: str = "",
         remote_id: str | None = None,
+        conversation: str | None = None,
         next_at: Millis | None = None,
         again: Sequence[str] = (),
     ) -> bool:
@@ -81,10 +84,30 @@ class Outbox(Engine):
                 "UPDATE delivery SET remote_id = coalesce(?, remote_id), next_at = ?, phase = ? WHERE id = ?",
                 (remote_id, next_at, "done" if state is State.SENT else claimed.phase, delivery),
             )
+            self._named(tx, claimed, remote_id, conversation)
             self._record(tx, claimed, state, at, error)
             return True
 
         return self.change(body)
+
+    def sent_part(self, delivery: int, holder: str, part: int, remote_id: str | None) -> bool:
+        def body(tx: Transaction) -> bool:
+            row = tx.conn.execute(_CLAIMED + tx.conn.sql.lock, (delivery, holder)).fetchone()
+            if row is None:
+                return False
+            tx.conn.execute("UPDATE delivery SET part = ?, phase = 'connect' WHERE id = ?", (part + 1, delivery))
+            self._named(tx, rows.delivery(row), remote_id, None)
+            return True
+
+        return self.change(body)
+
+    def _named(self, tx: Transaction, delivery: Delivery, remote_id: str | None, conversation: str | None) -> None:
+        """Note what a message is called where it went, and the conversation it began."""
+        if conversation is not None:
+            key = conversation_key(delivery.account, conversation)
+            tx.conn.execute("UPDATE message SET conversation = ? WHERE id = ?", (key, delivery.message))
+        if remote_id is not None and tx.message(delivery.message).conversation is not None:
+            tx.remember(delivery.account, remote_id, delivery.message)
 
     def _split(self, tx: Transaction, claimed: Delivery, again: Sequence[str], error: str, next_at: Millis) -> None:
         """The recipients that were refused for now go on as a delivery of their own."""
@@ -113,9 +136,11 @@ class Outbox(Engine):
 
         def body(tx: Transaction) -> list[int]:
             found = [rows.delivery(row) for row in tx.conn.execute(lost + tx.conn.sql.skip, (at, *without)).fetchall()]
+            accounts = tx.accounts()
             for delivery in found:
-                if delivery.phase in ("", "connect"):
-                    state, detail = State.DEFERRED, "the sender was lost before it began; it is sent again"
+                can = accounts[delivery.account].capabilities if delivery.account in accounts else None
+                if delivery.phase in ("", "connect") or (can is not None and can.idempotent):
+                    state, detail = State.DEFERRED, "the sender was lost; it is sent again"
                 else:
                     state, detail = State.UNKNOWN, "the sender was lost in the middle; it may have gone out"
                 tx.conn.execute("UPDATE delivery SET next_at = ? WHERE id = ?", (at, delivery.id))
@@ -146,3 +171,20 @@ class Outbox(Engine):
             tx.append(batch, [Delivered(found.ticket, found.message, found.id, State.QUEUED, "to be sent again")])
 
         self.change(body)
+
+
+def _answers(tx: Transaction, thread: Sequence[Message], message: Message) -> str | None:
+    """What the message that this one answers is called on its account: the newest they wrote before it, there."""
+    to = {person.value for person in message.to}
+    for heard in reversed(thread):
+        if heard.direction is not Direction.IN or heard.account != message.account or heard.id > message.id:
+            continue
+        if PRIVATE in message.flags:
+            fits = heard.sender is not None and heard.sender.value in to
+        else:
+            fits = heard.conversation is not None and heard.conversation == message.conversation
+        if fits:
+            found = "SELECT external_id FROM external WHERE account = ? AND message = ? ORDER BY external_id LIMIT 1"
+            row = tx.conn.execute(found, (message.account, heard.id)).fetchone()
+            return row[0] if row else None
+    return None

@@ -73,6 +73,10 @@ class Transaction(Taking, Dealing):
                 self._post(event, at)
             case ev.Reread(message, line):
                 self._reread(message, line)
+            case ev.Amended(_, message, name, _, added):
+                was = self.message(message)
+                fresh = replace(was, **{name: added}, **({"visible": added} if name == "text" else {}))
+                self._reread(fresh, None)
             case ev.Withdrawn(_, message):
                 self._withdraw(self.message(message), True)
             case ev.Restored(_, message, not_before):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from desk.errors import NotFound
-from desk.model import Account, Agent, Customer, Millis, Team
+from desk.model import Account, Agent, Contact, Customer, Millis, Team
 from desk.query import VISIBLE, All, Not, Snoozed
 from storage import rows
 from storage.search import compile_query
@@ -31,9 +31,22 @@ def read_teams(conn: Connection) -> dict[str, Team]:
 
 def read_accounts(conn: Connection) -> dict[str, Account]:
     return {
-        a.name: a
-        for a in map(rows.account, conn.execute(f"SELECT {', '.join(rows.ACCOUNT)} FROM account ORDER BY name"))
+        a.name: a for a in map(rows.account, conn.execute(f"SELECT {rows.ACCOUNT_COLUMNS} FROM account ORDER BY name"))
     }
+
+
+def read_contacts(conn: Connection, customer: int) -> list[Contact]:
+    query = (
+        f"SELECT {rows.CONTACT_COLUMNS}, identity.display FROM identity JOIN contact USING (kind, value) "
+        "WHERE identity.customer = ? ORDER BY contact.at DESC, contact.account"
+    )
+    return [rows.contact(row, display or "") for *row, display in conn.execute(query, (customer,))]
+
+
+def read_taken(conn: Connection, account: str, external_ids: Collection[str]) -> dict[str, int]:
+    where, params = conn.sql.among("external_id", sorted(external_ids))
+    query = f"SELECT external_id, message FROM external WHERE account = ? AND message IS NOT NULL AND {where}"
+    return dict(conn.execute(query, (account, *params)).fetchall())
 
 
 def read_workload(conn: Connection, at: Millis) -> dict[str, int]:

@@ -13,12 +13,14 @@ from desk.model import (
     Agent,
     Attachment,
     Bin,
+    Contact,
     Customer,
     Delivery,
     Direction,
     Identity,
     Kind,
     Link,
+    Mark,
     Message,
     Priority,
     Role,
@@ -94,6 +96,7 @@ def customer(row: Sequence[Any]) -> Customer:
 MESSAGE = (
     "id", "ticket", "kind", "direction", "at", "author", "text", "visible", "channel", "account", "agent", "customer", "subject",
     "message_id", "conversation", "people", "html", "attachments", "raw", "automatic", "threaded_by", "flags", "state", "withdrawn",
+    "marks", "link",
 )  # fmt: skip
 MESSAGE_COLUMNS = ", ".join(f"message.{name}" for name in MESSAGE)
 
@@ -123,6 +126,7 @@ def message_values(message: Message) -> list[Any]:
         message.customer, message.subject, message.message_id, message.conversation, _people(message), int(message.html),
         attachments_text(message.attachments), message.raw, message.automatic, message.threaded_by,
         dump(message.flags) if message.flags else None, message.state.value if message.state else None, int(message.withdrawn),
+        dump([[m.mark, m.by, m.who] for m in message.marks]) if message.marks else None, message.link or None,
     ]  # fmt: skip
 
 
@@ -145,6 +149,8 @@ def message(row: Sequence[Any]) -> Message:
     values["flags"] = tuple(decode(values["flags"] or "[]"))
     values["state"] = State(values["state"]) if values["state"] else None
     values["withdrawn"] = bool(values["withdrawn"])
+    values["marks"] = tuple(Mark(*m) for m in decode(values["marks"])) if values["marks"] else ()
+    values["link"] = values["link"] or ""
     sender = groups["from"][0] if groups["from"] else None
     return Message(**values, sender=sender, to=groups["to"], cc=groups["cc"], bcc=groups["bcc"])
 
@@ -170,6 +176,16 @@ def delivery_values(delivery: Delivery) -> list[Any]:
     values[DELIVERY.index("recipients")] = dump(delivery.recipients)
     values[DELIVERY.index("state")] = delivery.state.value
     return values
+
+
+CONTACT = ("kind", "value", "account", "public", "conversation", "at", "external_id", "reply_until")
+CONTACT_COLUMNS = ", ".join(f"contact.{name}" for name in CONTACT)
+
+
+def contact(row: Sequence[Any], display: str = "") -> Contact:
+    """A row of CONTACT_COLUMNS as a contact."""
+    kind, value, account, public, conversation, at, external_id, reply_until = row
+    return Contact(Identity(kind, value, display), account, bool(public), conversation, at, external_id, reply_until)
 
 
 AGENT = (
@@ -209,11 +225,14 @@ def agent_values(agent: Agent) -> list[Any]:
 
 
 ACCOUNT = ("name", "channel", "address", "display", "capabilities", "health", "health_at", "paused")
+"""What the relay says of an account; whether somebody holds it is said by others."""
+
+ACCOUNT_COLUMNS = ", ".join((*ACCOUNT, "held"))
 
 
 def account(row: Sequence[Any]) -> Account:
-    """A row of the columns ACCOUNT as an account."""
-    name, channel, address, display, capabilities, health, health_at, paused = row
+    """A row of ACCOUNT_COLUMNS as an account."""
+    name, channel, address, display, capabilities, health, health_at, paused, held = row
     return Account(
         name,
         channel,
@@ -223,6 +242,7 @@ def account(row: Sequence[Any]) -> Account:
         health or "",
         health_at or 0,
         bool(paused),
+        held or "",
     )
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from desk.config import DeskConfig
 from desk.loops import Answered
-from desk.model import DAY, Customer, Identity, Millis
+from desk.model import DAY, Contact, Customer, Identity, Millis
 from desk.store import Held
 from desk.text import words
 from storage import reads, rows
@@ -18,6 +18,11 @@ from storage.pending import Keeper, Pending
 from storage.sql import Connection, adding, keeping
 
 _ANSWERED = adding("answered", ("address", "at", "subject"))
+_CONTACT = (
+    f"INSERT INTO contact ({', '.join(rows.CONTACT)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, value, account, public) "
+    "DO UPDATE SET conversation = excluded.conversation, at = excluded.at, external_id = excluded.external_id, "
+    "reply_until = excluded.reply_until WHERE contact.at <= excluded.at"
+)
 _CURSOR = keeping("cursor", ("account", "value"))
 _HELD = "SELECT ticket, id, message_id, flags, conversation, digest FROM message WHERE withdrawn = 0 AND "
 _KEYS = {"message_id": 2, "conversation": 4, "digest": 5}
@@ -182,6 +187,32 @@ class Taking(Pending):
         other = "coalesce(undeliverable, '') <> coalesce(CAST(? AS TEXT), '')"
         statement = f"UPDATE identity SET undeliverable = ? WHERE kind = 'email' AND value = ? AND {other}"
         self.conn.execute(statement, (detail, address, detail))
+
+    def taken(self, account: str, external_ids: Collection[str]) -> dict[str, int]:
+        if not external_ids:
+            return {}
+        fresh = {e: message for a, e, message in self._external if a == account and message is not None}
+        return reads.read_taken(self.conn, account, external_ids) | {e: fresh[e] for e in external_ids if e in fresh}
+
+    def contacts(self, customer: int) -> list[Contact]:
+        self._flush_people()
+        return reads.read_contacts(self.conn, customer)
+
+    def contact(self, identity: Identity, account: str) -> list[Contact]:
+        query = (
+            f"SELECT {rows.CONTACT_COLUMNS} FROM contact WHERE kind = ? AND value = ? AND account = ? ORDER BY at DESC"
+        )
+        found = self.conn.execute(query, (identity.kind, identity.value, account))
+        return [rows.contact(row, identity.display) for row in found]
+
+    def heard_from(self, contact: Contact) -> None:
+        self.conn.execute(
+            _CONTACT,
+            (
+                contact.identity.kind, contact.identity.value, contact.account, int(contact.public), contact.conversation, contact.at,
+                contact.external_id, contact.reply_until,
+            ),
+        )  # fmt: skip
 
     def set_cursor(self, account: str, cursor: str) -> None:
         self.conn.execute(_CURSOR, (account, cursor))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from desk.errors import Conflict, StoreError
+from desk.errors import Conflict, NotFound, StoreError
 from desk.model import Account, Agent, Millis, Team
 from desk.store import Batch, Lease, Numbers
 from storage import reads, rows
@@ -55,8 +55,21 @@ class TeamRoom(Engine):
         return reads.read_accounts(self._read)
 
     def save_account(self, account: Account) -> None:
-        if self.accounts().get(account.name) != account:
+        before = self.accounts().get(account.name)
+        if before is None or before != replace(account, held=before.held):
             self._execute(keeping("account", rows.ACCOUNT), rows.account_values(account))
+
+    def hold_account(self, name: str, why: str, batch: Batch) -> None:
+        def body(tx: Transaction) -> None:
+            before = tx.accounts().get(name)
+            if before is None:
+                raise NotFound(f'there is no account "{name}"; deskhand channel list names them')
+            tx.conn.execute("UPDATE account SET held = ? WHERE name = ?", (why, name))
+            from desk.events import Changed
+
+            tx.append(batch, [Changed(name, "held", before.held, why, "account")])
+
+        self.change(body)
 
     def known(self, account: str, external_ids: Sequence[str]) -> set[str]:
         return reads.read_known(self._read, account, external_ids)

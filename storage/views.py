@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.json import decode
 
 from desk.errors import NotFound
-from desk.model import Customer, Delivery, Identity, Message, Millis, State, Ticket
+from desk.model import Contact, Customer, Delivery, Identity, Message, Millis, State, Ticket
 from desk.query import Node
 from desk.snippets import SEEN_LIMIT, Needle, Snippet, snippet
 from desk.store import SORTS, Batch, Deed, Page, Row
@@ -178,6 +178,9 @@ class Views(Engine):
     def identities(self, customer: int) -> list[Identity]:
         query = "SELECT kind, value, display FROM identity WHERE customer = ? ORDER BY kind, value"
         return [Identity(kind, value, display or "") for kind, value, display in self._read.execute(query, (customer,))]
+
+    def contacts(self, customer: int) -> list[Contact]:
+        return reads.read_contacts(self._read, customer)
 
     def returned(self, customer: int) -> dict[str, str]:
         query = "SELECT value, undeliverable FROM identity WHERE customer = ? AND undeliverable IS NOT NULL"

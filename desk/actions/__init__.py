@@ -19,7 +19,7 @@ from msgspec import Struct
 from desk.config import DeskConfig
 from desk.errors import NotFound
 from desk.events import Event
-from desk.model import Account, Agent, Customer, Message, Millis, Role, Ticket
+from desk.model import Account, Agent, Contact, Customer, Message, Millis, Role, Ticket
 from desk.params import Param
 from desk.query import suggest
 
@@ -29,7 +29,8 @@ class Context(Struct, frozen=True):
 
     What is a function is loaded only when asked for: `workload` is how many tickets keep each
     agent busy, `previous` who had a ticket, or the customer's others, before. `new_id` gives the number
-    of a new "ticket", "message" or "delivery"; `sign` the token that proves a reply
+    of a new "ticket", "message" or "delivery"; `contacts` is where a customer
+    was heard beyond mail; `sign` the token that proves a reply
     belongs to a ticket.
     """
 
@@ -41,6 +42,7 @@ class Context(Struct, frozen=True):
     sign: Callable[[int], str]
     thread: Callable[[Ticket], Sequence[Message]]
     customer: Callable[[int], Customer]
+    contacts: Callable[[int], Sequence[Contact]]
     customer_for: Callable[[Any], Customer]
     agents: Callable[[], Mapping[str, Agent]]
     workload: Callable[[], Mapping[str, int]]

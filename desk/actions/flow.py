@@ -5,11 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from desk.actions import Context, action
-from desk.actions.talk import outbound, say
+from desk.actions.talk import carrier, outbound, say
 from desk.errors import Invalid
 from desk.events import Changed, Event, Opened, change
 from desk.model import Bin, Kind, Role, Status, Ticket
 from desk.params import Address, Body, Flag, StatusName, Text, When, Word
+from desk.reach import way
 
 
 @action(keys="C", creates=True)
@@ -41,7 +42,8 @@ def open(
     if not body or note:
         events: list[Event] = [Opened(new)]
         return events + ([say(new, Kind.NOTE, body, ctx)] if body else [])
-    posted = outbound(new, body, ctx, to=(requester,), account=account)
+    via = carrier(new, account, (requester,), ctx)
+    posted = outbound(new, body, ctx, way(new, via, (), ctx.contacts(customer.id), to=(requester,)))
     new = replace(new, account=posted.message.account, channel=posted.message.channel)
     return [Opened(new), posted]
 

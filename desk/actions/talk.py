@@ -12,6 +12,7 @@ from desk.events import Event, Posted, change
 from desk.model import Account, Attachment, Delivery, Direction, Identity, Kind, Message, State, Status, Ticket
 from desk.params import Addresses, Body, Files, Flag, When, Word
 from desk.permissions import RULES
+from desk.reach import MAIL, Way, account_for, last_heard, refusal, way
 from desk.text import storable
 from desk.threads import FORWARD
 
@@ -29,24 +30,29 @@ def reply(
     attach: Files = (),
     at: When = None,
     account: Word = None,
+    private: Flag = False,
     ctx: Context,
 ) -> list[Event]:
     """Answer the customer.
 
     It goes to whoever wrote last (or the requester) and to the ticket's copies; --all
     adds everybody that message was addressed to, --only leaves the ticket's copies out.
-    --at sends it later.
+    --at sends it later. --account (or the name of its channel) answers over another account
+    than the one they wrote to, --private answers in private what was said in public.
     """
     if ticket.merged_into:
         raise Invalid(f"#{ticket.id} was merged into #{ticket.merged_into}; answer there")
-    last = last_inbound(ctx.thread(ticket))
-    people = to or _answered(ticket, last, ctx)
-    copies = cc if only else (*cc, *(Identity("email", address) for address in ticket.cc))
-    if all and last:
-        copies = (*copies, *last.to, *last.cc)
-    posted = outbound(
-        ticket, body, ctx, to=people, cc=copies, bcc=bcc, attach=attach, at=at, account=account, answers=last
-    )
+    last = last_heard(ctx.thread(ticket))
+    via = account_for(ticket, account, last, ctx.accounts, ctx.config.default_account)
+    found = way(ticket, via, ctx.thread(ticket), ctx.contacts(ticket.requester), to=to, private=private)
+    copies = cc
+    if found.can.copies:
+        copies = cc if only else (*cc, *(Identity("email", address) for address in ticket.cc))
+        if all and last:
+            copies = (*copies, *last.to, *last.cc)
+    if MAIL in found.can.kinds and not to:
+        found = replace(found, to=_answered(ticket, last, ctx))
+    posted = outbound(ticket, body, ctx, found, cc=copies, bcc=bcc, attach=attach, at=at, answers=last)
     # That a rule answered does not mean that anybody has looked at it.
     looked_at = ticket.status is Status.NEW and ctx.agent != RULES
     return [posted, *(change(ticket, status=Status.OPEN) if looked_at else ())]
@@ -76,9 +82,11 @@ def forward(
         raise Invalid("forward needs --to: whom should it go to?")
     thread = [m for m in ctx.thread(ticket) if m.kind is Kind.PUBLIC]
     files = (*attach, *(a for m in thread[-1:] for a in m.attachments if not a.inline))
+    via = carrier(ticket, account, to, ctx)
+    found = way(ticket, via, (), ctx.contacts(ticket.requester), to=to)
     posted = outbound(
-        ticket, "\n\n".join(filter(None, (body, *map(_quoted, thread)))), ctx, to=to, cc=cc, bcc=bcc, attach=files, at=at,
-        account=account, kind=Kind.NOTE, flags=(FORWARD,), subject=f"Fwd: {ticket.subject}",
+        ticket, "\n\n".join(filter(None, (body, *map(_quoted, thread)))), ctx, found, cc=cc, bcc=bcc, attach=files, at=at,
+        kind=Kind.NOTE, flags=(FORWARD,), subject=f"Fwd: {ticket.subject}",
     )  # fmt: skip
     return [replace(posted, message=replace(posted.message, visible=body or posted.message.text))]
 
@@ -88,13 +96,6 @@ def _quoted(message: Message) -> str:
 
 
 # -- the parts they share ---------------------------------------------------
-
-
-def last_inbound(thread: Sequence[Message]) -> Message | None:
-    """The newest message that came from outside and can be answered."""
-    return next(
-        (m for m in reversed(thread) if m.direction is Direction.IN and m.kind is Kind.PUBLIC and m.sender), None
-    )
 
 
 def say(ticket: Ticket, kind: Kind, body: str, ctx: Context, attach: tuple[Attachment, ...] = ()) -> Posted:
@@ -121,24 +122,24 @@ def outbound(
     ticket: Ticket,
     body: str,
     ctx: Context,
+    found: Way,
     *,
-    to: tuple[Identity, ...],
     cc: Iterable[Identity] = (),
     bcc: Iterable[Identity] = (),
     attach: tuple[Attachment, ...] = (),
     at: int | None = None,
-    account: str | None = None,
     answers: Message | None = None,
     kind: Kind = Kind.PUBLIC,
     flags: tuple[str, ...] = (),
     subject: str | None = None,
 ) -> Posted:
     """A message with the delivery that carries it out, after the undo window or at the time asked for."""
-    via = _account(ticket, account, answers, ctx)
-    ours = {a.address for a in ctx.accounts.values()}
-    seen: set[str] = set(ours)
-    people = _unless(to, seen)
-    copies, blind = _unless(cc, seen), _unless(bcc, seen)
+    via, kinds = found.account, found.can.kinds
+    seen = {a.address for a in ctx.accounts.values()}
+    people = _unless(found.to, seen, kinds)
+    copies, blind = _unless(cc, seen, kinds), _unless(bcc, seen, kinds)
+    if refused := refusal(found, text=body, at=ctx.at, attach=attach, copies=(*copies, *blind)):
+        raise Invalid(refused)
     if not people:
         raise Invalid(f"#{ticket.id} has nobody to write to but ourselves; name the recipients with --to")
     if subject is None:
@@ -151,12 +152,15 @@ def outbound(
         channel=via.channel,
         account=via.name,
         subject=subject,
-        sender=Identity("email", via.address, f"{ctx.agent.label} ({via.display})" if via.display else ctx.agent.label),
+        sender=Identity(
+            kinds[0], via.address, f"{ctx.agent.label} ({via.display})" if via.display else ctx.agent.label
+        ),
         to=people,
         cc=copies,
         bcc=blind,
         message_id=f"{ctx.sign(ticket.id)}.{number}@{domain}",
-        flags=flags,
+        conversation=found.key,
+        flags=(*flags, *found.flags),
         state=State.QUEUED,
     )
     everybody = tuple(i.value for i in (*people, *copies, *blind))
@@ -166,7 +170,7 @@ def outbound(
         ticket=ticket.id,
         account=via.name,
         recipients=everybody,
-        not_before=max(at or 0, ctx.at + ctx.config.undo),
+        not_before=max(at or 0, ctx.at + ctx.config.undo_window(live=found.can.live)),
     )
     return Posted(message, (delivery,))
 
@@ -175,13 +179,22 @@ def _re(subject: str) -> str:
     return subject if subject.lower().startswith("re:") else f"Re: {subject}"
 
 
-def _unless(people: Iterable[Identity], seen: set[str]) -> tuple[Identity, ...]:
+def _unless(people: Iterable[Identity], seen: set[str], kinds: Sequence[str]) -> tuple[Identity, ...]:
     kept = []
     for person in people:
-        if person.value not in seen and person.kind == "email":
+        if person.value not in seen and person.kind in kinds:
             seen.add(person.value)
             kept.append(person)
     return tuple(kept)
+
+
+def carrier(ticket: Ticket, asked: str | None, to: Sequence[Identity], ctx: Context) -> Account:
+    """The account for a third party: one that reaches them, the ticket's own first."""
+    first = account_for(ticket, asked, None, ctx.accounts, ctx.config.default_account)
+    if asked or not first.capabilities or to[0].kind in first.capabilities.kinds:
+        return first
+    able = [a for a in ctx.accounts.values() if a.capabilities and to[0].kind in a.capabilities.kinds]
+    return next((a for a in able if a.capabilities and a.capabilities.may_start), first)
 
 
 def _answered(ticket: Ticket, last: Message | None, ctx: Context) -> tuple[Identity, ...]:
@@ -189,15 +202,3 @@ def _answered(ticket: Ticket, last: Message | None, ctx: Context) -> tuple[Ident
         return (last.sender,)
     customer = ctx.customer(ticket.requester)
     return (Identity("email", customer.address, customer.name),) if "@" in customer.address else ()
-
-
-def _account(ticket: Ticket, asked: str | None, answers: Message | None, ctx: Context) -> Account:
-    for name in (asked, answers.account if answers else None, ticket.account, ctx.config.default_account):
-        if name and name in ctx.accounts:
-            return ctx.accounts[name]
-        if name and name == asked:
-            raise Invalid(f'there is no account "{name}"; there are: {", ".join(ctx.accounts) or "none yet"}')
-    able = [a for a in ctx.accounts.values() if a.capabilities and a.capabilities.may_start]
-    if not able:
-        raise Invalid("no account can send yet; add one with: deskhand init, then start: deskhand relay")
-    return able[0]

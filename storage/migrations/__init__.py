@@ -7,7 +7,7 @@ are never edited.
 
 from __future__ import annotations
 
-from storage.migrations import m0001_first
+from storage.migrations import m0001_first, m0002_channels
 from storage.schema import Step
 
-STEPS: tuple[Step, ...] = (m0001_first.step,)
+STEPS: tuple[Step, ...] = (m0001_first.step, m0002_channels.step)

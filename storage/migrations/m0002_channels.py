@@ -1,0 +1,24 @@
+"""Conversations beyond mail: where a customer was heard, what messages are marked with, accounts on hold."""
+
+from __future__ import annotations
+
+from storage.schema import Schema
+
+
+def step(schema: Schema) -> None:
+    """Conversations beyond mail: where a customer was heard, what messages are marked with, accounts on hold."""
+    schema.keyed(
+        "contact",
+        {
+            "kind": str, "value": str, "account": str, "public": int, "conversation": str, "at": int, "external_id": str, "reply_until": int,
+        },
+        ("kind", "value", "account", "public"),
+    )  # fmt: skip
+    for table, column, kind in (
+        ("message", "marks", "TEXT"),
+        ("message", "link", "TEXT"),
+        ("account", "held", "TEXT"),
+        ("ticket", "callback_at", "BIGINT"),
+    ):
+        schema.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    schema.run("CREATE INDEX external_message ON external (message) WHERE message IS NOT NULL")
