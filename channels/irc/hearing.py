@@ -151,13 +151,14 @@ class Hearing:
 
     def _for_us(self, said: Said, name: str, our_nick: str) -> str | None:
         """The text without our name before it; None when it is not for us."""
-        address = re.compile(rf"\s*@?{re.escape(our_nick)}\s*(?:[:,;>]|$|\s-\s)\s*", re.I)
+        nick = re.escape(our_nick)
+        address = re.compile(rf"\s*(?:@{nick}(?:\s*[:,;>]|\s|$)|{nick}\s*(?:[:,;>]|$|\s-\s))\s*", re.I)
         stripped = address.sub("", said.text, count=1) if address.match(said.text) else said.text
         if self._settings.listen == "all" or stripped != said.text:
             return stripped or said.text
         if (prefix := self._settings.prefix) and said.text.startswith(prefix):
             return said.text.removeprefix(prefix).strip() or said.text
-        if re.search(rf"(?<![\w\[\]\\`^{{|}}-]){re.escape(our_nick)}(?![\w\[\]\\`^{{|}}-])", said.text, re.I):
+        if re.search(rf"(?<![\w\[\]\\`^{{|}}-]){nick}(?![\w\[\]\\`^{{|}}-])", said.text, re.I):
             return said.text
         if said.aside:
             return None

@@ -303,9 +303,9 @@ class Session:
             return
         if line.command == "NOTICE" or "!" not in line.source:
             return  # automatic by definition (RFC 1459, 4.4.2), or the server itself
-        ctcp = _CTCP.match(text) if text.startswith("\x01") else None
-        if ctcp and ctcp[1].upper() != "ACTION":
-            if not history and not ours and self._is_us(target):
+        ctcp = _CTCP.match(text)
+        if text.startswith("\x01") and (ctcp is None or ctcp[1].upper() != "ACTION"):
+            if ctcp and not history and not ours and self._is_us(target):
                 self._machine(line.nick, ctcp[1].upper(), ctcp[2] or "")
             return
         text = plain(f"* {line.nick} {ctcp[2] or ''}" if ctcp else text).rstrip()
@@ -381,6 +381,7 @@ class Session:
         if self._is_us(line.nick):
             room.inside, room.trouble = True, ""
             room.people.clear()
+            self.news.set()
         person = self._meet(room, line.nick)
         if len(line.params) >= 3:
             person.account = "" if line.param(1) == "*" else line.param(1)

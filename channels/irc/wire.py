@@ -94,7 +94,8 @@ async def connect(settings: Settings) -> Wire:
                 host, port, ssl=context, server_hostname=host if context else None
             )
     except OSError as exc:
-        raise Retry(f"cannot reach {host}, port {port}: {reason(exc)}") from None
+        asked = "; does it speak TLS on that port?" if context and isinstance(exc, TimeoutError) else ""
+        raise Retry(f"cannot reach {host}, port {port}: {reason(exc)}{asked}") from None
     return Wire(host, reader, writer, settings.timeout_s)
 
 

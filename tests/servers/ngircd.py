@@ -42,6 +42,9 @@ NGIRCD = """
     PAM = no
     SyslogFacility = local1
     DefaultUserModes =
+"""
+
+NGIRCD_TLS = """
 [SSL]
     CertFile = {dir}/tls/cert.pem
     KeyFile = {dir}/tls/key.pem
@@ -89,15 +92,17 @@ class Ircd:
 class Ngircd(Ircd):
     """A plain server: no message tags, no accounts, no archive."""
 
-    def __init__(self, password: str = "") -> None:
+    def __init__(self, *, password: str = "", tls: bool = False) -> None:
         need("ngircd", "ngircd", "openssl")
         super().__init__("ngircd")
         try:
-            self.ca_file = str(certificates(self.dir / "tls") / "ca.pem")
-            self.tls_port = free_port()
+            told = NGIRCD.format(port=self.port, password=f"Password = {password}" if password else "")
+            if tls:  # for which it thinks for more than a second
+                self.ca_file = str(certificates(self.dir / "tls") / "ca.pem")
+                self.tls_port = free_port()
+                told += NGIRCD_TLS.format(dir=self.dir, tls_port=self.tls_port)
             config = self.dir / "ngircd.conf"
-            fields = {"dir": self.dir, "port": self.port, "tls_port": self.tls_port}
-            config.write_text(NGIRCD.format(**fields, password=f"Password = {password}" if password else ""))
+            config.write_text(told)
             self._command = ["/usr/sbin/ngircd", "-n", "-f", str(config)]
             self.start()
         except BaseException:
