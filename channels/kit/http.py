@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -245,7 +246,7 @@ class Http:
             logging.getLogger("httpx2").setLevel(logging.WARNING)
             logging.getLogger("httpcore2").setLevel(logging.WARNING)
             self._client = httpx2.AsyncClient(
-                verify=tls_context(self._settings.ca_file),
+                verify=_shared(self._settings.ca_file),
                 follow_redirects=False,
                 trust_env=True,
                 headers={"User-Agent": self._agent, "Accept-Encoding": "gzip"},
@@ -304,6 +305,10 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(Path(ca_file).expanduser()) if ca_file else None)
     except OSError as exc:
         raise Permanent(f"ca_file = {ca_file} cannot be used: {exc.strerror or exc}") from exc
+
+
+_shared = cache(tls_context)
+"""Reading the system's certificates takes tens of milliseconds and a megabyte: accounts share what nobody changes."""
 
 
 def loopback(host: str) -> bool:
