@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from channels.irc.lines import fold
 from channels.irc.settings import Settings
-from desk.channel import Activity, Inbound, Item, Membership
+from desk.channel import Activity, Inbound, Membership, Told
 from desk.model import Identity, Millis
 
 LONGEST_LINES, LONGEST_MS = 40, 60_000
@@ -116,7 +116,7 @@ class Hearing:
         self.names = Names(settings.where)
         self._open: dict[str, Millis] = {}
         self._gathering: dict[str, _Gathered] = {}
-        self._ready: list[Item] = []
+        self._ready: list[Told] = []
         self._at: dict[str, Millis] = {}
         self._seen: deque[str] = deque(maxlen=KEPT)
         self._count = 0
@@ -237,12 +237,12 @@ class Hearing:
     def _ends(self, one: _Gathered) -> Millis:
         return min(one.last + round(self._settings.gather_s * 1000), one.began + LONGEST_MS)
 
-    def take(self, now: Millis) -> list[Item]:
+    def take(self, now: Millis) -> list[Told]:
         """Everything that is complete."""
         for name in [name for name, one in self._gathering.items() if self._ends(one) <= now]:
             self._finish(name)
         ready, self._ready = self._ready, []
-        return ready
+        return sorted(ready, key=lambda item: item.received_at)
 
     def _finish(self, name: str) -> None:
         one = self._gathering.pop(name)

@@ -148,12 +148,10 @@ class Voice:
         self._socket = socket.create_connection(("127.0.0.1", server.port), 10)
         self._buffer = b""
         self.heard: list[str] = []
+        self.say(f"NICK {nick}", f"USER {nick[:9]} 0 * :{nick}")
+        self.until(" 376 ", " 422 ")
         if tags:
             self.say("CAP REQ :message-tags")
-        self.say(f"NICK {nick}", f"USER {nick[:9]} 0 * :{nick}")
-        if tags:
-            self.say("CAP END")
-        self.until(" 376 ", " 422 ")
 
     def say(self, *lines: str) -> None:
         """Send lines as they stand."""
