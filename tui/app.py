@@ -45,7 +45,7 @@ from tui.sheets import Sheet
 from tui.terminal import Backstop, Ground, QuietDriver, ShowingDriver
 from tui.tour import Tour
 from tui.waiting import Waiting
-from tui.widgets.calm import Bare, Calm
+from tui.widgets.calm import Calm
 from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
 from tui.writing import Writing
@@ -60,18 +60,26 @@ if TYPE_CHECKING:
     from tui.widgets.prompt import Prompt
 
 
-class Pages(Bare, ContentSwitcher):
+class Pages(ContentSwitcher):
     """The list, a ticket or a sheet."""
 
 
-class DeskScreen(Bare, Screen[None], inherit_bindings=False):
+class DeskScreen(Screen[None], inherit_bindings=False):
     """A screen that leaves every key to the desk, and is not drawn again because another part has the focus."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, filters: Sequence[LineFilter]) -> None:
         super().__init__(id=id)
-        self._compositor = Frames()
+        self._compositor = Frames(filters)
+
+    async def _on_idle(self, event: events.Idle) -> None:
+        """Draw what changed. Textual would wait for the next of sixty frames a second, or the one after that."""
+        event.prevent_default()
+        if self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets:
+            self._on_timer_update()
+        else:
+            await self._invoke_and_clear_callbacks()
 
 
 class DeskApp(App[None], inherit_bindings=False):
@@ -108,7 +116,6 @@ class DeskApp(App[None], inherit_bindings=False):
         self.shown = 0
         """The line of the log up to which the screen shows what happened."""
         self.hands, self.notices = Hands(self), Notices(self)
-        self._filters_last = (Ground(self.look), Backstop())
         self.meanwhile = Meanwhile(self)
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
@@ -125,11 +132,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen there is."""
-        return DeskScreen(id="_default")
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every line passes on its way out."""
-        return (*super().get_line_filters(), *self._filters_last)
+        return DeskScreen("_default", (Ground(self.look), Backstop()))
 
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
@@ -179,6 +182,7 @@ class DeskApp(App[None], inherit_bindings=False):
         # The first tickets are on the screen: only now what takes long, which would have delayed them.
         await self._furnish()
         _settle_memory()
+        self.be()
         self.run_worker(self.guarded(self._begin(shown)))
 
     async def _furnish(self) -> None:

@@ -32,10 +32,10 @@ class Meanwhile:
             app.sheet.tick()
         elif app.app_focus:
             # While nobody looks the seconds may stand still.
-            app.queue.list.tick()
+            app.queue.list.repaint()
         minute, self._minute = self._minute, app.front.now() // MINUTE
         if minute != self._minute and not app.runner.away:
-            app.queue.list.tick()
+            app.queue.list.repaint()
             app.queue.peek.tell()
             app.run_worker(app.guarded(app.queue.passed()))
         if app.feed.silent:

@@ -103,10 +103,14 @@ class Backstop(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments without a byte that a terminal would act on."""
-        for i, (text, style, control) in enumerate(segments):
-            if not control and _HARMFUL.search(text):
-                segments[i] = Segment(clean(text).replace("\n", " ").replace("\t", " "), style)
-        return segments
+        if not any(_HARMFUL.search(text) for text, _, _ in segments):
+            return segments
+        return [
+            segment
+            if segment.control
+            else Segment(clean(segment.text).replace("\n", " ").replace("\t", " "), segment.style)
+            for segment in segments
+        ]
 
 
 class Ground(LineFilter):

@@ -96,7 +96,7 @@ def test_no_hostile_text_reaches_a_line_of_any_screen(kind: str, tmp_path: Path)
     async def body() -> None:
         async with shown(front(room.desk, room.who, now=lambda: room.clock), (120, 40)) as screen:
             # Without the last filter: the cleaning before it has to do.
-            screen.app._filters_last = ()
+            screen.app.screen._compositor._filters = ()  # type: ignore[attr-defined]
             for where, keys in WAYS.items():
                 for key in keys:
                     await screen.press(key)

@@ -12,7 +12,7 @@ from tests.tui.terminals import terminal
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\x9d0;t\x9c\u202egnp.exe\u2066\x08\x7f\r\x00x"
 _OURS = re.compile(
-    rb"\x1b\[[0-9;]*m|\x1b\[\d+;\d+H|\x1b\[\?[0-9;]+[hl]|\x1b\[\?\d+\$p|\x1b\[[<>=]\d*u|\x1b\[\d*[JK]|\x1b\]22;default\x07|\x1b\]0;deskhand\x07|\r\n"
+    rb"\x1b\[[0-9;]*m|\x1b\[\d+;\d+H|\x1b\[\?[0-9;]+[hl]|\x1b\[\?\d+\$p|\x1b\[[<>=]\d*u|\x1b\[\d*[JKXCLM]|\x1b\[(?:\d+;\d+)?r|\x1b\]22;default\x07|\x1b\]0;deskhand\x07|\r\n"
 )
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

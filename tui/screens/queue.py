@@ -26,7 +26,6 @@ from tui.order import Order
 from tui.peek import Peek
 from tui.runner import Runner
 from tui.widgets.bars import Line, Part, Rule
-from tui.widgets.calm import Bare
 from tui.widgets.queue import QueueList
 from tui.widgets.tabs import Tabs
 
@@ -45,11 +44,11 @@ class Loaded(Struct, frozen=True):
     newest: int = 0
 
 
-class _Part(Bare, Container):
+class _Part(Container):
     """Holds the list and its titles, or these and the preview."""
 
 
-class QueuePane(Bare, Vertical):
+class QueuePane(Vertical):
     """The list with its filter above it."""
 
     class Failed(Message):

@@ -21,7 +21,6 @@ from tui.runner import Runner
 from tui.thread import attached, happened
 from tui.widgets import card
 from tui.widgets.bars import Line, Part, Rule
-from tui.widgets.calm import Bare
 from tui.widgets.card import Card, Known, Seen
 from tui.widgets.conversation import Conversation
 from tui.widgets.lines import Lines
@@ -62,11 +61,11 @@ class View(Struct, frozen=True):
         }
 
 
-class _Talk(Bare, Horizontal):
+class _Talk(Horizontal):
     """The conversation, or the review in its place, and the card."""
 
 
-class TicketPane(Bare, Vertical):
+class TicketPane(Vertical):
     """A ticket, open. `unsent` tells which kinds of text are kept for a ticket, unsent; `below` is shown under the conversation."""
 
     def __init__(

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len
-from rich.style import Style
-from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.draw import Look, cut, flat, strip
+from tui.widgets.calm import Whole
 
 Part = tuple[str, str]
 """Text, and the name of its style."""
 
 
-class Line(Widget):
-    """One line with something at its left end and something at its right; only the cells that differ are repainted."""
+class Line(Whole, Widget):
+    """One line with something at its left end and something at its right."""
 
     def __init__(self, look: Look, id: str | None = None, *, ground: str = "text") -> None:
         super().__init__(id=id)
@@ -29,30 +28,13 @@ class Line(Widget):
         """Show this."""
         if (tuple(left), tuple(right)) == (self.left, self.right):
             return
-        before = self._cells()
         self.left, self.right = tuple(left), tuple(right)
-        after = self._cells()
-        differ = [x for x, (old, new) in enumerate(zip(before, after, strict=False)) if old != new]
-        if len(before) != len(after) or not after:
-            self.refresh()
-        elif differ:
-            self.refresh(Region(differ[0], 0, differ[-1] + 1 - differ[0], 1))
+        self.refresh()
 
     @property
     def text(self) -> str:
         """What stands there, for tests and screen readers."""
         return "".join(text for text, _ in (*self.left, *self.right))
-
-    def _cells(self) -> list[tuple[str, Style | None]]:
-        """What stands in each cell: in both of a wide character, that character; a mark with what it stands on."""
-        cells: list[tuple[str, Style | None]] = []
-        for text, style, _ in self.render_line(0) if self.size.width else ():
-            for character in text:
-                if wide := cell_len(character):
-                    cells += [(character, style)] * wide
-                elif cells:
-                    cells[-1] = (cells[-1][0] + character, style)
-        return cells
 
     def render_line(self, y: int) -> Strip:
         """The line as it is drawn: the right end wins when both do not fit."""
@@ -65,7 +47,7 @@ class Line(Widget):
         return strip([(text, self.look[style]) for text, style in parts], width, self.look[self.ground])
 
 
-class Rule(Widget):
+class Rule(Whole, Widget):
     """One thin line across."""
 
     def __init__(self, look: Look) -> None:

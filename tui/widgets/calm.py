@@ -1,8 +1,8 @@
-"""What the screen is made of: lists that scroll, and what only holds others."""
+"""What the screen is made of: lines drawn from edge to edge, and lists of them that scroll."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Protocol, Self
 
 from textual import events
 from textual.geometry import Offset, Region, Size
@@ -11,18 +11,23 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 
-class Bare:
-    """Something that its parts cover entirely: nothing of its own is drawn beneath them, line by line, to be thrown away.
+class _Drawing(Protocol):
+    def render_line(self, y: int) -> Strip: ...
+
+
+class Whole:
+    """Something that draws each of its lines itself, from edge to edge: Textual lays no paddings, borders and grounds around them.
 
     No widget itself: a style sheet knows a widget by the first of its bases that is one.
     """
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The same blank for each line."""
-        return [Strip.blank(crop.width)] * crop.height
+    def render_lines(self: _Drawing, crop: Region) -> list[Strip]:
+        """The lines, or what is asked for of them."""
+        lines = [self.render_line(y) for y in crop.line_range]
+        return lines if crop.x == 0 else [line.crop(crop.x, crop.right) for line in lines]
 
 
-class Calm(ScrollView, can_focus=True, inherit_bindings=False):
+class Calm(Whole, ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; looks the same with and without the focus, so a prompt that opens repaints nothing."""
 
     # How much there is to scroll moves nothing on the screen but the scrollbar: no reason to lay all of it out again.
@@ -48,9 +53,6 @@ class Calm(ScrollView, can_focus=True, inherit_bindings=False):
         if self.size != self.fitted:
             self.fitted = self.size
             self.fit()
-            # All of it is drawn by the frame that follows: not once more by the one after that.
-            for widget in (self, self.vertical_scrollbar):
-                widget._exchange_repaint_regions()
         return changed
 
     def watch_has_focus(self, _has_focus: bool) -> None:

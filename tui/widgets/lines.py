@@ -43,8 +43,6 @@ class Lines(Calm, inherit_bindings=False):
         """Show these lines; repaint the ones that differ."""
         if not self.size:
             self.fitted = self.size
-            # Out of sight no line is painted, and none drawn before may come back with it.
-            self._styles_cache.clear()
         before, self.lines = self.lines, list(lines)
         self.virtual_size = Size(1, len(self.lines))
         top = self.scroll_offset.y

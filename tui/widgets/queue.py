@@ -1,4 +1,4 @@
-"""The list of tickets: draws only the lines in sight, and after a change only the cells that differ."""
+"""The list of tickets: draws only the lines in sight, and after a change only those that differ."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tui.widgets.lines import CURSOR
 
 MARK = "*"
 UNREAD = "•"
+_Told = tuple[Case, tuple[Pieces, ...]]
+"""Of which case, and what each column says of it."""
 _AHEAD = 100
 _KEPT = 2_000
 
@@ -68,7 +70,8 @@ class QueueList(Calm, inherit_bindings=False):
         self._told: int | None = None
         self.empty: tuple[str, ...] = ("loading",)
         self._asked: set[int] = set()
-        self._drawn: dict[int, tuple[Pieces, ...]] = {}
+        self._drawn: dict[int, _Told] = {}
+        """What was drawn last of each ticket."""
 
     # -- what is in it ----------------------------------------------------------
 
@@ -103,7 +106,7 @@ class QueueList(Calm, inherit_bindings=False):
         self._arrange()
 
     def put(self, rows: Iterable[Row], gone: Iterable[int] = (), back: Iterable[int] = ()) -> None:
-        """Take over fresh rows, and repaint the cells in sight that differ."""
+        """Take over fresh rows, and repaint the lines in sight that differ."""
         for row in rows:
             self.rows[row.ticket.id] = row
             self._asked.discard(row.ticket.id)
@@ -173,6 +176,9 @@ class QueueList(Calm, inherit_bindings=False):
         half = height // 2
         wanted = self.cursor - (height - 1 - half if self.cursor >= top + height else half)
         self.scroll_to(y=max(0, min(wanted, len(self.ids) - height)), animate=False, immediate=True)
+        # Whoever turns one page turns the next.
+        if any(i not in self.rows for i in self.ids[max(0, wanted - height) : wanted + 2 * height]):
+            self._want(self.cursor)
         return True
 
     # -- marks ------------------------------------------------------------------
@@ -237,17 +243,18 @@ class QueueList(Calm, inherit_bindings=False):
             self.columns = columns
             self.post_message(self.Moved(columns))
 
-    def cells(self, number: int) -> tuple[Pieces, ...] | None:
+    def _cells(self, number: int) -> _Told | None:
         """What each column says of the ticket now; None when it has not been read yet."""
         row = self.rows.get(number)
         if row is None:
             return None
-        case = self._case(row, self.now())
-        return tuple(cell(column, case) for column in self.columns)
-
-    def _case(self, row: Row, now: Millis) -> Case:
-        number = row.ticket.id
-        return Case(row, now, self.me, self.around.get(number, ()), number in self.gone)
+        case = Case(row, self.now(), self.me, self.around.get(number, ()), number in self.gone)
+        before, cells = self._drawn.get(number, (case, ()))
+        if not cells or before.row is not row or (before.there, before.gone) != (case.there, case.gone):
+            return case, tuple(cell(column, case) for column in self.columns)
+        # Only the clocks have moved.
+        both = zip(self.columns, cells, strict=True)
+        return case, tuple(cell(column, case) if column.name in TIMED else old for column, old in both)
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
@@ -255,14 +262,14 @@ class QueueList(Calm, inherit_bindings=False):
         if line >= len(self.ids):
             return self._blank(y)
         number = self.ids[line]
-        cells = self.cells(number)
-        if cells is None:
+        told = self._cells(number)
+        if told is None:
             self._want(line)
             return strip([self._pointer(line)], width)
-        self._drawn[number] = cells
+        self._drawn[number] = told
         parts = [self._pointer(line), self._sign(number)]
         x = GUTTER
-        for column, pieces in zip(self.columns, cells, strict=True):
+        for column, pieces in zip(self.columns, told[1], strict=True):
             parts.append((" " * (column.x - x), self.look["text"]))
             parts += [(text, self.look[style]) for text, style in pieces]
             x = column.x + column.width
@@ -282,39 +289,21 @@ class QueueList(Calm, inherit_bindings=False):
         return UNREAD if self.rows[number].unread else " ", self.look["unread"]
 
     def repaint(self) -> None:
-        """Repaint the cells in sight whose text or style is not what stands on the screen."""
+        """Repaint the lines in sight that would read differently now, as when a clock went on."""
         for line in self.in_sight:
             number = self.ids[line]
-            drawn, cells = self._drawn.get(number), self.cells(number)
-            if cells is None or cells == drawn:
-                continue
-            y = line - self.scroll_offset.y
-            if drawn is None:
-                self.refresh(Region(0, y, self.size.width, 1))
-                continue
-            for column, old, new in zip(self.columns, drawn, cells, strict=True):
-                if old != new:
-                    self.refresh(Region(column.x, y, column.width, 1))
-            self.refresh(Region(1, y, 1, 1))
+            drawn = self._drawn.get(number)
+            if number in self.rows and (drawn is None or self._differs(number, drawn)):
+                self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+
+    def _differs(self, number: int, drawn: _Told) -> bool:
+        now = self._cells(number)
+        return now is None or now[1] != drawn[1] or now[0].row.unread != drawn[0].row.unread
 
     def meet(self, around: Mapping[int, Sequence[Presence]]) -> None:
         """Show who is at which ticket now."""
         self.around = around
         self.repaint()
-
-    def tick(self) -> None:
-        """Repaint the clocks in sight that read differently now."""
-        now = self.now()
-        timed = [(i, column) for i, column in enumerate(self.columns) if column.name in TIMED]
-        for line in self.in_sight:
-            number = self.ids[line]
-            drawn, row = self._drawn.get(number), self.rows.get(number)
-            if drawn is None or row is None:
-                continue
-            case = self._case(row, now)
-            for i, column in timed:
-                if cell(column, case) != drawn[i]:
-                    self.refresh(Region(column.x, line - self.scroll_offset.y, column.width, 1))
 
     def _want(self, line: int) -> None:
         wanted = [
