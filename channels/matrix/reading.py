@@ -71,16 +71,17 @@ class Reading:
         if not isinstance(after, str):
             raise Retry(f"{self._server.host} did not say how far it told us")
         items: list[Item] = []
-        size = 0
+        size, news = 0, False
         async for item in self._told(found, since):
             items.append(item)
+            news = True
             size += sum(len(blob.packed) for blob in item.blobs) if isinstance(item, Inbound) else 0
             if len(items) >= TOGETHER or size >= TOGETHER_BYTES:
                 yield Batch(tuple(items), _cursor(since))
                 items, size = [], 0
         await self._rooms.invited(mapped(mapped(found.get("rooms")).get("invite")))
         self._since = after
-        if items or not since or self._rooms.trouble:
+        if news or not since or self._rooms.trouble:
             self._behind = _cursor(after)
             yield Batch(tuple(items), self._behind)
         else:
@@ -138,7 +139,10 @@ class Reading:
             events = events[-self._settings.backlog :] if self._settings.backlog else []
         for event in (*state, *events):
             if event.get("type") == "m.room.member":
-                self._rooms.called(name, event.get("state_key"), mapped(event.get("content")).get("displayname"))
+                person, content = event.get("state_key"), mapped(event.get("content"))
+                self._rooms.called(name, person, content.get("displayname"))
+                if person == self._settings.user:
+                    self._rooms.placed(name, content)
             if event.get("type") in STATE:
                 self._rooms.forget(name)
         passing = listed(mapped(told.get("ephemeral")).get("events")) if since else ()

@@ -77,6 +77,7 @@ class Rooms:
         self._names: dict[str, dict[str, str]] = {}
         self._named: dict[str, str] = {}
         self._asked = -_AGAIN_S
+        self._ours: dict[str, Mapping[str, Any]] = {}
         self._direct: dict[str, list[str]] | None = None
         self.trouble = ""
         """What keeps us out of a room, for a person."""
@@ -121,6 +122,10 @@ class Rooms:
                 break
             room = before
         return room
+
+    def placed(self, room: str, content: Mapping[str, Any]) -> None:
+        """Somebody let us in, or put us out: who is banned may not ask about it any more."""
+        self._ours[room] = content
 
     def forget(self, room: str) -> None:
         """It has changed: look again."""
@@ -253,9 +258,9 @@ class Rooms:
         await self.note_direct(person, made)
         return made
 
-    async def why(self, room: str) -> str:
-        """Why we may not write to a room, and what to do."""
-        ours = await self._server.state(room, "m.room.member", self._settings.user)
+    async def why(self, room: str, told: str) -> str:
+        """Why we may not write to a room, and what to do; `told` is what the server said of it."""
+        ours = await self._server.state(room, "m.room.member", self._settings.user) or self._ours.get(room, {})
         user, reason = self._settings.user, ours.get("reason")
         said = f' ("{reason[:200]}")' if isinstance(reason, str) and reason else ""
         match ours.get("membership"):
@@ -269,7 +274,7 @@ class Rooms:
                 return f"{user} is invited to the room and has not joined it: set accept_invites = true, or join with another program"
             case "join":
                 return f"{user} may not write in the room: ask its moderators for the right to"
-        return f"{user} is not in the room: ask to be invited, or answer another way"
+        return f"{user} is kept out of the room ({told}): ask its moderators, or answer another way"
 
 
 def _rooms_by_person(content: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -120,27 +120,27 @@ class Writing:
         head, _, data = part.data.partition(b"\n")
         said: dict[str, Any] = json.loads(head)
         content: dict[str, Any] = said["content"]
-        place = said.get("room")
-        room = await self._room(place) if place else await self._rooms.talk_to(said["person"])
+        place = said.get("room") or await self._rooms.talk_to(said["person"])
         if content["msgtype"] not in ("m.text", "m.notice"):
             about = content["info"]
             content["url"] = await self._server.upload(content["filename"], about["mimetype"], data)
-        event = await self._put(room, content, key, phase)
-        return Sent(event, conversation=None if place else room)
+        event = await self._put(place, content, key, phase)
+        return Sent(event, conversation=None if "room" in said else place)
 
     async def _room(self, place: str) -> str:
         return (await self._rooms.current(place)).id
 
-    async def _put(self, room: str, content: Mapping[str, Any], key: str, phase: Phase) -> str:
+    async def _put(self, place: str, content: Mapping[str, Any], key: str, phase: Phase) -> str:
+        room = await self._room(place)
         answer = await self._server.send(room, "m.room.message", content, key, phase)
         if answer.status == 403:
-            # It may have been upgraded a moment ago, or by a reader in another process.
+            # It may have been upgraded a moment ago, or be read by another process.
             self._rooms.forget(room)
-            if (fresh := await self._room(room)) == room:
-                raise Permanent(await self._rooms.why(room))
-            answer = await self._server.send(fresh, "m.room.message", content, key)
-            if answer.status == 403:
-                raise Permanent(f"the room was upgraded, and in the new one {await self._rooms.why(fresh)}")
+            if (fresh := await self._room(place)) != room:
+                room, answer = fresh, await self._server.send(fresh, "m.room.message", content, key)
+        if answer.status == 403:
+            why = await self._rooms.why(room, usual_words(answer))
+            raise Permanent(why if room == place else f"the room was upgraded, and in the new one {why}")
         event = answer.fields.get("event_id")
         if not isinstance(event, str):
             raise Permanent(f"{self._server.host} took it and did not say as what: {usual_words(answer)}")

@@ -145,7 +145,7 @@ class Person:
 
     def opens(self, *guests: str, public: bool = False, direct: bool = False, **more: Any) -> str:
         """Open a room; its id."""
-        preset = "public_chat" if public else "trusted_private_chat" if direct else "private_chat"
+        preset = "public_chat" if public else "private_chat"
         wanted = {"preset": preset, "invite": list(guests), "is_direct": direct, **more}
         return str(self.ask("POST", f"{CLIENT}/createRoom", wanted)["room_id"])
 
