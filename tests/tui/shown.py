@@ -61,6 +61,11 @@ class Shown:
         await self.pilot.press(*text)
         await self.settle()
 
+    async def run(self, line: str) -> None:
+        """Run a command line, as a key or a macro does."""
+        await self.app.hands.run_line(line)
+        await self.settle()
+
     async def back(self) -> None:
         """Back to the list, from wherever it is."""
         await self.press("escape", "escape")

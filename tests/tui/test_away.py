@@ -153,8 +153,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(server: Postgres, at
             assert store.ticket(3).status is Status.SOLVED
             assert replies(store) == []
             assert [draft.text for draft in screen.app.writing.drafts.kept.values()] == ["On it."]
-            await screen.app.hands.run_line("waiting")
-            await screen.settle()
+            await screen.run("waiting")
             await screen.see("sam: assignee", "message in")
             await screen.press("enter")
             await screen.see("unsent reply: r goes on", "1 conflict")

@@ -203,8 +203,7 @@ def test_a_slip_is_told_the_nearest_verb_of_the_screen_and_the_desk(tmp_path: Pa
 
     async def body() -> None:
         async with shown(front(desk, who)) as screen:
-            await screen.app.hands.run_line(typed)
-            await screen.settle()
+            await screen.run(typed)
             assert f'there is no verb "{typed}" (did you mean "{meant}"?); ? lists them' in screen.status
 
     run(body())

@@ -57,5 +57,4 @@ def test_a_word_is_no_ticket_and_opens_none(tmp_path: Path) -> None:
 async def ran(screen: Shown, line: str) -> None:
     """Run a line with nothing said before."""
     screen.app.edges.clear()
-    await screen.app.hands.run_line(line)
-    await screen.settle()
+    await screen.run(line)

@@ -75,8 +75,7 @@ def test_every_sheet_fits_every_terminal(tmp_path: Path, name: str, size: tuple[
 
     async def body() -> None:
         async with shown(of(room), size) as screen:
-            await screen.app.hands.run_line(name)
-            await screen.settle()
+            await screen.run(name)
             assert screen.app.place == "sheet"
             assert "\x1b" not in screen.text
             for drawn in screen.app.sheet.list.lines:

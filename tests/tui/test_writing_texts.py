@@ -29,15 +29,12 @@ def test_the_newest_message_is_quoted_and_internal_ones_never(tmp_path: Path) ->
         async with shown(front(desk, who)) as screen:
             await screen.press("r", "ctrl+q")
             assert screen.app.writing.body == "> First line\n>\n> Third line\n\n"
-            await screen.app.hands.run_line("quote 3")
-            await screen.settle()
+            await screen.run("quote 3")
             assert "message 3 is internal" in screen.status
-            await screen.app.hands.run_line("quote 9")
-            await screen.settle()
+            await screen.run("quote 9")
             assert "there is no message 9 to quote; #1 has 3" in screen.status
             await screen.press("escape", "i")
-            await screen.app.hands.run_line("quote 3")
-            await screen.settle()
+            await screen.run("quote 3")
             assert screen.app.writing.body == "> Not for them\n\n"
 
     run(body())
@@ -103,12 +100,10 @@ def test_a_macro_gives_its_text_and_tells_what_it_does_not_do(tmp_path: Path) ->
         async with shown(front(desk, who, macros=Shelf(desk, who))) as screen:
             await screen.press("enter", "r")
             await screen.type("Dear Ann, ")
-            await screen.app.hands.run_line("macro greet what=all")
-            await screen.settle()
+            await screen.run("macro greet what=all")
             assert screen.app.writing.body == "Dear Ann, Hello Customer, all"
             assert "only the text of greet is put in; not done: solve" in screen.status
-            await screen.app.hands.run_line("macro sort")
-            await screen.settle()
+            await screen.run("macro sort")
             assert "the macro sort says nothing" in screen.status
 
     run(body())
@@ -263,8 +258,7 @@ def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
         async with shown(front(desk, who)) as screen:
             await reviewed(screen, "Later")
             for when, why in (("someday", "is not a time"), ("2020-01-01", "has passed")):
-                await screen.app.hands.run_line(f"later {when}")
-                await screen.settle()
+                await screen.run(f"later {when}")
                 assert why in screen.status
 
     run(body())
