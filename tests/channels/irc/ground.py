@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import pytest
 
@@ -12,21 +13,29 @@ from tests.channels.grounds import Ground
 from tests.servers.ngircd import Inspircd, Voice
 
 
-def ground(request: pytest.FixtureRequest) -> Ground:
-    """An account in `#help`, where Ann asks three things at a time."""
+_numbers = itertools.count(1)
+
+
+@cache
+def _company(config: pytest.Config) -> tuple[Inspircd, Voice]:
+    """The server, which takes a second to let anybody in, and Ann; there for the whole run."""
     server = Inspircd()
-    request.addfinalizer(server.stop)
-    ann = Voice(server, "ann", tags=True)
-    request.addfinalizer(ann.vanish)
-    ann.join("#help")
-    ann.say("MODE #help +H 50:1d")
-    numbers = itertools.count(1)
+    config.add_cleanup(server.stop)
+    return server, Voice(server, "ann", tags=True)
+
+
+def ground(request: pytest.FixtureRequest) -> Ground:
+    """An account in a room of its own, where Ann asks three things at a time."""
+    server, ann = _company(request.config)
+    room = f"#help{next(_numbers)}"
+    ann.join(room)
+    ann.say(f"MODE {room} +H 50:1d")
 
     def news() -> None:
-        ann.say(*(f"PRIVMSG #help :desk: question {next(numbers)}" for _ in range(3)))
+        ann.say(*(f"PRIVMSG {room} :desk: question {next(_numbers)}" for _ in range(3)))
         ann.settle()
 
     settings = Settings(
-        host="localhost", port=server.port, tls="none", nick="desk", rooms=("#help",), gather_s=0.0, timeout_s=10.0
+        host="localhost", port=server.port, tls="none", nick="desk", rooms=(room,), gather_s=0.0, timeout_s=10.0
     )
-    return Ground("irc", settings, news, Identity("irc", "~ann@localhost", "ann"), "#help ~ann@localhost")
+    return Ground("irc", settings, news, Identity("irc", "~ann@localhost", "ann"), f"{room} ~ann@localhost")
