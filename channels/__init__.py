@@ -18,6 +18,7 @@ GROUP = "deskhand.channels"
 BUILT_IN = {
     "email": "channels.email",
     "demo": "channels.demo",
+    "feed": "channels.feed",
     "discourse": "channels.discourse",
     "telegram": "channels.telegram",
     "matrix": "channels.matrix",
