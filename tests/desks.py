@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from desk import intake, lines
 from desk.blobs import Blob
+from desk.capabilities import Capabilities
 from desk.channel import Inbound
 from desk.config import DeskConfig
 from desk.model import HOUR, MINUTE, Account, Agent, Attachment, Identity, Millis, Role, State, Team
@@ -34,6 +35,10 @@ SUBJECTS = (
 )
 
 
+MAIL = Capabilities(subject=True, copies=True, markup="markdown", attachment_limit_bytes=25_000_000, may_start=True)
+"""What a mailbox carries."""
+
+
 def make_desk(
     tmp_path: Path, tickets: int = 5, *, config: DeskConfig | None = None, url: str = ""
 ) -> tuple[Store, Desk, Who]:
@@ -43,7 +48,7 @@ def make_desk(
     kim = Agent("kim", display="Kim", role=Role.ADMIN, uid=1000)
     for agent in (kim, Agent("sam", display="Sam", uid=1001)):
         store.save_agent(agent, Batch(f"agent-{agent.name}", NOW))
-    store.save_account(Account("support", "email", ADDRESS, capabilities={"may_start": True}, health="ok"))
+    store.save_account(Account("support", "email", ADDRESS, capabilities=MAIL, health="ok"))
     desk = Desk(store, config, Signer(b"x" * 32))
     mails = [mail(i, at=NOW - (tickets - i) * 7 * MINUTE) for i in range(tickets)]
     receive(desk, mails, batch="filled")

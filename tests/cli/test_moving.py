@@ -19,6 +19,7 @@ from desk.query import EVERYTHING
 from desk.store import Store
 from storage import open_store
 from tests.cli.conftest import Deskhand
+from tests.desks import MAIL
 
 COUNT = 60
 OURS = "help@support.example"
@@ -184,7 +185,7 @@ def test_replies_are_exported_as_the_mail_they_are_and_notes_stay(
     store = opened(home)
     from msgspec.structs import replace
 
-    store.save_account(replace(store.accounts()["import"], capabilities={"may_start": True}))
+    store.save_account(replace(store.accounts()["import"], capabilities=MAIL))
     assert deskhand("reply", 1, "dear\nFrom us").code == 0
     deskhand("note", 1, "secret")
     out = deskhand("export", "--format", "mbox").out

@@ -15,7 +15,7 @@ from desk.model import HOUR
 from desk.store import Batch, Tx
 from storage import open_store
 from tests.cli.conftest import Deskhand
-from tests.desks import Room
+from tests.desks import MAIL, Room
 
 
 def test_init_makes_the_store_and_its_maker_admin(deskhand: Deskhand, home: Path) -> None:
@@ -101,7 +101,7 @@ def test_what_was_published_holds_in_a_shared_store(deskhand: Deskhand, home: Pa
     store.set_setting("x", "y")
     from desk.model import Account
 
-    store.save_account(Account("support", "email", "help@desk.test", capabilities={"may_start": True}))
+    store.save_account(Account("support", "email", "help@desk.test", capabilities=MAIL))
     ran = deskhand("--store", url, "--config", config, "new", "x", "--requester", "a@x.example", "--body", "hello")
     assert "in 3 s; deskhand undo takes it back" in ran.out
 

@@ -37,6 +37,7 @@ from desk.model import (
 )
 from desk.query import EVERYTHING, Env, parse
 from desk.store import SORTS, Batch, Store, Tx, relay_runs
+from tests.desks import MAIL
 
 NOW = 1_770_000_000_000
 ENV = Env(NOW, "kim")
@@ -717,7 +718,7 @@ def test_a_published_configuration_is_logged_by_what_changed(store: Store, hand:
 
 
 def test_accounts_and_teams_are_kept(store: Store, other: Store, hand: Hand) -> None:
-    account = Account("support", "email", "help@x.example", "Help", {"may_start": True, "limit": 5}, "ok", NOW, True)
+    account = Account("support", "email", "help@x.example", "Help", MAIL, "ok", NOW, True)
     store.save_account(account)
     store.save_account(account)
     store.save_team(Team("network", "Net"), hand.batch())

@@ -29,7 +29,7 @@ from desk.store import Batch, Store
 from desk.threads import Signer
 from storage import open_store
 from tests.contracts.conftest import ENGINES
-from tests.desks import ADDRESS, NOW, Room, mail
+from tests.desks import ADDRESS, MAIL, NOW, Room, mail
 
 Work = Generator[None, None, Any]
 
@@ -45,7 +45,7 @@ def furnished(url: str, tickets: int, agents: int = 0, *, chunk: int = 500) -> R
     kim = Agent("kim", role=Role.ADMIN, uid=1000)
     for agent in (kim, *(Agent(f"agent{n}") for n in range(agents))):
         store.save_agent(agent, Batch(f"made-{agent.name}", NOW))
-    store.save_account(Account("support", "email", ADDRESS, capabilities={"may_start": True}, health="ok"))
+    store.save_account(Account("support", "email", ADDRESS, capabilities=MAIL, health="ok"))
     room = Room(store, Desk(store, store.config, Signer(b"x" * 32)), Who(kim, 1000, "test"))
     for start in range(0, tickets, chunk):
         room.receive(*(mail(n) for n in range(start, min(tickets, start + chunk))))

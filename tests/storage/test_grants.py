@@ -30,7 +30,7 @@ from desk.threads import Signer
 from storage import grants, open_store
 from storage.postgres import PostgresStore
 from storage.team import keep_agent
-from tests.desks import ADDRESS, NOW, Room, mail, receive
+from tests.desks import ADDRESS, MAIL, NOW, Room, mail, receive
 from tests.servers.postgres import Postgres, name
 
 PEOPLE = {"kim": Role.ADMIN, "lee": Role.LEAD, "sam": Role.AGENT, "rob": Role.READ_ONLY}
@@ -42,7 +42,7 @@ def filled(url: str) -> None:
     for number, (person, role) in enumerate(PEOPLE.items()):
         store.save_agent(Agent(person, role=role, uid=1000 + number, teams=("network",)), Batch(person, NOW))
     store.save_team(Team("network"), Batch("team", NOW))
-    store.save_account(Account("support", "email", ADDRESS, capabilities={"may_start": True}, health="ok"))
+    store.save_account(Account("support", "email", ADDRESS, capabilities=MAIL, health="ok"))
     desk = Desk(store, store.config, Signer(b"x" * 32))
     receive(desk, [mail(i, at=NOW - (6 - i) * MINUTE) for i in range(6)], batch="filled")
     store.close()
