@@ -143,8 +143,9 @@ class Account:
         # A room that joins an account which is read already has nothing to catch up with.
         since = standing.at.get(archive) or Since("", first if fresh or not archive else self._clock())
         if archive and since.id:
-            for result in await self._archive.before(stream, archive, since.id):
-                self._reader.archived(result, archive, self._clock())
+            # What is corrected or taken back next was said before; who said it is to be known.
+            for result in await self._archive.until(stream, archive, since.at):
+                self._reader.recall(result, self._rooms.all[archive])
         standing.at[archive] = since
         async for results, last in self._archive.after(stream, archive, since):
             came = [_Came(self._reader.archived(result, archive, self._clock())) for result in results]
@@ -170,6 +171,9 @@ class Account:
             place = one.read.place
             if place is None or (place.archive, place.id) not in self._given:
                 came.append(one)
+            elif one.read.receipt is not None:
+                # The archive told it already; but only here it is known that somebody waits to hear of it.
+                came.append(_Came(Read(place=place, receipt=one.read.receipt), one.stream, one.number))
         return came
 
     async def _batch(self, came: list[_Came], standing: Standing) -> Batch:

@@ -58,12 +58,10 @@ class Archive:
             if complete or not found or not last:
                 return
 
-    async def before(self, stream: Stream, archive: str, id: str) -> list[Element]:
-        """The messages before the one with this id."""
-        rsm = xml.element(
-            "set", xml.RSM, xml.element("max", xml.RSM, text="50"), xml.element("before", xml.RSM, text=id)
-        )
-        found, _ = await self._ask(stream, archive, rsm)
+    async def until(self, stream: Stream, archive: str, at: Millis) -> list[Element]:
+        """The last messages up to a time."""
+        rsm = xml.element("set", xml.RSM, xml.element("max", xml.RSM, text="50"), xml.element("before", xml.RSM))
+        found, _ = await self._ask(stream, archive, xml.form(xml.MAM, end=moment(at + 1000)), rsm)
         return found
 
     async def since(self, stream: Stream, archive: str, with_: str, at: Millis) -> list[Element]:

@@ -77,6 +77,18 @@ class Reader:
         read = self._read(inner, at, live=False, place=place)
         return Read(read.told, place, read.files)
 
+    def recall(self, result: Element, room: Room) -> None:
+        """Note who wrote a message of an archived room, and under what id."""
+        stanza = _forwarded(result)
+        if stanza is not None:
+            self._note(stanza, room, result.get("id") or "")
+
+    def _note(self, stanza: Element, room: Room, id: str) -> str:
+        nick, name = resource(stanza.get("from") or ""), external(room.address, id)
+        room.named[nick, stanza.get("id") or ""] = name
+        room.authors[name] = Author(nick, _occupant_id(stanza, room))
+        return name
+
     def client_id(self, name: str) -> str | None:
         """The id that the client of its author gave the message `name`; None where it is forgotten."""
         _, id = names.taken_apart(name)
@@ -123,12 +135,9 @@ class Reader:
             place = _place(stanza, room.address, room.address, at)
         occupant_id = _occupant_id(stanza, room)
         at = _stamp(stanza) or at
-        id = stanza.get("id") or ""
         author = f"{room.address}/{nick}"
         if room.archived and place is not None:
-            name = external(room.address, place.id)
-            room.named[nick, id] = name
-            room.authors[name] = Author(nick, occupant_id)
+            name = self._note(stanza, room, place.id)
         else:
             name = self._name(stanza, author, None, at)
         mine = room.occupants.get(room.nick, Occupant()).id
