@@ -53,6 +53,7 @@ class Synapse:
         self.url = f"http://127.0.0.1:{self.port}"
         self._numbers = itertools.count(1)
         (self.dir / "homeserver.yaml").write_text(json.dumps(self._config()))
+        (self.dir / "log.yaml").write_text(json.dumps({"version": 1, "root": {"level": "WARNING"}}))
         (self.dir / "signing.key").write_text("ed25519 a_test Dfi1ykAnbu5ZZWTmiKHrxqkYFsBdsz7rgDgDRPHzMx8\n")
         self._process: Process | None = None
         self.start()
@@ -87,6 +88,11 @@ class Synapse:
             "max_upload_size": "2M",
             "enable_authenticated_media": True,
             "forget_rooms_on_leave": False,
+            # What nobody asks for here would cost as much as what is tested.
+            "stats": {"enabled": False},
+            "user_directory": {"enabled": False},
+            "push": {"enabled": False},
+            "log_config": str(self.dir / "log.yaml"),
             **rooms,
             **logins,
             **dict.fromkeys(rest, PLENTY),

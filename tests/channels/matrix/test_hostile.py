@@ -56,7 +56,7 @@ events = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events, st.booleans())
 def test_no_event_breaks_the_reading(event: dict[str, Any], by_person: bool) -> None:
     seen = read(event, Room("!r", "!r", by_person=by_person), EYE)
