@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from desk.errors import Conflict
 from desk.model import (
     BY_MACHINE,
+    MISSED,
     Bin,
     Delivery,
     Direction,
@@ -137,7 +138,7 @@ class Delivered(Struct, frozen=True):
 class Clock(Struct, frozen=True):
     """A promised time of the ticket began, stopped or passed.
 
-    `clock` is "first-reply", "next-reply" or "resolution"; `what` is "activate", "move" (the due
+    `clock` is "first-reply", "next-reply", "resolution" or "call-back"; `what` is "activate", "move" (the due
     time is another now), "pause", "resume", "fulfil", "cancel", "warn" or "breach". `at` is the
     moment it counts for: a reply that is sent now kept its promise when it was written.
     """
@@ -318,6 +319,7 @@ def _heard(ticket: Ticket, message: Message) -> dict[str, Any]:
         "updated_at": max(message.at, ticket.updated_at),
     }
     counts = message.kind in (Kind.PUBLIC, Kind.CALL) and message.automatic not in BY_MACHINE
+    counts = counts and MISSED not in message.flags
     if counts and f"{MERGED}{ticket.id}" not in message.flags:
         if message.direction is Direction.IN:
             if ticket.waiting_since is None or _was_solved(ticket, ticket.waiting_since, message.at):

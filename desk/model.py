@@ -78,6 +78,10 @@ class Kind(StrEnum):
     SYSTEM = "system"
 
 
+MISSED = "missed"
+"""The flag of a call in which nobody was reached: it answers nothing."""
+
+
 class Direction(StrEnum):
     """`in` came from outside, `out` was written at the desk."""
 
@@ -429,6 +433,7 @@ __all__ = [
     "DAY",
     "HOUR",
     "MINUTE",
+    "MISSED",
     "SECOND",
     "Account",
     "Agent",

@@ -18,7 +18,7 @@ from desk.assign import WAYS
 from desk.errors import Invalid
 from desk.model import Attachment, Identity, Message, Millis, Priority, Status, Ticket
 from desk.query import suggest
-from desk.when import moment
+from desk.when import moment, span
 
 
 class Resolver(Protocol):
@@ -139,6 +139,21 @@ class _Priority(_Choice, frozen=True):
 class _Status(_Choice, frozen=True):
     def resolve(self, value: str, resolver: Resolver) -> Status:
         return Status(value)
+
+
+class _Length(Param, frozen=True):
+    def parse(self, text: str) -> Millis:
+        found = span(text)
+        if found is None or found < 0:
+            raise Invalid(f'"{text}" is no length; write 90s, 4m or 1h10m')
+        return found
+
+    def format(self, value: Millis) -> str:
+        return f"{value // 1000}s"
+
+
+OUTCOMES = ("reached", "voicemail", "no-answer", "busy", "wrong-number")
+"""How a call ends."""
 
 
 class _When(Param, frozen=True):
@@ -275,6 +290,8 @@ StatusName = Annotated[Status, _Status("status", choices=tuple(s.value for s in 
 PriorityName = Annotated[Priority, _Priority("priority", choices=tuple(str(p) for p in Priority))]
 LinkKind = Annotated[str, _Choice("kind", choices=tuple(LINKS))]
 Way = Annotated[str, _Choice("way", choices=WAYS)]
+Outcome = Annotated[str, _Choice("outcome", choices=OUTCOMES)]
+Length = Annotated[Millis | None, _Length("length")]
 Word = Annotated[str | None, Param("word")]
 When = Annotated[Millis | None, _When("when", many=True)]
 Address = Annotated[Identity, _Address("address", rest=True)]

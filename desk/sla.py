@@ -18,15 +18,20 @@ from desk import query, tables
 from desk.config import DeskConfig, Source
 from desk.errors import KeyProblem
 from desk.events import Clock
-from desk.model import Customer, Millis, Priority, Status, Ticket
+from desk.model import MINUTE, Customer, Millis, Priority, Status, Ticket
 from desk.tables import Checked, Entry
 from desk.when import span
 
 if TYPE_CHECKING:
     from desk.hours import Always, Hours
 
-CLOCKS = ("first-reply", "next-reply", "resolution")
-"""What can be promised."""
+PROMISED = ("first-reply", "next-reply", "resolution")
+"""What a policy can promise."""
+
+CALL_BACK = "call-back"
+"""What an agent promised: to call at a time."""
+
+CLOCKS = (*PROMISED, CALL_BACK)
 
 _PAUSES: dict[str, tuple[str, ...]] = {"first-reply": (), "next-reply": (), "resolution": ("pending", "on-hold")}
 _SOLVED = frozenset({Status.SOLVED, Status.CLOSED})
@@ -38,7 +43,7 @@ _MEMORY = 12
 
 SHIPPED: dict[str, dict[str, Anything]] = {
     "chat": {
-        "when": "channel:chat",
+        "when": "channel:chat,matrix,xmpp,irc,telegram",
         "first_reply": {"normal": "1m", "urgent": "15s"},
         "next_reply": {"normal": "1m", "urgent": "15s"},
     },
@@ -148,7 +153,7 @@ def _policy(entry: Entry, config: DeskConfig) -> Policy:
         )
     targets = {
         clock: _target(clock, clock.replace("-", "_"), getattr(table, clock.replace("-", "_")), table, config)
-        for clock in CLOCKS
+        for clock in PROMISED
         if getattr(table, clock.replace("-", "_")) != ""
     }
     return Policy(entry.name, table.when, node, "customer" in asked, targets)
@@ -250,10 +255,17 @@ _NOBODY = Customer(0, "", "")
 
 def promises(ticket: Ticket, policy: Policy | None) -> tuple[Promise, ...]:
     """The clocks of a ticket, in the order of CLOCKS; only those that were ever set going."""
-    if policy is None or not ticket.visible:
+    if not ticket.visible:
         return ()
-    found = (_promise(clock, target, ticket, policy.name) for clock, target in policy.targets.items())
+    targets = policy.targets.items() if policy is not None else ()
+    found = [_promise(clock, target, ticket, policy.name if policy else "") for clock, target in targets]
+    if ticket.callback_at is not None and ticket.status.live:
+        warn = ticket.callback_at - _CALL_BACK_WARN
+        found.append(Promise(CALL_BACK, "", "running", ticket.created_at, ticket.callback_at, warn_at=warn))
     return tuple(promise for promise in found if promise is not None)
+
+
+_CALL_BACK_WARN: Millis = 10 * MINUTE
 
 
 def _promise(clock: str, target: Target, ticket: Ticket, policy: str) -> Promise | None:
@@ -407,7 +419,9 @@ def turns(ticket: int, before: tuple[Promise, ...], after: tuple[Promise, ...]) 
         was, now = old.get(clock), new.get(clock)
         if now is None:
             if was is not None and was.state != "kept":
-                events.append(Clock(ticket, clock, "cancel", None, was.policy))
+                # A promised call that is owed no more was made, or the ticket is over.
+                what = "fulfil" if clock == CALL_BACK else "cancel"
+                events.append(Clock(ticket, clock, what, None, was.policy))
             continue
         for what in _turn(was, now):
             moment = now.kept_at if what == "fulfil" else now.since if what == "activate" else None

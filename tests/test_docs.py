@@ -82,10 +82,10 @@ def test_every_field_of_the_query_language_is_in_its_page_and_the_man_page() -> 
 
 def test_every_kind_of_event_and_its_data_is_in_the_architecture_page() -> None:
     page = read("architecture.md")
-    for kind in ("Opened", "Changed", "Posted", "Reread", "Withdrawn", "Restored", "Moved", "Delivered", "Clock"):
+    for kind in ("Opened", "Changed", "Posted", "Reread", "Amended", "Withdrawn", "Restored", "Moved", "Delivered", "Clock"):
         assert issubclass(getattr(events, kind), tuple(events.Event.__args__))
         assert f"| `{kind}` |" in page
-    assert len(events.Event.__args__) == 9
+    assert len(events.Event.__args__) == 10
 
 
 def test_every_table_and_column_is_in_the_architecture_page(tmp_path: Path) -> None:

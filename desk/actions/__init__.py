@@ -107,7 +107,7 @@ class Action(Struct, frozen=True, dict=True):
 ACTIONS: dict[str, Action] = {}
 """The registry, filled by importing the modules of this package (`load`)."""
 
-_ROOMS = ("flow", "people", "labels", "talk", "shape")
+_ROOMS = ("flow", "people", "labels", "talk", "phone", "shape")
 
 
 def action(
