@@ -61,11 +61,14 @@ class Frames(Compositor):
         for _, group in groupby(enumerate(rows), key=lambda one: one[1] - one[0]):
             band = [y for _, y in group]
             box = Region(0, band[0], self.size.width, len(band))
-            there = [
-                _Layer(widget, region, seen, whole=seen == shown)
-                for widget, (region, clip) in self.visible_widgets.items()
-                if (shown := region.intersection(clip)) and (seen := shown.intersection(box))
-            ]
+            there: list[_Layer] = []
+            for widget, (region, clip) in self.visible_widgets.items():
+                shown = region.intersection(clip)
+                if seen := shown.intersection(box):
+                    there.append(_Layer(widget, region, seen))
+                    if seen == shown:
+                        # Whatever of it was to be drawn is: not once more by the next frame.
+                        widget._exchange_repaint_regions()
             for y in band:
                 lines[y] = self._filtered(_row(y, self.size.width, there))
         return lines
@@ -79,17 +82,13 @@ class Frames(Compositor):
 class _Layer:
     """A widget as far as it is seen on some lines; asked for them when the first of them is."""
 
-    def __init__(self, widget: Widget, region: Region, seen: Region, *, whole: bool) -> None:
-        self._widget, self._region, self.seen, self._whole = widget, region, seen, whole
+    def __init__(self, widget: Widget, region: Region, seen: Region) -> None:
+        self._widget, self._region, self.seen = widget, region, seen
         self._strips: list[Strip] = []
 
     def line(self, y: int) -> Strip:
         """What it shows there."""
-        if not self._strips:
-            self._strips = self._widget.render_lines(self.seen - self._region.offset)
-            if self._whole:
-                # Whatever of it was to be drawn is: not once more by the next frame.
-                self._widget._exchange_repaint_regions()
+        self._strips = self._strips or self._widget.render_lines(self.seen - self._region.offset)
         return self._strips[y - self.seen.y].extend_cell_length(self.seen.width)
 
 
