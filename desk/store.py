@@ -345,7 +345,7 @@ class Store(Protocol):
     def attend(self, presence: Presence, spent: Millis = 0) -> None:
         """Say where a terminal is, in place of what it said before, and that `spent` of work went into that ticket.
 
-        Ticket 0 is none: the terminal is at no ticket. Who says the same once more, for no
+        Ticket 0 is none: somebody is at the desk, and no work is counted. Who says the same once more, for no
         answer came, has said it once.
         """
 

@@ -70,15 +70,11 @@ class Seats(Engine):
         self._execute("DELETE FROM draft WHERE ticket = ? AND agent = ? AND kind = ?", (ticket, agent, kind))
 
     def attend(self, presence: Presence, spent: Millis = 0) -> None:
-        if not presence.ticket:
-            self.depart(presence.session)
-            return
-
         sweeps = presence.until > self._swept + HOUR
 
         def body(tx: Transaction) -> None:
             said = tx.conn.execute(_ATTEND, [getattr(presence, name) for name in _PRESENCE]).fetchall()
-            if said and spent:
+            if said and spent and presence.ticket:
                 tx.conn.execute(_SPEND, (presence.ticket, presence.agent, presence.doing, spent))
             if sweeps:
                 # Of terminals that ended without a word.

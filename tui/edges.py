@@ -91,7 +91,7 @@ class Edges:
         self.marking: Callable[[], int | None] = lambda: None
         """How many tickets are marked while moving marks them; None while it does not."""
         self.here = 1
-        """How many agents are at tickets now, the one at this screen among them."""
+        """How many agents have a screen open now, the one at this screen among them."""
         self.sending: tuple[Millis, str] | None = None
         """When the last reply goes out, and what to call it."""
         self.hints: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
@@ -185,6 +185,12 @@ class Edges:
     def _room(self) -> int:
         recording = len(_RECORDING) if self.recording() else 0
         return (self.status.size.width or self.status.app.size.width) - 3 - recording
+
+    @property
+    def last(self) -> str:
+        """What the last line says: a sentence whole, where it begins in the line above."""
+        above = [text for line in self._said_lines()[:-1] for text, _ in line]
+        return " ".join((*above, self.status.text))
 
     def _said_lines(self) -> list[list[Part]]:
         """The sentence as one line, or as two where the screen is narrower."""

@@ -13,6 +13,10 @@ LASTS: Millis = 30 * SECOND
 """A terminal that says no more is forgotten after this."""
 
 AGAIN: Millis = 10 * SECOND
+
+_IDLE: Millis = MINUTE
+"""At no ticket it is enough to say this often that one is at the desk, and to be forgotten after three times that."""
+
 AT_WORK: Millis = 5 * MINUTE
 """Who presses no key for longer is not at work, whatever is on their screen."""
 
@@ -35,7 +39,8 @@ class Seat:
 
     def __init__(self, front: Front, away: Callable[[], object]) -> None:
         self._front, self._away = front, away
-        self._place = self._told = _NOWHERE
+        self._place = _NOWHERE
+        self._told: tuple[int, str] | None = None
         self._counted: Millis = 0
         self._active: Millis = 0
         self._lent: Millis | None = None
@@ -58,7 +63,7 @@ class Seat:
 
     def be(self, ticket: int, doing: str) -> None:
         """The terminal shows this ticket (0: none) now; the store is told at once."""
-        if self._front.me is None or (ticket, doing) == self._place:
+        if self._front.me is None or ((ticket, doing) == self._place and self._thread is not None):
             return
         self._place = (ticket, doing)
         if self._thread is None:
@@ -76,7 +81,7 @@ class Seat:
     def _work(self) -> None:
         stopped = False
         while not stopped:
-            self._wake.wait(AGAIN / SECOND if (self._place, self._told) != (_NOWHERE, _NOWHERE) else None)
+            self._wake.wait((_IDLE if self._place == self._told == _NOWHERE else AGAIN) / SECOND)
             self._wake.clear()
             stopped = self._stopped
             # Whatever a store raises when it is gone is told elsewhere, and it is tried again.
@@ -88,19 +93,20 @@ class Seat:
         """Tell where the terminal is, and how much work went into where it was."""
         store, now = self._front.desk.store, self._front.now()
         place, told = self._place, self._told
-        spent = self._spent(now) if told != _NOWHERE else 0
-        if told != _NOWHERE and (spent or place == told):
+        spent = self._spent(now) if told not in (None, _NOWHERE) else 0
+        if told is not None and (spent or (place == told and not self._stopped)):
             store.attend(self._presence(told, now), spent)
-        if place != told:
-            if place == _NOWHERE:
-                store.depart(self._front.terminal)
-            else:
-                store.attend(self._presence(place, now))
+        if self._stopped:
+            store.depart(self._front.terminal)
+        elif place != told:
+            store.attend(self._presence(place, now))
         self._told, self._counted = place, now
 
     def _presence(self, place: tuple[int, str], now: Millis) -> Presence:
         front = self._front
-        return Presence(front.terminal, front.me or "", front.who.host, *place, until=now + LASTS)
+        return Presence(
+            front.terminal, front.me or "", front.who.host, *place, until=now + (LASTS if place[0] else 3 * _IDLE)
+        )
 
     def _spent(self, now: Millis) -> Millis:
         """How long somebody was at work since it was last counted."""
@@ -111,9 +117,9 @@ class Seat:
 
 
 def around(present: Iterable[Presence], terminal: str) -> dict[int, list[Presence]]:
-    """Who is at which ticket, but for this terminal."""
+    """Who is at which ticket, but for this terminal, and for those at none."""
     found: dict[int, list[Presence]] = {}
     for one in present:
-        if one.session != terminal:
+        if one.session != terminal and one.ticket:
             found.setdefault(one.ticket, []).append(one)
     return found

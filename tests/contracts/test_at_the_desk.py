@@ -101,15 +101,18 @@ def test_who_is_present_comes_by_ticket_and_agent_until_it_ends(store: Store) ->
     assert store.present(NOW + 30 * SECOND) == []
 
 
-def test_who_departs_or_attends_to_nothing_is_nowhere(store: Store) -> None:
+def test_who_departs_is_nowhere_and_who_attends_to_nothing_is_at_no_ticket(store: Store) -> None:
     sam = replace(AT_ONE, session="sam:1", agent="sam")
     store.attend(AT_ONE)
     store.attend(sam)
     store.depart("kim:1")
     store.depart("kim:1")
     assert store.present(NOW) == [sam]
-    store.attend(replace(sam, ticket=0, until=NOW + DAY), 5 * SECOND)
-    assert (store.present(NOW), store.effort(0), store.effort(1)) == ([], [], [])
+    nowhere = replace(sam, ticket=0, until=NOW + DAY)
+    store.attend(nowhere, 5 * SECOND)
+    assert (store.present(NOW), store.effort(0), store.effort(1)) == ([nowhere], [], [])
+    store.depart("sam:1")
+    assert store.present(NOW) == []
 
 
 def test_effort_adds_up_by_agent_and_what_they_did(store: Store, other: Store) -> None:

@@ -48,7 +48,7 @@ class Shown:
     @property
     def status(self) -> str:
         """The last line."""
-        return self.app.edges.status.text
+        return self.app.edges.last
 
     async def press(self, *keys: str) -> None:
         """Press keys by name, and let the screen finish."""

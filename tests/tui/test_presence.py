@@ -48,6 +48,10 @@ def test_a_terminal_tells_where_it_is_and_is_forgotten_after_half_a_minute(tmp_p
     assert [one.doing for one in store.present(clock())] == ["writes"]
     kim.be(0, "")
     kim.beat()
+    assert store.present(clock()) == [Presence("kim-1", "kim", "test", 0, "", clock() + 3 * MINUTE)], "at no ticket"
+    kim._thread = None
+    kim.stop()
+    kim.beat()
     assert store.present(clock()) == []
 
 
@@ -108,6 +112,8 @@ def test_two_screens_see_each_other(tmp_path: Path) -> None:
         async with shown(front(desk, who, now=clock, terminal="kim")) as ours:
             assert " here" not in ours.app.edges.top.text
             async with shown(front(there, sam, now=clock, terminal="sam"), (80, 24)) as theirs:
+                # Who looks at the list is here as well.
+                await ours.see("2 here")
                 await theirs.press("j", "enter")
                 await ours.until(lambda: any("Cannot log in" in line and "sam looks" in line for line in ours.lines))
                 await ours.see("2 here")

@@ -88,7 +88,9 @@ class _Glance:
         loads, agents = self._store.workload(self._now), self._store.agents()
         at: dict[str, str] = {}
         for one in sorted(self._store.present(self._now), key=lambda p: p.doing == "writes"):
-            at[one.agent] = f"{'writes on' if one.doing == 'writes' else 'at'} #{one.ticket}"
+            # Somebody may have a second screen, which shows a list.
+            where = f"{'writes on' if one.doing == 'writes' else 'at'} #{one.ticket}" if one.ticket else "here"
+            at[one.agent] = where if one.ticket else at.get(one.agent, where)
         names = sorted(
             (name for name, agent in agents.items() if agent.active),
             key=lambda name: (name not in at, -loads.get(name, 0), name),
