@@ -18,6 +18,7 @@ GROUP = "deskhand.channels"
 BUILT_IN = {
     "email": "channels.email",
     "demo": "channels.demo",
+    "stackexchange": "channels.stackexchange",
     "feed": "channels.feed",
     "discourse": "channels.discourse",
     "telegram": "channels.telegram",
