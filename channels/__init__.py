@@ -21,6 +21,7 @@ BUILT_IN = {
     "stackexchange": "channels.stackexchange",
     "feed": "channels.feed",
     "discourse": "channels.discourse",
+    "mastodon": "channels.mastodon",
     "telegram": "channels.telegram",
     "matrix": "channels.matrix",
     "irc": "channels.irc",

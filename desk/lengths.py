@@ -14,12 +14,18 @@ from collections.abc import Callable
 CHARACTERS, BYTES, UTF16, WEIGHTED, SEGMENTS = "characters", "bytes", "utf-16", "weighted", "segments"
 """Code points; bytes of UTF-8; UTF-16 units (Telegram); X's weighted characters; SMS segments."""
 
+SHORTENED = "shortened"
+"""Characters as Mastodon counts: what is seen as one is one, a link is 23, a name goes without its server."""
+
 _LINK = re.compile(
     r"https?://\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|io|dev|eu|de|uk|fr|info|app|co)\b(?:/\S*)?", re.I
 )
 _LINK_WEIGHT = 23
 _LIGHT = ((0, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 """Code points that weigh one in X's counting (its text-library configuration, version 3); others weigh two."""
+
+_WEB = re.compile(r"https?://[^\s<>]*[^\s<>.,;:!?'\")\]]", re.I)
+_ELSEWHERE = re.compile(r"(?<![\w/@])(@\w+(?:[.-]\w+)*)@\w(?:[\w.-]*\w)?")
 
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -72,6 +78,15 @@ def _weigh(text: str) -> int:
     return weight
 
 
+def _shortened(text: str) -> int:
+    text = _ELSEWHERE.sub(r"\1", _WEB.sub("x" * _LINK_WEIGHT, text))
+    seen, joined = 0, False
+    for character in text:
+        seen += not (joined or _continues(character))
+        joined = character == "\u200d"
+    return seen
+
+
 def _segments(text: str) -> int:
     if not text:
         return 0
@@ -88,6 +103,7 @@ _MEASURES: dict[str, Callable[[str], int]] = {
     UTF16: _utf16,
     WEIGHTED: _weighted,
     SEGMENTS: _segments,
+    SHORTENED: _shortened,
 }
 
 
@@ -186,4 +202,4 @@ def _closing(opened: str) -> str:
     return found[1] if found else "```"
 
 
-__all__ = ["BYTES", "CHARACTERS", "SEGMENTS", "UTF16", "WEIGHTED", "length", "split"]
+__all__ = ["BYTES", "CHARACTERS", "SEGMENTS", "SHORTENED", "UTF16", "WEIGHTED", "length", "split"]
