@@ -206,8 +206,8 @@ def _subject(case: Case, width: int) -> Pieces:
     pieces = [(subject, "unread" if row.unread else "text"), *signs]
     room = width - cell_len(subject) - taken - 2
     if row.snippet and room >= 10:
-        # What makes a heading of the first line, or a quotation, is no part of what it says.
-        pieces.append((f"  “{cut(flat(row.snippet).lstrip('#> '), room - 2)}”", "quiet"))
+        # What makes a heading, a quotation or a stress is no part of what it says.
+        pieces.append((f"  “{cut(flat(row.snippet).lstrip('#> ').replace('**', ''), room - 2)}”", "quiet"))
     return tuple(pieces)
 
 
