@@ -26,6 +26,7 @@ BUILT_IN = {
     "matrix": "channels.matrix",
     "irc": "channels.irc",
     "xmpp": "channels.xmpp",
+    "nntp": "channels.nntp",
 }
 
 
