@@ -399,13 +399,14 @@ class Account:
         """Learn what the server can do, ask for copies of what colleagues write, and be there."""
         answer = await stream.ask("get", xml.element("query", xml.DISCO_INFO), self._own.value)
         self._archived = xml.MAM in features(answer)
+        # What comes back from the question behind it shows that the server knows we are there.
+        stream.tell(xml.element("presence"))
         try:
             await stream.ask("set", xml.element("enable", xml.CARBONS))
         except Permanent:
             self._carbons = False  # there is no such thing here
         else:
             self._carbons = True
-        stream.tell(xml.element("presence"))
 
     async def _hang_up(self) -> None:
         stream, self._stream = self._stream, None

@@ -60,7 +60,7 @@ class Stream:
     async def open(self, password: Secret) -> None:
         """Connect and log in; raises `Retry`, `AuthRequired` or `Permanent`."""
         settings = self._settings
-        client = _Client(self, settings, password)
+        client = _Client(self, settings, password, None if settings.tls == "none" else _trusting(settings.ca_file))
         self._client = client
         plugins = client.plugin
         client.register_plugin("xep_0030")
@@ -78,7 +78,7 @@ class Stream:
             ("failed_auth", self._not_let_in),
             ("failed_all_auth", lambda _: self.fail(_refused(settings, ""))),
             ("stream_error", lambda error: self.fail(_ended(settings, error["condition"], error["text"]))),
-            ("disconnected", lambda why: self.fail(Retry(f"{self.host} hung up{_said(why)}"))),
+            ("disconnected", lambda why: self.fail(_hung_up(settings, why))),
             ("stanza_acked", self._acknowledged),
         ):
             client.add_event_handler(name, call)
@@ -241,14 +241,14 @@ class Stream:
 class _Client(ClientXMPP):  # type: ignore[misc]
     """The library's client, which goes no further in clear than the settings allow."""
 
-    def __init__(self, stream: Stream, settings: Settings, password: Secret) -> None:
-        clear = settings.tls == "none"
+    def __init__(self, stream: Stream, settings: Settings, password: Secret, trust: ssl.SSLContext | None) -> None:
+        clear = trust is None
         super().__init__(
             settings.own,
             password.reveal(),
             plugin_config={"feature_mechanisms": {"unencrypted_plain": clear}},
             loop=asyncio.get_running_loop(),
-            ssl_context=None if clear else _trusting(settings.ca_file),
+            ssl_context=trust,
         )
         self._stream, self._clear = stream, clear
         self.enable_starttls, self.enable_direct_tls = settings.tls == "starttls", settings.tls == "tls"
@@ -316,8 +316,10 @@ def _ended(settings: Settings, condition: str, text: str) -> ChannelError:
     return Retry(f"{host} ended the connection: {said}")
 
 
-def _said(why: object) -> str:
-    return f" ({why})" if why and not isinstance(why, bytes) and "Cancelled" not in str(why) else ""
+def _hung_up(settings: Settings, why: object) -> ChannelError:
+    if isinstance(why, ssl.SSLError):
+        return _unreachable(settings, why)
+    return Retry(f"{settings.host or settings.domain} hung up" + (f" ({why})" if why else ""))
 
 
 __all__ = ["Stream"]

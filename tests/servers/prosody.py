@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.servers import Process, certificates, folder, free_port, listening, need
+from tests.servers import Process, certificates, eventually, folder, free_port, listening, need
 
 PASSWORD = "secret"
 PATIENCE_S = 10.0
@@ -89,7 +89,7 @@ class Prosody:
         if self.process is not None:
             self.process.kill()
         self.process = None
-        assert not listening(self.port)
+        eventually(lambda: not listening(self.port), "prosody to be gone")
 
     def end(self) -> None:
         """End it and remove its folder."""

@@ -174,7 +174,7 @@ async def test_a_private_answer_goes_to_one_person_by_the_name_they_have_now(
     assert sent.conversation == question.sender.value
     bob.send(f"<presence to='{room}/Bobby' type='unavailable'/>")
     await seat.until(Activity, lambda a: not a.doing)
-    with pytest.raises(Permanent, match="is not in .* any more"):
+    with pytest.raises(Permanent, match=r"is not in .* any more"):
         await seat.send(question.sender.value, "Are you there?", "deskhand-2-8", conversation=room, private=True)
     await seat.close()
 
