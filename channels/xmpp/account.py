@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -148,12 +149,19 @@ class Account:
                 self._reader.recall(result, self._rooms.all[archive])
         standing.at[archive] = since
         async for results, last in self._archive.after(stream, archive, since):
-            came = [_Came(self._reader.archived(result, archive, self._clock())) for result in results]
+            came = [_Came(self._understood(result, archive)) for result in results]
             for one in came:
                 if (place := one.read.place) is not None:
                     self._given[archive, place.id] = True
                     standing.at[archive] = Since(last, place.at)
             yield await self._batch(came, standing)
+
+    def _understood(self, result: Element, archive: str) -> Read:
+        try:
+            return self._reader.archived(result, archive, self._clock())
+        except Exception:  # a message that nobody foresaw must not keep those behind it
+            logging.getLogger(__name__).exception("a message of the archive was not understood")
+            return Read()
 
     def _again(self) -> None:
         """What was handed out and never confirmed is handed out once more."""

@@ -94,7 +94,8 @@ class Files:
         taken: list[tuple[Attachment, Blob]] = []
         text, visible = message.text, message.visible
         for number, url in enumerate(read.files, 1):
-            name = unquote(urlsplit(url).path.rpartition("/")[2]) or "file"
+            parts = _parts(url)
+            name = (unquote(parts.path.rpartition("/")[2]) if parts is not None else "") or "file"
             try:
                 taken.append(file(name, "", await self._get(url, domains), number))
             except ChannelError as error:

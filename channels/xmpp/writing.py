@@ -28,7 +28,7 @@ def render(draft: Outgoing, can: Capabilities, rooms: Mapping[str, Room]) -> Seq
         raise Permanent("nobody is named whom it could go to: write to an XMPP address")
     kind = ROOM if to in rooms else CHAT
     whole = _writable(styled(draft.text)).strip("\n")
-    texts = pieces(draft, can, whole) if whole else []
+    texts = pieces(draft, can, whole) if whole.strip() else []
     head = {"to": to, "kind": kind, "person": person, "id": draft.message_id, "at": draft.at}
     bodies: list[dict[str, Any]] = [{"body": text} for text in texts if text]
     if bodies and draft.answers:

@@ -94,7 +94,7 @@ async def test_a_server_that_says_nothing_any_more_is_left(prosody: Prosody, des
         await seat.read()
         for task in list(wire._tasks):
             task.cancel()  # what is said from now on arrives nowhere
-        with pytest.raises(Retry, match="hung up|does not answer"):
+        with pytest.raises(Retry, match=r"hung up|does not answer"):
             await seat.account.wait(0.01)
         await seat.close()
 
