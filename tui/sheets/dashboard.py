@@ -88,6 +88,8 @@ class _Glance:
         loads, agents = self._store.workload(self._now), self._store.agents()
         at: dict[str, str] = {}
         for one in sorted(self._store.present(self._now), key=lambda p: p.doing == "writes"):
+            if one.agent == self._front.me and not one.ticket:
+                continue
             # Somebody may have a second screen, which shows a list.
             where = f"{'writes on' if one.doing == 'writes' else 'at'} #{one.ticket}" if one.ticket else "here"
             at[one.agent] = where if one.ticket else at.get(one.agent, where)
