@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from html import unescape
 from typing import Any
@@ -52,6 +51,8 @@ def said(post: Post) -> str:
 
 def mark(post: Post) -> str:
     """Tells what a post says from what it said before."""
+    import hashlib
+
     body = f"{string(post, 'title')}\0{string(post, 'body')}"
     return hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:12]
 

@@ -10,10 +10,9 @@ from contextlib import suppress
 
 from channels.kit.fields import number, string
 from channels.telegram.api import BotApi
-from channels.telegram.markup import TEXT_UNITS
 from channels.telegram.reader import Reader
 from channels.telegram.settings import Settings
-from channels.telegram.writer import RATES, Writer, render
+from channels.telegram.writer import RATES, TEXT_UNITS, Writer, render
 from desk.capabilities import Capabilities
 from desk.channel import AuthRequired, Batch, ChannelError, Outgoing, Part, Permanent, Phase, Retry, Sent
 from desk.lengths import UTF16

@@ -23,12 +23,15 @@ from channels.telegram.settings import Settings
 from channels.telegram.updates import ALLOWED, Media, Said, said, signals
 from desk.blobs import Blob
 from desk.channel import Batch, Inbound, Item, Permanent, Retry
-from desk.model import Attachment, Millis
+from desk.model import DAY, Attachment, Millis
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100
 """The most updates of one answer ("getUpdates", limit)."""
+
+NUMBERS_LAST_MS: Millis = 6 * DAY
+"""After a week without any, updates are numbered anew ("Update", update_id): an old place says nothing then."""
 
 LONGEST_S = 50
 ALBUM_PARTS = 10
@@ -47,11 +50,12 @@ Update = Mapping[str, Any]
 
 
 class Cursor:
-    """Where we are: the next update's number, which message an album is, which supergroup was which group."""
+    """Where we are: the next update's number, when the last one came, which message an album is, which supergroup was which group."""
 
     def __init__(self, text: str | None) -> None:
         found = json.loads(text) if text else {}
         self.offset: int | None = found.get("offset")
+        self.at: Millis = found.get("at", 0)
         self.albums: dict[str, str] = found.get("albums", {})
         self.moved: dict[str, str] = found.get("moved", {})
 
@@ -60,7 +64,7 @@ class Cursor:
         for kept, most in ((self.albums, _KEPT_ALBUMS), (self.moved, _KEPT_MOVES)):
             for name in list(kept)[:-most]:
                 del kept[name]
-        return json.dumps({"offset": self.offset, "albums": self.albums, "moved": self.moved})
+        return json.dumps({"offset": self.offset, "at": self.at, "albums": self.albums, "moved": self.moved})
 
 
 class Reader:
@@ -85,16 +89,19 @@ class Reader:
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`, in batches."""
         kept = Cursor(cursor)
+        if kept.at and self._clock() - kept.at > NUMBERS_LAST_MS:
+            kept.offset = None
         self._safe = kept.offset
         while True:
             updates = await self._updates(kept.offset)
             ready = updates[: self._open_album(updates)]
             async for batch in self._batches(ready, kept):
-                self._confirmed.clear()
                 yield batch
             if len(updates) < AT_ONCE or len(ready) < len(updates):
                 return
-            await self._confirmed.wait()
+            while self._safe != kept.offset:
+                self._confirmed.clear()
+                await self._confirmed.wait()
 
     def confirm(self, batch: Batch) -> None:
         """`batch` is safe: the next question may tell Telegram to forget it."""
@@ -162,7 +169,7 @@ class Reader:
                 for item in await self._items([updates[part] for part in parts], kept):
                     items.append(item)
                     size += sum(blob.size for blob in item.blobs) if isinstance(item, Inbound) else 0
-            kept.offset = (number(update, "update_id") or 0) + 1
+            kept.offset, kept.at = (number(update, "update_id") or 0) + 1, self._clock()
             if size > BATCH_BYTES and not any(part[0] <= at < part[-1] for part in albums.values()):
                 yield Batch(tuple(items), kept.text())
                 items, size = [], 0

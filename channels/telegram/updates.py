@@ -6,14 +6,13 @@ Ids: a message is "CHAT/MESSAGE" for ever, whatever update it came with; update 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from channels.kit.fields import number, seconds, string, table, tables
-from channels.telegram.markup import markdown_of
+from channels.telegram.entities import markdown_of
 from desk.channel import Edit, Inbound, Membership, Reaction, Signal
 from desk.model import Identity, Millis
 
@@ -235,6 +234,8 @@ def _files(message: Mapping[str, Any]) -> Iterator[Media]:
 
 
 def _edit(message: Mapping[str, Any], now: Millis) -> Iterator[Edit]:
+    import hashlib
+
     target = external_id(message)
     # Somebody who shares where they are moves on every few seconds.
     if target is None or table(message, "location") or string(_chat(message), "type") == "channel":

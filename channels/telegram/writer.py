@@ -11,9 +11,14 @@ from channels.kit.buckets import Buckets
 from channels.kit.fields import number, table
 from channels.kit.texts import check_files
 from channels.telegram.api import BotApi, Moved
-from channels.telegram.markup import CAPTION_UNITS, TEXT_UNITS, html_of, messages
 from desk.capabilities import Capabilities, Rate
 from desk.channel import Outgoing, Part, Permanent, Phase, RateLimited, Sent
+
+TEXT_UNITS = 4096
+"""The longest text of one message ("sendMessage": 1-4096 characters after entities parsing)."""
+
+CAPTION_UNITS = 1024
+"""The longest caption of a file ("sendDocument")."""
 
 PHOTO_BYTES = 10 * 1024 * 1024
 """The largest photo ("sendPhoto"); a larger one goes as a file."""
@@ -48,6 +53,8 @@ def target(draft: Outgoing) -> dict[str, Any]:
 
 def render(draft: Outgoing, can: Capabilities) -> list[Part]:
     """The messages of `draft`: its text in as many as it takes, then its files; one file carries a short text."""
+    from channels.telegram.markup import html_of, messages
+
     where = target(draft)
     files = check_files(draft, can)
     html, units = html_of(draft.text)
@@ -140,4 +147,4 @@ class Writer:
         return self._chats[chat]
 
 
-__all__ = ["PHOTO_BYTES", "RATES", "Writer", "render"]
+__all__ = ["PHOTO_BYTES", "RATES", "TEXT_UNITS", "Writer", "render"]

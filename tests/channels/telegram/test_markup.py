@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.telegram.markup import html_of, markdown_of, messages
+from channels.telegram.entities import markdown_of
+from channels.telegram.markup import html_of, messages
 from tests.servers.telegram import _Reading
 
 
@@ -55,13 +56,13 @@ def test_markdown_becomes_what_telegram_reads(markdown: str, html: str) -> None:
 
 
 def test_a_code_block_is_closed_at_a_cut_and_opened_again() -> None:
-    said = messages("```\n" + "line of code\n" * 800 + "```")
+    said = messages("```\n" + "line of code\n" * 800 + "```", 4096)
     assert len(said) > 1
     assert all(one.startswith("<pre>") and one.endswith("</pre>") for one in said)
 
 
 def test_what_grows_on_the_way_still_fits() -> None:
-    said = messages("a\n# b\n" * 1200)
+    said = messages("a\n# b\n" * 1200, 4096)
     assert all(len(_Reading(one).text) <= 4096 for one in said)
 
 

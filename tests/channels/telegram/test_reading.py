@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from channels.telegram import Telegram
-from channels.telegram.reader import TRIES
+from channels.telegram.reader import BATCH_BYTES, TRIES
 from desk.channel import AuthRequired, Edit, Inbound, Membership, Permanent, Reaction, Retry
 from desk.model import Identity
 from tests.channels.telegram.bots import FORUM, GROUP, bot, messages, read, server, told
@@ -57,17 +57,36 @@ async def test_more_than_one_answer_holds_come_in_order_and_each_waits_for_its_c
     assert seen == [str(number) for number in range(230)]
 
 
-async def test_update_numbers_that_begin_anew_lose_nothing(server: TelegramServer) -> None:
+async def test_update_numbers_that_begin_anew_after_a_week_lose_nothing(server: TelegramServer) -> None:
+    channel, clocks = timed(server)
     server.say("before")
-    channel = bot(server)
     (batch,) = await read(channel)
-    server.updates, server.last_update = [], 5
-    kept = json.loads(batch.cursor) | {"offset": None}
+    await channel.wait(0)
+    server.last_update = 5
+    clocks.passed += 7 * 86_400
     server.say("a week later")
-    assert [m.text for m in await messages(bot(server), json.dumps(kept))] == ["a week later"]
+    (batch,) = await read(channel, batch.cursor)
+    assert [item.text for item in batch.items if isinstance(item, Inbound)] == ["a week later"]
     server.say("and on")
-    (last,) = (await read(bot(server)))[-1:]
-    assert json.loads(last.cursor)["offset"] == 8, "the place follows the server, also backwards"
+    assert [m.text for m in await messages(channel, batch.cursor)] == ["and on"]
+
+
+async def test_a_confirm_of_an_earlier_batch_is_none_of_the_last(server: TelegramServer) -> None:
+    """Large files make several batches of one answer; all of them are safe before the next is asked for."""
+    big = server.file(b"x" * (BATCH_BYTES + 1), "big.bin")
+    server.say(document={"file_id": big, "file_name": "big.bin"})
+    for number in range(120):
+        server.say(str(number))
+    channel = bot(server)
+    polling = channel.poll(None)
+    first, second = await anext(polling), await anext(polling)
+    third = asyncio.ensure_future(anext(polling))
+    await channel.confirm(first)
+    await asyncio.sleep(0.05)
+    assert not third.done()
+    assert len(server.updates) == 121
+    await channel.confirm(second)
+    assert len((await third).items) == 21
 
 
 async def test_waiting_ends_with_the_message(server: TelegramServer) -> None:
