@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
+from rich.segment import Segment, Segments
 from rich.terminal_theme import TerminalTheme
 from textual.pilot import Pilot
 
@@ -121,7 +122,9 @@ def svg(app: DeskApp, dark: bool) -> str:
         width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor", record=True,
         legacy_windows=False, safe_box=False,
     )  # fmt: skip
-    console.print(app.screen._compositor.render_update(full=True))
+    # Line by line: an update for a terminal leaves out what is blank there already.
+    for strip in app.screen._compositor.render_strips():
+        console.print(Segments([*strip, Segment.line()]), end="")
     # No font is fetched from anywhere: who looks at it has one. Nor is any other host named.
     form = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace("Fira Code", _FONTS)
     form = re.sub(r"<!--.*?-->\s*", "", form, flags=re.DOTALL)
