@@ -36,7 +36,7 @@ class Place(Struct, omit_defaults=True):
 
     Public posts up to `low`, and those in `seen`; nothing at or below `floor`, nothing written before
     `since`. Of private conversations those changed until `bumped` (by inbox), each up to a post and a
-    place in it. `watch` is looked at again in turn, `turn` being the topic that was last.
+    place in it. `watch` is looked at again in turn.
     """
 
     since: int
@@ -46,7 +46,6 @@ class Place(Struct, omit_defaults=True):
     bumped: dict[str, int] = field(default_factory=dict)
     private: dict[int, tuple[int, int]] = field(default_factory=dict)
     watch: list[Watched] = field(default_factory=list)
-    turn: int = 0
 
     @classmethod
     def read(cls, cursor: str) -> Place:
@@ -65,14 +64,9 @@ class Place(Struct, omit_defaults=True):
         """What is known of a post."""
         return next((one for one in self.watch if one.number == number), None)
 
-    def next_topics(self, count: int) -> list[int]:
-        """The topics that are to be looked at again now."""
-        topics = sorted({one.topic for one in self.watch})
-        ahead = [topic for topic in topics if topic > self.turn]
-        chosen = [*ahead, *(topic for topic in topics if topic <= self.turn)][:count]
-        if chosen:
-            self.turn = chosen[-1]
-        return chosen
+    def topics_after(self, topic: int) -> list[int]:
+        """The topics of what is watched, in the order in which they are looked at again."""
+        return sorted({one.topic for one in self.watch}, key=lambda one: (one <= topic, one))
 
 
 def watch(number: int, topic: int, post: Fields, ours: bool) -> Watched:

@@ -44,6 +44,7 @@ class Reading:
         self._numbers: dict[tuple[int, int], int] = {}
         self._topics: dict[int, Fields] = {}
         self._categories: frozenset[int] | None = None
+        self._turn = 0  # not in the cursor, which would be written anew with each look
 
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
@@ -58,7 +59,8 @@ class Reading:
                 yield batch
         before = place.write()
         found: list[Signal] = []
-        for topic in place.next_topics(REFRESHED):
+        for topic in place.topics_after(self._turn)[:REFRESHED]:
+            self._turn = topic
             found += await self._again(place, topic)
         if found or place.write() != before:
             yield Batch(tuple(found), place.write())

@@ -17,7 +17,7 @@ from channels.kit.fields import moment, string
 from channels.kit.http import segment
 from channels.kit.texts import check_files
 from channels.mastodon.server import Fields, Server
-from channels.mastodon.statuses import warned
+from channels.mastodon.statuses import plain, warned
 from desk.capabilities import Capabilities
 from desk.channel import Outgoing, Part, Permanent, Phase, Sent
 from desk.lengths import SHORTENED, length, split
@@ -32,7 +32,7 @@ CLOCKS_MS = 5 * 60_000
 def render(draft: Outgoing, can: Capabilities) -> list[Part]:
     """The posts that a draft becomes: each names whom it is for, the files go with the last."""
     files = check_files(draft, can)
-    warning, text = warned(draft.text.strip("\n"))
+    warning, text = warned(plain(draft.text))
     people = [f"@{one.value}" for one in draft.to if one.kind == "mastodon"]
     direct = draft.private or not draft.public
     if direct and not people:

@@ -79,6 +79,7 @@ class Reading:
     def __init__(self, server: Server, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._server, self._settings, self._clock = server, server.settings, clock
         self._no_lists = False
+        self._turn = 0  # not in the cursor, which would be written anew with each look
 
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
@@ -281,9 +282,11 @@ class Reading:
     # -- what became of a post ------------------------------------------------------
 
     async def _again(self, place: Place) -> list[Signal]:
-        """Edits and deletions among the posts that are known; those looked at go to the end of the row."""
+        """Edits and deletions among the posts that are known, some at each look."""
         count = ONE_BY_ONE if self._no_lists else AGAIN
-        row, place.watch = place.watch[:count], place.watch[count:]
+        self._turn = self._turn if self._turn < len(place.watch) else 0
+        row = place.watch[self._turn : self._turn + count]
+        self._turn += count
         if not row:
             return []
         now = await self._now([one.name for one in row])
@@ -294,7 +297,6 @@ class Reading:
                 found += await self._missing(place, one)
                 continue
             one.missed = 0
-            place.watch.append(one)
             edited = string(status, "edited_at")
             if edited and edited != one.edited:
                 one.edited = edited
@@ -321,11 +323,9 @@ class Reading:
         status, _ = await self._server.status(one.name)
         one.missed += 1
         gone = status == 410 or (status == 404 and one.missed > 1 and await self._open_to_us(one.author))
-        if gone:
-            return [Removal(f"{one.name}/removed", self._clock(), one.name)]
-        if status == 200 or one.missed <= 2:
-            place.watch.append(one)
-        return []
+        if gone or (status != 200 and one.missed > 2):
+            place.watch.remove(one)
+        return [Removal(f"{one.name}/removed", self._clock(), one.name)] if gone else []
 
     async def _open_to_us(self, author: str) -> bool:
         """Whether the author is still there and has not shut us out: else their posts are only hidden from us."""

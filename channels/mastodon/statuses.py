@@ -13,6 +13,10 @@ WARNING = "CW: "
 
 ELEMENTS = 5_000
 
+_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((\S+?)\)")
+_STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_HEADING = re.compile(r"^ {0,3}#{1,6} +")
 _INSIDE = re.compile(r"<(?=[a-zA-Z])")
 _WARNED = re.compile(r"\ACW: *(\S[^\n]*)(?:\n+|\Z)")
 
@@ -49,4 +53,20 @@ def warned(text: str) -> tuple[str, str]:
     return (found[1].strip(), text[found.end() :]) if found else ("", text)
 
 
-__all__ = ["WARNING", "content", "text_of", "warned"]
+def plain(markdown: str) -> str:
+    """An agent's Markdown as text that is shown as it is; code stays as it was written."""
+    lines: list[str] = []
+    fence = ""
+    for line in markdown.split("\n"):
+        edge = _FENCE.match(line)
+        if edge and (not fence or edge[1].startswith(fence)):
+            fence = "" if fence else edge[1]
+        elif fence:
+            lines.append(line)
+        else:
+            line = _LINK.sub(lambda m: m[2] if m[1] == m[2] else f"{m[1]} ({m[2]})", _HEADING.sub("", line))
+            lines.append(_STRONG.sub(r"\2", line))
+    return "\n".join(lines).strip("\n")
+
+
+__all__ = ["WARNING", "content", "plain", "text_of", "warned"]

@@ -163,6 +163,15 @@ async def test_many_private_conversations_of_an_outage_come_in_once(server: Disc
     assert messages((await read(channel, cursor))[0]) == []
 
 
+async def test_where_nothing_is_new_nothing_is_written(server: DiscourseServer) -> None:
+    for number in range(12):
+        server.write(server.topic(f"T{number}", private=("desk", "ann") if number % 2 else ()), "ann")
+    channel = opened(server)
+    _, cursor = await read(channel)
+    for _ in range(4):
+        assert [batch async for batch in channel.poll(cursor)] == []
+
+
 async def test_a_post_that_becomes_visible_late_is_not_lost(server: DiscourseServer) -> None:
     topic = server.topic("Two at once")
     server.write(topic, html="<p>one</p>")

@@ -204,6 +204,15 @@ async def test_files_come_along_with_what_they_show(server: MastodonServer) -> N
     assert "a file on elsewhere.example is not fetched" in one.text
 
 
+async def test_where_nothing_is_new_nothing_is_written(server: MastodonServer) -> None:
+    for number in range(50):
+        server.post(text=f"@support {number}")
+    channel = opened(server)
+    _, cursor = await read(channel)
+    for _ in range(4):
+        assert [batch async for batch in channel.poll(cursor)] == []
+
+
 @pytest.mark.parametrize("lists", [True, False], ids=["4.3 and later", "before"])
 async def test_an_edit_is_told_once(server: MastodonServer, lists: bool) -> None:
     server.lists = lists
@@ -309,6 +318,13 @@ async def test_warnings_go_both_ways(server: MastodonServer) -> None:
     assert server.statuses[first]["spoiler_text"] == "eels"
     assert server.sources[first] == "@ann@far.example Look"
     assert server.statuses[second]["spoiler_text"] == "spiders"
+
+
+async def test_markdown_goes_as_text_that_is_shown_as_it_is(server: MastodonServer) -> None:
+    text = "# Steps\n\n**First** see [the page](https://example.com/a_b), then __wait__.\n```\n**kept** # as\n```\n2 * 3 * 4"
+    (sent,) = await send(opened(server), draft(text))
+    said = "Steps\n\nFirst see the page (https://example.com/a_b), then wait.\n**kept** # as\n2 * 3 * 4"
+    assert server.sources[sent.remote_id or ""] == f"@ann@far.example {said}"
 
 
 async def test_a_long_text_is_a_thread_and_names_the_customer_in_each(server: MastodonServer) -> None:
