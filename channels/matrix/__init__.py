@@ -64,8 +64,9 @@ class Matrix:
 
     async def confirm(self, batch: Batch) -> None:
         """Nobody is told; `Permanent` says which room we are kept out of."""
-        if self._rooms.trouble:
-            raise Permanent(self._rooms.trouble)
+        if trouble := self._rooms.trouble:
+            self._rooms.told()
+            raise Permanent(trouble)
 
     async def wait(self, seconds: float) -> None:
         """Return when something happened in a room, or after `seconds`."""
@@ -105,6 +106,7 @@ class Matrix:
 
     async def close(self) -> None:
         """Hang up."""
+        await self._rooms.close()
         await self._server.close()
 
 

@@ -99,7 +99,7 @@ def _message(
     if relation.get("rel_type") == "m.replace":
         target = _text(relation, "event_id")
         fresh = mapped(content.get("m.new_content"))
-        if not target or encrypted or not fresh:
+        if not target.startswith("$") or encrypted or not fresh:
             return None
         text = _words(fresh, eye.identity(sender).label)
         return Seen(Edit(name, eye.at, target, text, text))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from channels.kit.http import PATIENCE_S, Answer, Http, retry_after, segment, usual_words
@@ -23,6 +24,9 @@ MESSAGES = "messages"
 
 _FAILURES = tuple(status for status in range(400, 600) if status not in (401, 429))
 
+_SILENT_S = 600.0
+"""How long another server that did not answer is not asked for files."""
+
 
 class Url(NamedTuple):
     """The address of a file: mxc://server/media."""
@@ -34,8 +38,9 @@ class Url(NamedTuple):
 class Homeserver:
     """What our account may ask. `device` is the name of its session: what is sent twice under it counts once."""
 
-    def __init__(self, settings: Settings, device: str) -> None:
-        self._settings, self._device = settings, device
+    def __init__(self, settings: Settings, device: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._device, self._clock = settings, device, clock
+        self._silent: dict[str, float] = {}
         self._http = Http(settings, login=dict, words=usual_words, judge=self._judge)
         self._access: Secret | None = None
         self._entering = asyncio.Lock()
@@ -77,6 +82,12 @@ class Homeserver:
     async def state(self, room: str, kind: str, key: str = "") -> dict[str, Any]:
         """The content of a room's state."""
         return await self.found(f"/rooms/{segment(room)}/state/{segment(kind)}/{segment(key)}")
+
+    async def event(self, room: str, event: str) -> dict[str, Any]:
+        """An event of a room; nothing when it cannot be had, whatever the reason: anybody can name any event."""
+        path = f"{CLIENT}/rooms/{segment(room)}/event/{segment(event)}"
+        answer = await self.ask("GET", path, accept=_FAILURES)
+        return answer.fields if answer.status == 200 else {}
 
     async def versions(self) -> list[str]:
         """What it speaks; `Permanent` when that is not Matrix."""
@@ -135,13 +146,18 @@ class Homeserver:
 
         Servers before 1.11 have them at the older address, where newer ones keep only what is old.
         """
+        if self._silent.get(url.server, 0.0) > self._clock():
+            raise Permanent(f"{url.server} does not answer")
         place = f"download/{segment(url.server)}/{segment(url.media)}"
         for path in (f"/_matrix/client/v1/media/{place}", f"/_matrix/media/v3/{place}"):
-            answer = await self.ask("GET", path, limit=limit, accept=_FAILURES)
+            answer = await self.ask("GET", path, params={"timeout_ms": 10_000}, limit=limit, accept=_FAILURES)
             if answer.status == 200:
                 return answer.data
             if _code(answer) not in ("M_UNRECOGNIZED", "M_NOT_FOUND", ""):
                 break
+        if answer.status in (502, 504):
+            # One picture after the other on a server that is away would keep everybody waiting.
+            self._silent[url.server] = self._clock() + _SILENT_S
         raise Permanent(usual_words(answer) or f"status {answer.status}")
 
     async def close(self) -> None:

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 
 from channels.kit.http import segment
 from channels.matrix.events import KIND, READ, Eye, File, Seen, read
-from channels.matrix.homeserver import CLIENT, Homeserver, listed, mapped
+from channels.matrix.homeserver import CLIENT, Homeserver, Url, listed, mapped
 from channels.matrix.rooms import STATE, Room, Rooms
 from channels.matrix.settings import Settings
-from desk.channel import Activity, Batch, Edit, Inbound, Item, Permanent, Reaction, Receipt, Removal, Retry
+from desk.channel import Activity, Batch, Edit, Inbound, Item, Permanent, RateLimited, Reaction, Receipt, Removal, Retry
 from desk.model import Identity, Millis, State
 
 TOGETHER, TOGETHER_BYTES = 100, 4 * 1024 * 1024
@@ -34,6 +34,8 @@ TIMELINE = 50
 _PAGE = 100
 _PAGES = 1_000
 """An outage of 100,000 events in one room; what is more than that is no conversation."""
+
+_TRIES = 3
 
 _REMEMBERED = 5_000
 
@@ -54,6 +56,7 @@ class Reading:
         """The cursor that `since` goes on from: where nothing happened, tokens pass that are not worth keeping."""
         self._ahead: tuple[str, dict[str, Any]] | None = None
         self._typing: dict[str, set[str]] = {}
+        self._tried: dict[Url | None, int] = {}
         self._senders: OrderedDict[str, str] = OrderedDict()
         self._reactions: OrderedDict[str, Reaction] = OrderedDict()
 
@@ -100,6 +103,8 @@ class Reading:
             if found.get("rooms") or found.get("account_data"):
                 self._ahead = (self._since, found)
                 return
+            # What else there was (keys that others sent to our session) would come again at once.
+            self._since = str(found.get("next_batch") or self._since)
 
     async def _sync(self, since: str, seconds: float) -> dict[str, Any]:
         limit = TIMELINE if since else max(1, self._settings.backlog)
@@ -204,11 +209,7 @@ class Reading:
     async def _is_theirs(self, target: str, event: Mapping[str, Any], room: Room) -> bool:
         """Whether who edits a message wrote it; the server lets anybody say that they do ("Validity of replacement events")."""
         if target not in self._senders:
-            try:
-                found = await self._server.found(f"/rooms/{segment(room.id)}/event/{segment(target)}")
-            except Permanent:
-                return False
-            _keep(self._senders, target, str(found.get("sender")))
+            _keep(self._senders, target, str((await self._server.event(room.id, target)).get("sender")))
         return self._senders[target] == event.get("sender")
 
     async def _with_file(self, told: Inbound, seen: Seen) -> Inbound:
@@ -218,11 +219,20 @@ class Reading:
 
         try:
             data = await self._fetched(seen.file)
-        except Permanent as error:
+        except RateLimited:
+            raise
+        except (Permanent, Retry) as error:
+            if isinstance(error, Retry) and not self._given_up(seen.file):
+                raise
             line = f"[{seen.file.name} was not fetched: {error}. It is at {told.link}]"
             return replace(told, text=f"{told.text}\n{line}", visible=f"{told.visible}\n{line}")
         attachment, blob = file(seen.file.name, seen.file.content_type, data)
         return replace(told, attachments=(attachment,), blobs=(blob,))
+
+    def _given_up(self, wanted: File) -> bool:
+        """Whether a file was asked for often enough: it is not to hold up for ever what came behind it."""
+        self._tried[wanted.url] = self._tried.get(wanted.url, 0) + 1
+        return self._tried[wanted.url] >= _TRIES
 
     async def _fetched(self, wanted: File) -> bytes:
         limit = self._settings.attachment_limit_bytes

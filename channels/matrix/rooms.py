@@ -24,8 +24,8 @@ STATE = ("m.room.join_rules", "m.room.history_visibility", "m.room.tombstone")
 _HOPS = 20
 """No room was upgraded more often; a ring of rooms ends here."""
 
-_JOIN_S = 20.0
-"""How long an invitation may hold up what else is to be read: behind it can be a server that does not answer."""
+_JOIN_S = 5.0
+"""How long invitations may hold up what else is to be read: behind one can be a server that does not answer."""
 
 _AGAIN_S = 60.0
 """How long to wait before a room that did not let us in is asked again."""
@@ -77,10 +77,21 @@ class Rooms:
         self._names: dict[str, dict[str, str]] = {}
         self._named: dict[str, str] = {}
         self._asked = -_AGAIN_S
+        self._entering: set[asyncio.Task[None]] = set()
+        self._doors = asyncio.Semaphore(4)
         self._ours: dict[str, Mapping[str, Any]] = {}
         self._direct: dict[str, list[str]] | None = None
-        self.trouble = ""
-        """What keeps us out of a room, for a person."""
+        self._shut: dict[str, str] = {}
+        self._once = ""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps us out of rooms, for a person."""
+        return "; ".join(filter(None, (*self._shut.values(), self._once)))
+
+    def told(self) -> None:
+        """The trouble has been said: what passes is not said twice."""
+        self._once = ""
 
     # -- what happens there --------------------------------------------------
 
@@ -90,11 +101,10 @@ class Rooms:
             rules, history, upgraded = await asyncio.gather(*(self._server.state(room, kind) for kind in STATE))
             public = rules.get("join_rule") == "public" or history.get("history_visibility") == "world_readable"
             how = self._settings.conversations
-            after = upgraded.get("replacement_room")
             self._known[room] = Room(
                 room,
                 await self._first(room),
-                after if isinstance(after, str) and after.startswith("!") else "",
+                await self._after(room, upgraded.get("replacement_room")),
                 public,
                 how == "person" or (how == "auto" and public),
             )
@@ -115,17 +125,27 @@ class Rooms:
         Anybody can make a room that says it goes on another one: the other one has to say so, too.
         """
         for _ in range(_HOPS):
-            before = mapped((await self._server.state(room, "m.room.create")).get("predecessor")).get("room_id")
-            if not isinstance(before, str) or not before.startswith("!"):
-                break
-            if (await self._server.state(before, "m.room.tombstone")).get("replacement_room") != room:
+            before = _predecessor(await self._server.state(room, "m.room.create"))
+            if not before or (await self._server.state(before, "m.room.tombstone")).get("replacement_room") != room:
                 break
             room = before
         return room
 
+    async def _after(self, room: str, after: object) -> str:
+        """The room that `room` was upgraded to, unless that one says otherwise: else answers could be led anywhere.
+
+        One that we cannot look into is no danger: we are not in it.
+        """
+        if not isinstance(after, str) or not after.startswith("!"):
+            return ""
+        made = await self._server.state(after, "m.room.create")
+        return after if not made or _predecessor(made) == room else ""
+
     def placed(self, room: str, content: Mapping[str, Any]) -> None:
         """Somebody let us in, or put us out: who is banned may not ask about it any more."""
         self._ours[room] = content
+        # What could not be looked into may be open now.
+        self._known.clear()
 
     def forget(self, room: str) -> None:
         """It has changed: look again."""
@@ -150,7 +170,7 @@ class Rooms:
         missing = [name for name in self._settings.rooms if name not in self._named]
         if not missing or self._clock() - self._asked < _AGAIN_S:
             return
-        self._asked, self.trouble = self._clock(), ""
+        self._asked = self._clock()
         joined = set(listed((await self._server.get("/joined_rooms")).get("joined_rooms")))
         for name in missing:
             try:
@@ -158,10 +178,11 @@ class Rooms:
                 if room not in joined:
                     await self.join(name, name.partition(":")[2])
                 self._named[name] = room
+                self._shut.pop(name, None)
             except (AuthRequired, RateLimited):
                 raise
             except ChannelError as error:
-                self.trouble = f"{name} cannot be read: {error}"
+                self._shut[name] = f"{name} cannot be read: {error}"
 
     async def reads(self, room: Room) -> bool:
         """Whether what is said there is for the desk."""
@@ -181,12 +202,13 @@ class Rooms:
     async def join(self, room: str, via: str = "") -> None:
         """Enter a room; `via` is a server that is in it."""
         params = {"via": via, "server_name": via} if via else None
-        await self._server.post(f"/join/{segment(room)}", params=params, timeout_s=_JOIN_S)
+        await self._server.post(f"/join/{segment(room)}", params=params)
 
     async def invited(self, invitations: Mapping[str, Any]) -> None:
         """Accept those invitations that the settings let us accept."""
         if not self._settings.accept_invites:
             return
+        fresh: list[asyncio.Task[None]] = []
         for room, told in invitations.items():
             events = [mapped(e) for e in listed(mapped(mapped(told).get("invite_state")).get("events"))]
             ours = next((e for e in events if e.get("state_key") == self._settings.user), {})
@@ -195,14 +217,33 @@ class Rooms:
             wanted = {*self._settings.rooms, *self._named.values()}
             if wanted and room not in wanted and not direct:
                 continue
-            try:
-                await self.join(room, str(inviter or "").partition(":")[2])
-                if direct:
-                    await self.note_direct(str(inviter), room)
-            except (AuthRequired, RateLimited):
-                raise
-            except ChannelError as error:
-                self.trouble = f"an invitation of {inviter} cannot be accepted: {error}"
+            fresh.append(asyncio.create_task(self._accept(room, str(inviter or ""), direct)))
+        for task in fresh:
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+        if fresh:
+            await asyncio.wait(fresh, timeout=_JOIN_S)
+
+    async def _accept(self, room: str, inviter: str, direct: bool) -> None:
+        try:
+            async with self._doors:
+                await self.join(room, inviter.partition(":")[2])
+            if direct:
+                await self.note_direct(inviter, room)
+        except RateLimited as error:
+            # It is not told of again: we go on knocking.
+            await asyncio.sleep(error.after_s or _AGAIN_S)
+            await self._accept(room, inviter, direct)
+        except AuthRequired:
+            pass  # whoever reads says it
+        except ChannelError as error:
+            self._once = f"an invitation of {inviter} cannot be accepted: {error}"
+
+    async def close(self) -> None:
+        """Leave the doors at which we still wait."""
+        for task in self._entering:
+            task.cancel()
+        await asyncio.gather(*self._entering, return_exceptions=True)
 
     async def follow(self, tombstone: Mapping[str, Any]) -> None:
         """Go along where a room was upgraded."""
@@ -213,7 +254,7 @@ class Rooms:
             except (AuthRequired, RateLimited):
                 raise
             except ChannelError as error:
-                self.trouble = f"a room was upgraded, and we are not let into the new one: {error}"
+                self._once = f"a room was upgraded, and we are not let into the new one: {error}"
 
     # -- people we write to directly -----------------------------------------
 
@@ -275,6 +316,12 @@ class Rooms:
             case "join":
                 return f"{user} may not write in the room: ask its moderators for the right to"
         return f"{user} is kept out of the room ({told}): ask its moderators, or answer another way"
+
+
+def _predecessor(made: Mapping[str, Any]) -> str:
+    """The room that one says it goes on ("Room Upgrades")."""
+    before = mapped(made.get("predecessor")).get("room_id")
+    return before if isinstance(before, str) and before.startswith("!") else ""
 
 
 def _rooms_by_person(content: Mapping[str, Any]) -> dict[str, list[str]]:

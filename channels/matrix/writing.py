@@ -135,6 +135,7 @@ class Writing:
         answer = await self._server.send(room, "m.room.message", content, key, phase)
         if answer.status == 403:
             # It may have been upgraded a moment ago, or be read by another process.
+            self._rooms.forget(place)
             self._rooms.forget(room)
             if (fresh := await self._room(place)) != room:
                 room, answer = fresh, await self._server.send(fresh, "m.room.message", content, key)

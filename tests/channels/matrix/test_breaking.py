@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from channels.matrix import Settings
+from channels.matrix.homeserver import Url
 from channels.matrix.settings import Settings as Checked
 from desk.channel import AuthRequired, ChannelError, Permanent, RateLimited, Retry
 from desk.config import Source, build
@@ -153,13 +155,53 @@ async def test_media_of_a_server_of_old_is_found_at_its_old_address(odd: Odd) ->
     desk = at(odd)
     odd.faults.append(("GET /_matrix/client/v1/media", Reply(404, {"errcode": "M_UNRECOGNIZED", "error": "?"})))
     odd.said = Reply(200, b"bytes")
-    from channels.matrix.homeserver import Url
-
     assert await desk.channel._server.download(Url("s", "m"), 100) == b"bytes"
     assert [r.path for r in odd.requests] == ["/_matrix/client/v1/media/download/s/m", "/_matrix/media/v3/download/s/m"]
     with pytest.raises(Permanent, match="more than 3 bytes"):
         await desk.channel._server.download(Url("s", "m"), 3)
     await desk.channel.close()
+
+
+async def test_files_of_a_server_that_is_away_are_asked_for_once(odd: Odd) -> None:
+    odd.said = Reply(504, {"errcode": "M_NOT_YET_UPLOADED", "error": "It takes too long"})
+    desk = at(odd)
+    for words in ("takes too long", "gone.test does not answer"):
+        with pytest.raises(Permanent, match=words):
+            await desk.channel._server.download(Url("gone.test", "m"), 100)
+    assert len(odd.requests) == 1
+    await desk.channel.close()
+
+
+async def test_a_file_that_breaks_off_each_time_is_left_out_in_the_end(odd: Odd) -> None:
+    event = {
+        "event_id": "$e",
+        "sender": "@ann:desk.test",
+        "type": "m.room.message",
+        "content": {"msgtype": "m.image", "body": "a.png", "url": "mxc://desk.test/m"},
+    }
+    rooms = {"join": {ROOM: {"timeline": {"events": [event]}}}}
+    odd.said = Reply(200, {"next_batch": "s2", "rooms": rooms})
+    desk = at(odd)
+    odd.faults.extend([("GET /_matrix/client/v1/media", CUT_BEFORE)] * 3)
+    for _ in range(2):
+        with pytest.raises(Retry):
+            await desk.read()
+        assert desk.cursor is None
+    (said,) = await desk.heard()
+    assert "a.png was not fetched" in said.text
+    await desk.channel.close()
+
+
+async def test_a_new_token_in_its_place_is_taken_up(synapse: Synapse, tmp_path: Path) -> None:
+    _, ours, room = together(synapse)
+    place = tmp_path / "token"
+    place.write_text("syt_revoked")
+    place.chmod(0o600)
+    desk = Desk(account(synapse, ours, token="", token_file=str(place)))
+    with pytest.raises(AuthRequired):
+        await desk.read()
+    place.write_text(ours.token)
+    await desk.say("hello", conversation=room)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from channels.matrix.homeserver import Homeserver
 from desk.channel import Activity, Edit, Inbound, Membership, Reaction, Receipt, Removal
 from desk.model import State
 from tests.channels.matrix.accounts import Desk, account, only
-from tests.servers.synapse import Person, Synapse
+from tests.servers.synapse import CLIENT, Person, Synapse
 
 
 def together(synapse: Synapse, *guests: Person, public: bool = False) -> tuple[Person, Person, str]:
@@ -128,6 +128,26 @@ async def test_waiting_ends_with_a_message_and_polling_asks_no_more(
     await desk.channel._rooms.get(room)
     monkeypatch.delattr(Homeserver, "ask")
     assert [m.text for m in await desk.heard()] == ["now"]
+
+
+async def test_what_is_sent_to_the_session_alone_wakes_us_once(
+    synapse: Synapse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ours, room = together(synapse)
+    desk = await begun(synapse, ours)
+    ann.ask("PUT", f"{CLIENT}/sendToDevice/m.room_key_request/1", {"messages": {ours.id: {"*": {"body": "keys?"}}}})
+    asked: list[str] = []
+    sync = desk.channel._reading._sync
+
+    async def counted(since: str, seconds: float) -> dict[str, object]:
+        asked.append(since)
+        return await sync(since, seconds)
+
+    monkeypatch.setattr(desk.channel._reading, "_sync", counted)
+    await desk.channel.wait(0.3)
+    assert len(set(asked)) == len(asked) <= 3, "each time from another place, and never at full speed"
+    ann.says(room, "still heard")
+    assert [m.text for m in await desk.heard()] == ["still heard"]
 
 
 async def test_quiet_polls_move_no_cursor(synapse: Synapse) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from desk.channel import Permanent
+from desk.channel import Batch, Permanent, RateLimited
 from tests.channels.matrix.accounts import Desk, account
 from tests.servers.synapse import CLIENT, Person, Synapse, segment
 
@@ -49,8 +49,29 @@ async def test_an_invitation_to_nowhere_holds_nothing_up(synapse: Synapse) -> No
     found = await desk.channel._server.get("/sync", {"timeout": 0})
     ann.does(room, "kick", {"user_id": ours.id})
     await desk.channel._rooms.invited(found["rooms"]["invite"])
-    assert "cannot be accepted" in desk.channel._rooms.trouble
+    with pytest.raises(Permanent, match="cannot be accepted"):
+        await desk.channel.confirm(Batch((), ""))
+    await desk.channel.confirm(Batch((), ""))
     assert await desk.heard() == []
+
+
+async def test_a_server_that_asks_for_patience_is_knocked_at_again(synapse: Synapse) -> None:
+    ann, ours = synapse.person("ann"), synapse.person("help")
+    desk = await begun(synapse, ours)
+    room = ann.opens(ours.id, direct=True)
+    join, asked = desk.channel._rooms.join, []
+
+    async def busy(name: str, via: str = "") -> None:
+        asked.append(name)
+        if len(asked) == 1:
+            raise RateLimited("asks for patience", 0.01)
+        await join(name, via)
+
+    desk.channel._rooms.join = busy  # type: ignore[method-assign]
+    await desk.read()
+    assert asked == [room, room]
+    ann.says(room, "hello")
+    assert [m.text for m in await desk.heard()] == ["hello"]
 
 
 async def test_only_the_rooms_named_and_direct_ones_are_read(synapse: Synapse) -> None:
@@ -78,7 +99,7 @@ async def test_a_room_that_lets_us_not_in_is_told_of_and_the_others_are_read(syn
     batches = [batch async for batch in desk.channel.poll(None)]
     with pytest.raises(Permanent, match="cannot be read"):
         await desk.channel.confirm(batches[-1])
-    with pytest.raises(Permanent, match="cannot be read"):
+    with pytest.raises(Permanent, match=r"secret-.* cannot be read: .*; #nowhere:desk\.test cannot be read"):
         await desk.channel.check()
 
 
@@ -112,3 +133,16 @@ async def test_a_room_cannot_say_by_itself_that_it_goes_on_another_one(synapse: 
     mallory.says(false, "I am Ann")
     (said,) = await desk.heard()
     assert said.conversation == false
+
+
+async def test_an_answer_is_not_led_into_the_room_of_others(synapse: Synapse) -> None:
+    mallory, bob, ours = synapse.person("mallory"), synapse.person("bob"), synapse.person("help")
+    room, others = mallory.opens(ours.id, direct=True), bob.opens(ours.id, direct=True)
+    for one in (room, others):
+        ours.does(one, "join")
+    desk = await begun(synapse, ours)
+    mallory.sets(room, "m.room.tombstone", {"body": "over", "replacement_room": others})
+    await desk.read()
+    await desk.say("for Mallory alone", conversation=room)
+    assert bob.sees(others) == []
+    assert [event["content"]["body"] for event in mallory.sees(room)] == ["for Mallory alone"]
