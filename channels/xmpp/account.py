@@ -289,7 +289,7 @@ class Account:
     async def send(self, part: Part, key: str, phase: Phase) -> Sent:
         """Put `part` on the wire, unless the archive shows that an earlier attempt at `key` arrived."""
         data = json.loads(part.data)
-        id = names.outgoing(data["id"], key, f"{data['at']}/{data['n']}")
+        id = names.outgoing(data["id"], key, f"{data['at']}/{data['n']}", alone=data["of"] == 1)
         stream = await self._connected()
         if (room := self._rooms.all.get(bare(data["to"]))) is not None and not room.joined:
             await self._rooms.enter(stream, {})

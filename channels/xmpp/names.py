@@ -16,6 +16,8 @@ SHORTEST = 16
 
 LONGEST = 200
 
+PARTLY = "-part"
+
 
 def bare(address: str) -> str:
     """The account or room of a full address."""
@@ -45,14 +47,19 @@ def lasting(id: str | None) -> bool:
     return id is not None and len(id) >= SHORTEST
 
 
-def outgoing(message_id: str, key: str, salt: str) -> str:
+def outgoing(message_id: str, key: str, salt: str, *, alone: bool = True) -> str:
     """The id of a stanza of ours: the same for every attempt at one delivery, and nobody can guess it.
 
     It begins with the desk's own name for the message, by which an echo is known even when nobody
-    saw that the message went out.
+    saw that the message went out, and says whether it is the whole of it.
     """
     proof = hashlib.sha256(f"{message_id}\0{key}\0{salt}".encode()).hexdigest()[:24]
-    return f"{message_id or 'deskhand'}/{proof}"
+    return f"{message_id or 'deskhand'}/{proof}{'' if alone else PARTLY}"
+
+
+def whole(id: str) -> bool:
+    """Whether a stanza of ours is all of a message."""
+    return not id.endswith(PARTLY)
 
 
 def message_id(id: str) -> str | None:
@@ -61,4 +68,4 @@ def message_id(id: str) -> str | None:
     return head if slash and head.startswith("deskhand.") else None
 
 
-__all__ = ["bare", "external", "lasting", "message_id", "outgoing", "resource", "taken_apart"]
+__all__ = ["bare", "external", "lasting", "message_id", "outgoing", "resource", "taken_apart", "whole"]

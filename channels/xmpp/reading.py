@@ -128,7 +128,7 @@ class Reader:
         if ours:
             found = _with(found, to=(self._identity(to, self._rooms.get(bare(to)), None),))
         receipt = (peer, stanza.get("id") or "") if asked and live else None
-        return Read((found,), place, _files(stanza), receipt)
+        return Read((found, *_echoed(found, stanza)), place, _files(stanza), receipt)
 
     def _in_room(self, stanza: Element, room: Room, nick: str, at: Millis, live: bool, place: Place | None) -> Read:
         if place is None and room.archived:
@@ -150,7 +150,7 @@ class Reader:
         if not nick or not _says_something(stanza):
             return Read(place=place)
         found = self._message(stanza, name, who, at, room.address, ours, public=room.public)
-        return Read((found,), place, _files(stanza))
+        return Read((found, *_echoed(found, stanza)), place, _files(stanza))
 
     def _message(
         self, stanza: Element, name: str, who: Identity, at: Millis, conversation: str, ours: bool, *, public: bool
@@ -330,6 +330,16 @@ def _forwarded(wrapper: Element) -> Element | None:
 def _attribute(stanza: Element, tag: str, namespace: str, attribute: str) -> str:
     found = xml.find(stanza, tag, namespace)
     return (found.get(attribute) or "") if found is not None else ""
+
+
+def _echoed(found: Inbound, stanza: Element) -> tuple[Receipt, ...]:
+    """A message of the desk that is seen where it should be went out, whatever was known of it before.
+
+    Of a text in several parts this would be said of all of them.
+    """
+    if found.message_id is None or not names.whole(stanza.get("id") or ""):
+        return ()
+    return (Receipt(found.received_at, found.external_id, State.SENT),)
 
 
 def _occupant_id(stanza: Element, room: Room) -> str:

@@ -38,7 +38,10 @@ def render(draft: Outgoing, can: Capabilities, rooms: Mapping[str, Room]) -> Seq
         bodies.append({"file": kept})
     if not bodies:
         raise Permanent("there is nothing to send: write a text")
-    written = [json.dumps(head | {"n": number} | body, ensure_ascii=False) for number, body in enumerate(bodies)]
+    written = [
+        json.dumps(head | {"n": number, "of": len(bodies)} | body, ensure_ascii=False)
+        for number, body in enumerate(bodies)
+    ]
     return [Part(line.encode(), (to,), draft.automatic) for line in written]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from desk.channel import Inbound, Permanent, Retry, Unknown
-from tests.channels.xmpp.seats import Seat, answer, hears, nothing
+from desk.channel import Inbound, Permanent, Receipt, Retry, Unknown
+from desk.model import State
+from tests.channels.xmpp.seats import SIGNED, Seat, answer, hears, nothing
 from tests.servers.cutting import Cutting
 from tests.servers.prosody import Client, Prosody
 
@@ -203,3 +204,31 @@ async def test_a_room_without_an_archive_tells_what_was_said_since(bare_prosody:
     assert {item.external_id for item in missed if item.text == "live"} <= {live.external_id}
     ann.close()
     await later.close()
+
+
+async def test_a_message_that_is_unknown_is_sent_when_the_archive_shows_it(
+    prosody: Prosody, desk: str, ann: Client
+) -> None:
+    async with Cutting(prosody.port, 10**9) as wire:
+        seat = Seat(prosody, desk, port=wire.port)
+        await seat.read()
+        part, *_ = seat.account.render(answer(ann.bare))
+
+        async def nobody_looks(*_: Any) -> None:
+            return None
+
+        seat.account._already = nobody_looks  # type: ignore[method-assign]
+        with pytest.raises(Unknown):
+            await seat.account.send(part, "deskhand-1-7", Wire(wire, 1))
+        echo = await seat.until(Inbound)
+        found = await seat.until(Receipt)
+        assert (found.target, found.state, echo.message_id) == (echo.external_id, State.SENT, SIGNED)
+        await seat.close()
+
+
+async def test_one_part_of_a_text_says_nothing_of_the_others(prosody: Prosody, desk: str, ann: Client) -> None:
+    seat = Seat(prosody, desk)
+    await seat.send(ann.bare, "A long sentence. " * 1000)
+    told = await seat.read()
+    assert [type(item) for item in told] == [Inbound]
+    await seat.close()
