@@ -172,8 +172,9 @@ class SqliteEngine(Engine):
             for pragma in (
                 "trusted_schema = OFF",
                 "temp_store = MEMORY",
-                "mmap_size = 268435456",
-                "cache_size = -16000",
+                # Pages of a file that are mapped count as ours, and answer no sooner than those of a small cache.
+                "mmap_size = 0",
+                "cache_size = -8000",
             ):
                 conn.execute(f"PRAGMA {pragma}")
             return conn
@@ -209,8 +210,7 @@ class SqliteEngine(Engine):
             conn = self.connect(SqliteConnection)
             conn.execute("PRAGMA journal_mode = WAL")
             conn.execute("PRAGMA synchronous = FULL")
-            # Pages of a file that are mapped count as ours: a relay that writes for hours would hold all of it.
-            conn.execute("PRAGMA mmap_size = 0")
+            conn.execute("PRAGMA cache_size = -16000")
             self._writer, self._full = conn, True
         return self._writer
 
