@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import themes
@@ -18,7 +19,7 @@ class Meanwhile:
 
     def __init__(self, app: DeskApp) -> None:
         self._app = app
-        self._retrying = False
+        self._retrying = self._looking = False
         self._minute = app.front.now() // MINUTE
 
     def tick(self) -> None:
@@ -44,20 +45,21 @@ class Meanwhile:
         elif (app.runner.away or app.waiting.asked) and not self._retrying:
             self._retrying = True
             app.run_worker(app.guarded(self._return()))
-        self._restyle()
+        if app.front.watched and not self._looking:
+            self._looking = True
+            app.run_worker(self._restyle(app.front.watched))
         app.notices.tick()
         app.edges.refresh()
 
-    def _restyle(self) -> None:
+    async def _restyle(self, watched: themes.Watched) -> None:
         """Draw everything anew when the theme's file is another."""
-        app = self._app
         try:
-            theme = app.front.watched.again() if app.front.watched else None
+            if theme := await asyncio.to_thread(watched.again):
+                self._app.wear(theme)
         except themes.ThemeError as error:
-            app.say(f"the theme stays as it was: {error}")
-            return
-        if theme is not None:
-            app.wear(theme)
+            self._app.say(f"the theme stays as it was: {error}")
+        finally:
+            self._looking = False
 
     async def _return(self) -> None:
         """The store seems to be back: do what waits for it, and show what happened meanwhile."""
