@@ -51,19 +51,23 @@ class Reading:
         place = Place.read(cursor) if cursor else await self._begin()
         if cursor is None:
             yield Batch((), place.write())
-        if self._settings.public:
-            async for batch in self._public(place):
-                yield batch
-        for group in ("", *self._settings.groups):
-            async for batch in self._private(place, group):
-                yield batch
+        refused: Permanent | None = None
+        public = (self._public(place),) if self._settings.public else ()
+        for found in (*public, *(self._private(place, group) for group in ("", *self._settings.groups))):
+            try:
+                async for batch in found:
+                    yield batch
+            except Permanent as error:  # an inbox that we may not read is no reason to miss the others
+                refused = refused or error
         before = place.write()
-        found: list[Signal] = []
+        signals: list[Signal] = []
         for topic in place.topics_after(self._turn)[:REFRESHED]:
             self._turn = topic
-            found += await self._again(place, topic)
-        if found or place.write() != before:
-            yield Batch(tuple(found), place.write())
+            signals += await self._again(place, topic)
+        if signals or place.write() != before:
+            yield Batch(tuple(signals), place.write())
+        if refused is not None:
+            raise refused
 
     async def _begin(self) -> Place:
         """Where to begin: behind the last post that is too old."""

@@ -9,7 +9,7 @@ with those that are known.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -90,15 +90,18 @@ class Reading:
             place = msgspec.json.decode(cursor, type=Place)
         async for batch in self._notifications(place):
             yield batch
-        for found in (self._own, *self._watching()):
+        refused: Permanent | None = None
+        for found in (self._own, *self._watching(), self._again):
             before = place.write()
-            items = await found(place)
+            try:
+                items = await found(place)
+            except Permanent as error:  # a hashtag that the server does not show is no reason to miss an edit
+                refused = refused or error
+                continue
             if items or place.write() != before:
                 yield Batch(tuple(items), place.write())
-        before = place.write()
-        signals = await self._again(place)
-        if signals or place.write() != before:
-            yield Batch(tuple(signals), place.write())
+        if refused is not None:
+            raise refused
 
     # -- notifications --------------------------------------------------------
 
@@ -168,7 +171,7 @@ class Reading:
                 place.own = string(one, "id")
         return items
 
-    def _watching(self) -> Sequence[Callable[[Place], Any]]:
+    def _watching(self) -> Sequence[Callable[[Place], Awaitable[list[Told]]]]:
         from functools import partial
 
         tags = [partial(self._watched, tag.lstrip("#"), tag=True) for tag in self._settings.hashtags]
@@ -281,7 +284,7 @@ class Reading:
 
     # -- what became of a post ------------------------------------------------------
 
-    async def _again(self, place: Place) -> list[Signal]:
+    async def _again(self, place: Place) -> list[Told]:
         """Edits and deletions among the posts that are known, some at each look."""
         count = ONE_BY_ONE if self._no_lists else AGAIN
         self._turn = self._turn if self._turn < len(place.watch) else 0
@@ -290,7 +293,7 @@ class Reading:
         if not row:
             return []
         now = await self._now([one.name for one in row])
-        found: list[Signal] = []
+        found: list[Told] = []
         for one in row:
             status = now.get(one.name)
             if status is None:

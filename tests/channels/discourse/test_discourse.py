@@ -118,6 +118,22 @@ async def test_the_inbox_of_a_group_is_read_too(server: DiscourseServer) -> None
     assert [m.text for m in messages((await read(opened(server, groups=("helpers",))))[0])] == ["Please"]
 
 
+async def test_an_inbox_that_is_refused_stops_no_other_and_is_told(server: DiscourseServer) -> None:
+    server.write(server.topic("Help", private=("helpers", "ann")), "ann", "<p>Please</p>")
+    server.faults.append(
+        ("GET /topics/private-messages-group/desk/admins", Reply(403, {"errors": ["You are not permitted."]}))
+    )
+    found: list[Item] = []
+
+    async def poll() -> None:
+        async for batch in opened(server, groups=("admins", "helpers")).poll(None):
+            found.extend(batch.items)
+
+    with pytest.raises(Permanent, match="not permitted"):
+        await poll()
+    assert [m.text for m in messages(found)] == ["Please"]
+
+
 @pytest.mark.parametrize("old", [False, True], ids=["pages of posts", "pages of numbers"])
 async def test_all_that_was_written_in_an_outage_comes_in_once_and_in_order(
     request: pytest.FixtureRequest, old: bool

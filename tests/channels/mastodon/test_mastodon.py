@@ -213,6 +213,24 @@ async def test_where_nothing_is_new_nothing_is_written(server: MastodonServer) -
         assert [batch async for batch in channel.poll(cursor)] == []
 
 
+async def test_a_hashtag_that_is_refused_stops_nothing_else_and_is_told(server: MastodonServer) -> None:
+    name = server.post(text="@support teh")
+    channel = opened(server, hashtags=("hidden", "acme"))
+    _, cursor = await read(channel)
+    server.post(text="#acme works")
+    server.statuses[name] |= {"content": "<p>the</p>", "edited_at": server.time()}
+    server.faults.append(("GET /api/v1/timelines/tag/hidden", Reply(422, {"error": "This feed is disabled"})))
+    found: list[Item] = []
+
+    async def poll() -> None:
+        async for batch in channel.poll(cursor):
+            found.extend(batch.items)
+
+    with pytest.raises(Permanent, match="This feed is disabled"):
+        await poll()
+    assert [type(item) for item in found] == [Inbound, Edit]
+
+
 @pytest.mark.parametrize("lists", [True, False], ids=["4.3 and later", "before"])
 async def test_an_edit_is_told_once(server: MastodonServer, lists: bool) -> None:
     server.lists = lists
