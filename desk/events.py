@@ -445,6 +445,8 @@ def show(name: str, value: Any) -> str:
         return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     if name == "links":
         return ", ".join(f"{kind} #{ticket}" for kind, ticket in (_plain(v) for v in value))
+    if name == "identities":
+        return ", ".join(known if kind == "email" else f"{kind}:{known}" for kind, known in value)
     if isinstance(value, (tuple, list)):
         return ", ".join(str(v) for v in value)
     if isinstance(value, bool):

@@ -69,6 +69,10 @@ class Param(Struct, frozen=True):
         """What `value` means here and now."""
         return value
 
+    def tickets(self, value: Any) -> tuple[int, ...]:
+        """The tickets that `value` names: they are locked with those that the verb is for."""
+        return ()
+
 
 class _Agent(Param, frozen=True):
     def parse(self, text: str) -> str:
@@ -90,6 +94,9 @@ class _Ticket(Param, frozen=True):
         if not re.fullmatch(r"#?\d{1,15}", text):
             raise Invalid(f'"{text}" is not a ticket number; write 12 or #12')
         return int(text.lstrip("#"))
+
+    def tickets(self, value: int) -> tuple[int, ...]:
+        return (value,)
 
     def resolve(self, value: int, resolver: Resolver) -> Ticket:
         return resolver.ticket(value)
@@ -218,6 +225,18 @@ class _Address(Param, frozen=True):
         return address(value)
 
 
+class _Person(Param, frozen=True):
+    def parse(self, text: str) -> str:
+        words = text.strip()
+        return words.lstrip("#") if re.fullmatch(r"#?\d{1,15}", words) else written(address(words))
+
+    def tickets(self, value: str) -> tuple[int, ...]:
+        return (int(value),) if value.isdigit() else ()
+
+    def resolve(self, value: str, resolver: Resolver) -> Ticket | Identity:
+        return resolver.ticket(int(value)) if value.isdigit() else address(value)
+
+
 class _Addresses(Param, frozen=True):
     def parse(self, text: str) -> tuple[str, ...]:
         items = _ITEM.findall(text)
@@ -295,6 +314,7 @@ Length = Annotated[Millis | None, _Length("length")]
 Word = Annotated[str | None, Param("word")]
 When = Annotated[Millis | None, _When("when", many=True)]
 Address = Annotated[Identity, _Address("address", rest=True)]
+Person = Annotated[Ticket | Identity, _Person("person", rest=True)]
 Addresses = Annotated[tuple[Identity, ...], _Addresses("addresses", rest=True)]
 Files = Annotated[tuple[Attachment, ...], _Files("files")]
 Flag = Annotated[bool, _Flag("flag")]

@@ -207,8 +207,8 @@ class _Run(Struct):
         for number in ids:
             for call in self.calls.get(number, ()):
                 for argument in self.actions[call.verb].arguments:
-                    if argument.param.word == "ticket" and argument.name in call.args:
-                        yield call.args[argument.name]
+                    if argument.name in call.args:
+                        yield from argument.param.tickets(call.args[argument.name])
 
     def one(self, tx: Tx, number: int, tickets: dict[int, Ticket]) -> tuple[list[Event], int]:
         ticket = tickets.get(number)
@@ -280,6 +280,9 @@ class _Resolver:
             thread=lambda ticket: [*tx.thread(ticket.id), *(m for m in posted if m.ticket == ticket.id)],
             customer=tx.customer,
             contacts=tx.contacts,
+            identities=tx.identities,
+            tickets_of=lambda customer: list(tx.tickets(tx.tickets_of(customer)).values()),
+            separate=lambda identity: tx.separate(identity, self.at),
             customer_for=lambda identity: tx.customer_for(identity, self.at),
             agents=tx.agents,
             workload=lambda: tx.workload(self.at),

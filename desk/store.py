@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from desk.alike import Alike
     from desk.blobs import Blob
     from desk.config import DeskConfig
     from desk.events import Event, Record
@@ -217,6 +218,15 @@ class Tx(Protocol):
     def contacts(self, customer: int) -> list[Contact]:
         """Where a customer was heard beyond mail, the latest first."""
 
+    def identities(self, customer: int) -> list[Identity]:
+        """The addresses, numbers and handles by which a customer is known."""
+
+    def tickets_of(self, customer: int) -> list[int]:
+        """The numbers of a customer's tickets."""
+
+    def separate(self, identity: Identity, at: Millis) -> Customer:
+        """Somebody new, to whom the identity is to belong."""
+
     def contact(self, identity: Identity, account: str) -> list[Contact]:
         """Where somebody was heard by this account, the latest first."""
 
@@ -319,6 +329,9 @@ class Store(Protocol):
 
     def contacts(self, customer: int) -> list[Contact]:
         """Where a customer was heard beyond mail, the latest first."""
+
+    def alike(self, customer: int, mentioned: Collection[str] = ()) -> list[Alike]:
+        """Who may be this customer too: by an address written the same way, by name, or by an address they `mentioned`."""
 
     def returned(self, customer: int) -> Mapping[str, str]:
         """The addresses of a customer from which mail came back for good, with what was said of each."""

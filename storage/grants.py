@@ -50,12 +50,12 @@ RIGHTS: dict[str, dict[str, str]] = {
         Role.AGENT: "INSERT, UPDATE (name, words, organisation_words)",
         Role.LEAD: "UPDATE (organisation, notes, blocked)",
     },
-    "identity": {Role.READ_ONLY: _READ, Role.AGENT: _ADD, RELAY: "UPDATE (undeliverable)"},
+    "identity": {Role.READ_ONLY: _READ, Role.AGENT: "INSERT, UPDATE (customer)", RELAY: "UPDATE (undeliverable)"},
     "contact": {Role.READ_ONLY: _READ, RELAY: _KEEP},
     "ticket": {Role.READ_ONLY: _READ, Role.AGENT: _KEEP},
     "message": {
         Role.READ_ONLY: _READ,
-        Role.AGENT: "INSERT, UPDATE (ticket, flags, state, withdrawn)",
+        Role.AGENT: "INSERT, UPDATE (ticket, flags, state, withdrawn, customer)",
         Role.LEAD: "UPDATE",
     },
     "delivery": {

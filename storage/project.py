@@ -61,6 +61,9 @@ class Transaction(Taking, Dealing):
                 if event.field == "subject":
                     self._unindex(before.id << SHIFT, words(before.subject))
                     self._words.append((before.id << SHIFT, words(str(event.added))))
+            case ev.Changed(entity="customer", field="identities"):
+                # What is taken from somebody is given to somebody else: the giving says all.
+                self.hand_over(int(event.about), [(kind, value) for kind, value in event.added or ()])
             case ev.Changed(entity="customer"):
                 assert event.field in ("blocked", "name", "notes", "organisation")
                 self._flush_people()

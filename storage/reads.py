@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from desk.errors import NotFound
-from desk.model import Account, Agent, Contact, Customer, Millis, Team
+from desk.model import Account, Agent, Contact, Customer, Identity, Millis, Team
 from desk.query import VISIBLE, All, Not, Snoozed
 from storage import rows
 from storage.search import compile_query
@@ -41,6 +41,11 @@ def read_contacts(conn: Connection, customer: int) -> list[Contact]:
         "WHERE identity.customer = ? ORDER BY contact.at DESC, contact.account"
     )
     return [rows.contact(row, display or "") for *row, display in conn.execute(query, (customer,))]
+
+
+def read_identities(conn: Connection, customer: int) -> list[Identity]:
+    query = "SELECT kind, value, display FROM identity WHERE customer = ? ORDER BY kind, value"
+    return [Identity(kind, value, display or "") for kind, value, display in conn.execute(query, (customer,))]
 
 
 def read_taken(conn: Connection, account: str, external_ids: Collection[str]) -> dict[str, int]:

@@ -118,6 +118,12 @@ def addressed(people: str | None) -> set[str]:
     return {value for group in ("to", "cc") for _, value, _ in named.get(group, ())}
 
 
+def said_by(people: str | None) -> tuple[str, str] | None:
+    """Kind and value of the sender, of a message's column `people`."""
+    named = decode(people).get("from") if people else None
+    return (named[0][0], named[0][1]) if named else None
+
+
 def message_values(message: Message) -> list[Any]:
     """A message as values for the columns MESSAGE. A visible text equal to the whole is not kept twice."""
     return [

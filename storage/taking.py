@@ -133,11 +133,7 @@ class Taking(Pending):
 
     def _flush_people(self) -> None:
         if self._newcomers:
-            people = [
-                (p.id, p.name, p.address, p.organisation, "", 0, p.created_at, customer_words(p), organisation_words(p))
-                for p, _ in self._newcomers
-            ]
-            self.conn.insert("customer", _PERSON, people)
+            self.conn.insert("customer", _PERSON, [_person(p) for p, _ in self._newcomers])
             identities = [(i.kind, i.value, p.id, i.display) for p, i in self._newcomers]
             self.conn.insert("identity", ("kind", "value", "customer", "display"), identities)
             self._newcomers.clear()
@@ -198,6 +194,43 @@ class Taking(Pending):
         self._flush_people()
         return reads.read_contacts(self.conn, customer)
 
+    def identities(self, customer: int) -> list[Identity]:
+        self._flush_people()
+        return reads.read_identities(self.conn, customer)
+
+    def tickets_of(self, customer: int) -> list[int]:
+        stored = self.conn.execute("SELECT id FROM ticket WHERE requester = ? ORDER BY id", (customer,))
+        numbers = {number for (number,) in stored} | {t.id for t in self._now.values() if t.requester == customer}
+        return sorted(n for n in numbers if n not in self._now or self._now[n].requester == customer)
+
+    def separate(self, identity: Identity, at: Millis) -> Customer:
+        person = Customer(
+            self.new_id("customer"), identity.label, identity.value, organisation_of(identity), created_at=at
+        )
+        self.conn.insert("customer", _PERSON, [_person(person)])
+        return person
+
+    def hand_over(self, customer: int, identities: Collection[tuple[str, str]]) -> None:
+        """These identities are this customer's from now on, and what was said by them with them."""
+        self._flush_people()
+        self._flush_messages()
+        self._people.clear()
+        for kind, value in identities:
+            row = self.conn.execute(
+                "SELECT customer FROM identity WHERE kind = ? AND value = ?", (kind, value)
+            ).fetchone()
+            if row is None or row[0] == customer:
+                continue
+            self.conn.execute("UPDATE identity SET customer = ? WHERE kind = ? AND value = ?", (customer, kind, value))
+            said = self.conn.execute(
+                "SELECT message.id, message.people FROM message JOIN ticket ON ticket.id = message.ticket "
+                "WHERE ticket.requester IN (?, ?) AND message.customer = ?",
+                (row[0], customer, row[0]),
+            ).fetchall()
+            theirs = [(customer, number) for number, people in said if rows.said_by(people) == (kind, value)]
+            if theirs:
+                self.conn.executemany("UPDATE message SET customer = ? WHERE id = ?", theirs)
+
     def contact(self, identity: Identity, account: str) -> list[Contact]:
         query = (
             f"SELECT {rows.CONTACT_COLUMNS} FROM contact WHERE kind = ? AND value = ? AND account = ? ORDER BY at DESC"
@@ -227,6 +260,14 @@ class Taking(Pending):
             "SET since = excluded.since WHERE rest.since <> excluded.since RETURNING ticket"
         )
         return bool(self.conn.execute(statement, (rule, ticket, since)).fetchall())
+
+
+def _person(customer: Customer) -> tuple[Any, ...]:
+    """Somebody new as values for the columns _PERSON."""
+    return (
+        customer.id, customer.name, customer.address, customer.organisation, "", 0, customer.created_at, customer_words(customer),
+        organisation_words(customer),
+    )  # fmt: skip
 
 
 def customer_words(customer: Customer) -> str:

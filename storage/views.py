@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.json import decode
 
+from desk.alike import Alike, named_alike
 from desk.errors import NotFound
 from desk.model import Contact, Customer, Delivery, Identity, Message, Millis, State, Ticket
 from desk.query import Node
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _ALL = 1 << 62
 _UNPROCESSABLE = "'unprocessable'"
 _LOOKED_AT = 50
+_ALIKE = 5
 _SNIPPET = (
     "(SELECT substr(coalesce(visible, text), 1, 200) FROM message WHERE message.ticket = ticket.id AND withdrawn = 0 "
     "AND kind = 'public' ORDER BY at DESC, id DESC LIMIT 1)"
@@ -176,8 +178,25 @@ class Views(Engine):
         return [rows.customer(row) for row in self._read.execute(query, {"wanted": f" {words(text)}", "limit": limit})]
 
     def identities(self, customer: int) -> list[Identity]:
-        query = "SELECT kind, value, display FROM identity WHERE customer = ? ORDER BY kind, value"
-        return [Identity(kind, value, display or "") for kind, value, display in self._read.execute(query, (customer,))]
+        return reads.read_identities(self._read, customer)
+
+    def alike(self, customer: int, mentioned: Collection[str] = ()) -> list[Alike]:
+        me, mine = self.customer(customer), self.identities(customer)
+        values = {identity.value: "the same address" for identity in mine if len(identity.value) > 4}
+        values |= {address: f"they wrote {address}" for address in mentioned}
+        found: dict[int, Alike] = {}
+        query = f"SELECT {rows.CUSTOMER_COLUMNS}, identity.kind, identity.value, identity.display FROM identity JOIN customer ON customer.id = identity.customer WHERE "
+        where, params = self._read.sql.among("identity.value", sorted(values)[:_ALIKE])
+        asked: list[tuple[str, Sequence[Any]]] = [(where, params)] if values else []
+        if named_alike(me.name):
+            asked.append((f"customer.name = ? ORDER BY customer.id DESC LIMIT {_ALIKE}", (me.name,)))
+        for clause, given in asked:
+            for *person, kind, value, display in self._read.execute(query + clause, given):
+                other = rows.customer(person)
+                if other.id != customer and other.id not in found:
+                    reason = values.get(value, "the same name")
+                    found[other.id] = Alike(other, Identity(kind, value, display or ""), reason)
+        return list(found.values())[:_ALIKE]
 
     def contacts(self, customer: int) -> list[Contact]:
         return reads.read_contacts(self._read, customer)

@@ -19,7 +19,7 @@ from msgspec import Struct
 from desk.config import DeskConfig
 from desk.errors import NotFound
 from desk.events import Event
-from desk.model import Account, Agent, Contact, Customer, Message, Millis, Role, Ticket
+from desk.model import Account, Agent, Contact, Customer, Identity, Message, Millis, Role, Ticket
 from desk.params import Param
 from desk.query import suggest
 
@@ -43,6 +43,9 @@ class Context(Struct, frozen=True):
     thread: Callable[[Ticket], Sequence[Message]]
     customer: Callable[[int], Customer]
     contacts: Callable[[int], Sequence[Contact]]
+    identities: Callable[[int], list[Identity]]
+    tickets_of: Callable[[int], list[Ticket]]
+    separate: Callable[[Identity], Customer]
     customer_for: Callable[[Any], Customer]
     agents: Callable[[], Mapping[str, Agent]]
     workload: Callable[[], Mapping[str, int]]
@@ -107,7 +110,7 @@ class Action(Struct, frozen=True, dict=True):
 ACTIONS: dict[str, Action] = {}
 """The registry, filled by importing the modules of this package (`load`)."""
 
-_ROOMS = ("flow", "people", "labels", "talk", "phone", "shape")
+_ROOMS = ("flow", "people", "persons", "labels", "talk", "phone", "shape")
 
 
 def action(

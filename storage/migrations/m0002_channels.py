@@ -21,4 +21,6 @@ def step(schema: Schema) -> None:
         ("ticket", "callback_at", "BIGINT"),
     ):
         schema.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    schema.run("CREATE INDEX identity_value ON identity (value)")
+    schema.run("CREATE INDEX customer_name ON customer (name)")
     schema.run("CREATE INDEX external_message ON external (message) WHERE message IS NOT NULL")

@@ -137,6 +137,9 @@ def test_what_is_so_already_changes_nothing(room: Room, before: str, line: str) 
         ("", f"reply --to {ADDRESS} hello", Invalid, "#1 has nobody to write to but ourselves; name the recipients with --to"),
         ("", "reply --account nobody hello", Invalid, 'there is no account "nobody"; there are: support'),
         ("", 'forward --to "" hello', Invalid, "forward needs --to: whom should it go to?"),
+        ("", "join #1", Conflict, "#1 and "),
+        ("", "part nobody@x.example", Invalid, "nobody@x.example is none of this customer's identities"),
+        ("", "call --back 2020-01-01", Invalid, "the time to call back is over"),
         ("", "reply --attach a.pdf hello", Invalid, "files cannot be attached here"),
     ],
 )  # fmt: skip

@@ -161,7 +161,7 @@ def test_a_bulk_merge_across_chunks_moves_everything(crowd: Room) -> None:
 
 _VALUES = {
     "agent": "kim", "team": "network", "ticket": 2, "messages": (1,), "tags": ("x",), "status": "open", "priority": "high",
-    "when": "2h", "address": "a@x.example", "addresses": ("a@x.example",), "body": "text", "text": "text", "word": "word",
+    "when": "2h", "address": "a@x.example", "addresses": ("a@x.example",), "body": "text", "text": "text", "word": "word", "person": "2",
 }  # fmt: skip
 
 

@@ -70,11 +70,11 @@ def test_an_edit_changes_the_text_and_the_log_keeps_the_old_one(chat: Chat) -> N
 
 
 def test_a_search_finds_what_a_message_says_now(chat: Chat) -> None:
-    from desk.query import parse
+    from desk.query import Env, parse
 
     chat.hear(Edit("$2", chat.room.clock, "$1", "The scanner is on fire"))
-    assert chat.store.ids(parse("scanner", 0)) == [1]
-    assert chat.store.ids(parse("printer", 0)) == [] or chat.store.ticket(1).subject.startswith("The printer")
+    assert chat.store.ids(parse("scanner", Env(0))) == [1]
+    assert chat.store.ids(parse("printer", Env(0))) == [] or chat.store.ticket(1).subject.startswith("The printer")
 
 
 def test_what_its_sender_took_back_is_kept_and_marked(chat: Chat) -> None:
