@@ -56,6 +56,7 @@ class Reading:
         """The cursor that `since` goes on from: where nothing happened, tokens pass that are not worth keeping."""
         self._ahead: tuple[str, dict[str, Any]] | None = None
         self._typing: dict[str, set[str]] = {}
+        self._looked = False
         self._tried: dict[Url | None, int] = {}
         self._senders: OrderedDict[str, str] = OrderedDict()
         self._reactions: OrderedDict[str, Reaction] = OrderedDict()
@@ -66,6 +67,9 @@ class Reading:
         """Everything behind `cursor`."""
         since = self._since if self._behind is not None and cursor == self._behind else _since(cursor)
         await self._rooms.prepare()
+        if since and not self._looked:
+            await self._rooms.invited(mapped(mapped((await self._waiting()).get("rooms")).get("invite")))
+        self._looked = True
         found = self._ahead[1] if self._ahead and self._ahead[0] == since else None
         self._ahead = None
         if found is None:
@@ -105,6 +109,12 @@ class Reading:
                 return
             # What else there was (keys that others sent to our session) would come again at once.
             self._since = str(found.get("next_batch") or self._since)
+
+    async def _waiting(self) -> dict[str, Any]:
+        """The invitations that wait: of each we are told once, and the process that was told may have ended."""
+        nothing = {"not_types": ["*"]}
+        wanted = {"account_data": nothing, "presence": nothing, "room": {"rooms": ["!none:invalid"]}}
+        return await self._server.get("/sync", {"filter": json.dumps(wanted), "timeout": 0, "set_presence": "offline"})
 
     async def _sync(self, since: str, seconds: float) -> dict[str, Any]:
         limit = TIMELINE if since else max(1, self._settings.backlog)

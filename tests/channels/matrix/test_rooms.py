@@ -40,6 +40,11 @@ async def test_invitations_are_left_alone_where_the_settings_say_so(synapse: Syn
     room = ann.opens(ours.id, direct=True)
     await desk.read()
     assert ours.invited() == [room]
+    # The server tells of each once; a process that begins asks for those that wait.
+    willing = Desk(account(synapse, ours))
+    willing.cursor = desk.cursor
+    await willing.read()
+    assert ours.ask("GET", f"{CLIENT}/joined_rooms")["joined_rooms"] == [room]
 
 
 async def test_an_invitation_to_nowhere_holds_nothing_up(synapse: Synapse) -> None:
