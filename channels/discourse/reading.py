@@ -80,21 +80,24 @@ class Reading:
             numbers = [number for post in page if (number := whole(post.get("id")))]
             if not numbers:
                 break
-            old = [
-                n for post in page if (n := whole(post.get("id"))) and (moment(post, "created_at") or 0) < place.since
-            ]
+            old = [n for post in page if (n := whole(post.get("id"))) and self._early(place, post)]
             place.low = place.floor = max(old, default=min(numbers) - 1)
             if old or min(numbers) == before:
                 break
             before = min(numbers)
         return place
 
+    def _early(self, place: Place, post: Fields) -> bool:
+        written = moment(post, "created_at")
+        return written is not None and written < place.since
+
     # -- public topics -------------------------------------------------------
 
     async def _public(self, place: Place) -> AsyncIterator[Batch]:
         newest = [post for post in await self._forum.latest() if whole(post.get("id"))]
         numbers = [whole(post.get("id")) or 0 for post in newest]
-        if numbers and min(numbers) > place.low:
+        # Where nothing was ever seen there is no way back to go.
+        if numbers and place.low and min(numbers) > place.low:
             async for batch in self._climb(place, min(numbers)):
                 yield batch
         found: list[Told] = []
@@ -131,7 +134,7 @@ class Reading:
         found: list[Told] = []
         for post in sorted(posts, key=lambda one: whole(one.get("id")) or 0):
             place.seen.append(whole(post.get("id")) or 0)
-            if await self._wanted(post):
+            if not self._early(place, post) and await self._wanted(post):
                 found += await self._message(place, post, post, public=True)
         return found
 
@@ -204,7 +207,7 @@ class Reading:
             _, posts = await self._forum.posts(number, fresh, accept=(403, 404, 410)) if fresh else (status, [])
             found: list[Told] = []
             for post in sorted(posts, key=lambda one: whole(one.get("id")) or 0):
-                if (moment(post, "created_at") or place.since) >= place.since:
+                if not self._early(place, post):
                     found += await self._message(place, post, topic, public=False)
             place.private[number] = (max([last, *fresh]), highest)
             place.bumped[group] = max(at, since)

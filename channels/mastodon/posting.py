@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,9 @@ CLOCKS_MS = 5 * 60_000
 """So far two clocks may be apart."""
 
 
+_NAMED = re.compile(r"(?<![\w/@])@\w+(?:[.-]\w+)*(?:@\w+(?:[.-]\w+)*)?")
+
+
 def render(draft: Outgoing, can: Capabilities) -> list[Part]:
     """The posts that a draft becomes: each names whom it is for, the files go with the last."""
     files = check_files(draft, can)
@@ -38,12 +42,13 @@ def render(draft: Outgoing, can: Capabilities) -> list[Part]:
     if direct and not people:
         raise Permanent("a direct message needs somebody to go to: name an account on Mastodon")
     limit = can.text_limit or 500
-    named = [one for one in people if one.lower() not in text.lower()]
+    if direct:
+        text = _unnamed(people, text)
     # Each post needs the name, or nobody is told of it.
     room = limit - length(" ".join(people) + " ", SHORTENED) - length(warning, SHORTENED)
     if room < limit // 4:
         raise Permanent("names and warning leave no room for the text: leave some out")
-    texts = [f"{' '.join(named)} {text}".strip()]
+    texts = [_with(people, text)]
     if length(texts[0], SHORTENED) + length(warning, SHORTENED) > limit:
         texts = [_with(people, piece) for piece in split(text, room, SHORTENED)]
     parts: list[Part] = []
@@ -67,7 +72,15 @@ def render(draft: Outgoing, can: Capabilities) -> list[Part]:
 
 
 def _with(people: list[str], text: str) -> str:
-    return f"{' '.join(one for one in people if one.lower() not in text.lower())} {text}".strip()
+    """`text` behind the names of those of `people` who are not in it."""
+    missing = [one for one in people if not re.search(rf"{re.escape(one)}(?![.-]?\w)", text, re.I)]
+    return f"{' '.join(missing)} {text}".strip()
+
+
+def _unnamed(people: list[str], text: str) -> str:
+    """`text` that names nobody but `people`: whoever is named in a direct message can read it."""
+    ours = {one.lower() for one in people}
+    return _NAMED.sub(lambda m: m[0] if m[0].lower() in ours else m[0][1:], text)
 
 
 class Posting:

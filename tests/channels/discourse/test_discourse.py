@@ -212,6 +212,23 @@ async def test_posts_older_than_the_beginning_stay_away(server: DiscourseServer)
     assert messages((await read(opened(server), cursor))[0]) == []
 
 
+async def test_a_forum_that_shows_nothing_at_first_is_not_read_from_its_first_day(
+    request: pytest.FixtureRequest,
+) -> None:
+    server = forum(request, old=True)
+    topic = server.topic("Long ago")
+    server.now -= 30 * 86_400
+    server.write(topic)
+    server.now += 30 * 86_400
+    server.number += 90_000  # numbers of what is not for us
+    _, cursor = await read(opened(server))
+    server.write(topic, html="<p>new</p>")
+    asked = len(server.requests)
+    items, _ = await read(opened(server), cursor)
+    assert [m.text for m in messages(items)] == ["new"]
+    assert len(server.requests) - asked < 8
+
+
 @pytest.mark.parametrize(
     ("more", "texts"),
     [

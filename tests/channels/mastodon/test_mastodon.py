@@ -327,6 +327,16 @@ async def test_who_is_named_already_is_not_named_twice(server: MastodonServer) -
     assert sent.conversation == sent.remote_id, "it begins a conversation"
 
 
+async def test_a_direct_message_is_for_nobody_else_who_is_named_in_it(server: MastodonServer) -> None:
+    quoted = "> @bob said, @eve@bad.example too, mail kim@example.com\n\nHello @ann@far.example.org"
+    (private,) = await send(opened(server), draft(quoted, public=False))
+    assert server.sources[private.remote_id or ""] == (
+        "@ann@far.example > bob said, eve@bad.example too, mail kim@example.com\n\nHello ann@far.example.org"
+    )
+    (public,) = await send(opened(server), draft("Like @bob says"), "deskhand-2-8")
+    assert server.sources[public.remote_id or ""] == "@ann@far.example Like @bob says"
+
+
 async def test_warnings_go_both_ways(server: MastodonServer) -> None:
     name = server.post(text="@support", spoiler_text="spiders")
     channel = opened(server)
