@@ -120,7 +120,11 @@ class Account:
         standing = self._standing = Standing.of(cursor)
         self._again()
         stream = await self._connected()
+        await self._rooms.verify(stream)
         await self._rooms.enter(stream, {name: since.at for name, since in standing.at.items()})
+        # Whatever was said between leaving a room and coming back is in its archive.
+        self._caught_up -= self._rooms.entered
+        self._rooms.entered.clear()
         rooms = self._rooms.all.values()
         for archive in [""] * self._archived + [room.address for room in rooms if room.joined and room.archived]:
             if archive not in self._caught_up:
@@ -237,6 +241,7 @@ class Account:
     def _heard(self, stanza: Element) -> None:
         """A message came over the stream."""
         self._quiet = False
+        self._rooms.heard(bare(stanza.get("from") or ""))
         if self._archive.heard(stanza, self._own.value):
             return
         id = stanza.get("id") or ""
@@ -255,6 +260,7 @@ class Account:
         """A presence came over the stream."""
         self._quiet = False
         sender, kind = presence.get("from") or "", presence.get("type") or ""
+        troubles = len(self._rooms.troubles)
         stream = self._stream
         if (found := self._rooms.seen(presence)) is not None:
             room, nick, does, occupant = found
@@ -271,7 +277,7 @@ class Account:
                 return  # another device of theirs is still there
             does = "" if kind else doing(presence)
             self._keep(Read((Activity(self._clock(), Identity("xmpp", bare(sender)), does),)))
-        if self._rooms.troubles:
+        if len(self._rooms.troubles) > troubles:
             self._news.set()
 
     def _keep(self, read: Read) -> None:

@@ -10,6 +10,14 @@ from desk.channel import ChannelError, Permanent, RateLimited, Retry
 PATIENCE_S = 60.0
 
 
+class Refused(Permanent):
+    """A refusal for good, with the name of its reason."""
+
+    def __init__(self, message: str, condition: str) -> None:
+        super().__init__(message)
+        self.condition = condition
+
+
 def condition(stanza: Element) -> str:
     """The name of the error in a stanza (RFC 6120, 8.3.3)."""
     error = xml.find(stanza, "error")
@@ -31,8 +39,8 @@ def refusal(who: str, stanza: Element) -> ChannelError:
     kind = error.get("type") if error is not None else "cancel"
     said = f"{who} says: {error_words(stanza)}"
     if kind != "wait":
-        return Permanent(said)
+        return Refused(said, condition(stanza))
     return RateLimited(said, PATIENCE_S) if condition(stanza) == "resource-constraint" else Retry(said)
 
 
-__all__ = ["condition", "error_words", "refusal"]
+__all__ = ["Refused", "condition", "error_words", "refusal"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 from channels.xmpp import xml
-from channels.xmpp.errors import condition, refusal
+from channels.xmpp.errors import Refused, condition, refusal
 from channels.xmpp.memory import Occupant, Room
 from channels.xmpp.names import bare, resource
 from desk.channel import ChannelError, Permanent, Retry
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 AGAIN_S = 60.0
 """How long a room that did not let us in, or threw us out, is left alone."""
+
+SURE_S = 300.0
+"""So long after something came from a room we are surely still in it."""
 
 NICKS = 4
 """So many names are tried where ours is taken."""
@@ -57,6 +60,8 @@ class Rooms:
         self._nick, self._clock = nick, clock
         self._due: dict[str, float] = {}
         self._answers: dict[str, asyncio.Future[Element]] = {}
+        self._sure: dict[str, float] = {}
+        self.entered: set[str] = set()
 
     @property
     def troubles(self) -> list[str]:
@@ -75,6 +80,31 @@ class Rooms:
         now = self._clock()
         due = [room for room in self.all.values() if not room.joined and self._due.get(room.address, now) <= now]
         await asyncio.gather(*(self._try(stream, room, since.get(room.address)) for room in due))
+
+    def heard(self, address: str) -> None:
+        """Something came from a room: we are in it."""
+        if address in self.all:
+            self._sure[address] = self._clock()
+
+    async def verify(self, stream: Stream) -> None:
+        """Ask rooms that have been silent for long whether we are still there (XEP-0410).
+
+        A room whose server came back from a crash has forgotten us, and nobody tells.
+        """
+        sure = self._clock() - SURE_S
+        quiet = [r for r in self.all.values() if r.joined and self._sure.get(r.address, sure) <= sure]
+        await asyncio.gather(*(self._verify(stream, room) for room in quiet))
+
+    async def _verify(self, stream: Stream, room: Room) -> None:
+        try:
+            await stream.ask("get", xml.element("ping", xml.PING), f"{room.address}/{room.nick}")
+        except Refused as error:
+            if error.condition == "not-acceptable":
+                room.joined = False
+                return
+        except ChannelError:
+            return  # nobody knows; it is asked again
+        self.heard(room.address)
 
     async def _try(self, stream: Stream, room: Room, since: Millis | None) -> None:
         try:
@@ -157,7 +187,10 @@ class Rooms:
         )
         room.occupants[nick] = occupant
         if ours:
+            if not room.joined:
+                self.entered.add(room.address)
             room.joined, room.nick = True, nick
+            self.heard(room.address)
             if waiting is not None and not waiting.done():
                 waiting.set_result(presence)
             return None

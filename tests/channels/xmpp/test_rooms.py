@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from channels.xmpp import xml
 from desk.channel import Activity, Edit, Inbound, Permanent, Reaction, Removal, Retry
 from desk.model import Identity
 from tests.channels.xmpp.seats import SIGNED, Seat, hears
@@ -193,3 +194,55 @@ async def test_where_addresses_are_shown_people_are_known_by_them(
     assert live.sender == kept.sender == Identity("xmpp", ann.bare, "Ann")
     await seat.close()
     await fresh.close()
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_what_was_said_while_we_were_thrown_out_is_not_lost(
+    prosody: Prosody, desk: str, ann: Client, room: str
+) -> None:
+    seat, clock = Seat(prosody, desk, rooms=(room,)), Clock()
+    seat.account._rooms._clock = clock
+    await seat.read()
+    ann.say(room, "before", kind="groupchat")
+    await seat.until(Inbound)
+    await seat.read()
+    item = "<item role='none' nick='support'/>"
+    ann.ask(f"<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>", kind="set", to=room)
+    ann.say(room, "behind our back", kind="groupchat")
+    await seat.account.wait(5)
+    assert await seat.texts() == []
+    clock.now += 61
+    assert await seat.texts() == ["behind our back"]
+    ann.say(room, "face to face", kind="groupchat")
+    assert (await seat.until(Inbound, lambda i: i.text == "face to face")).conversation == room
+    assert seat.account._rooms.troubles == []
+    await seat.close()
+
+
+async def test_a_room_that_has_forgotten_us_is_entered_again(
+    prosody: Prosody, desk: str, ann: Client, room: str
+) -> None:
+    seat, clock = Seat(prosody, desk, rooms=(room,)), Clock()
+    seat.account._rooms._clock = clock
+    await seat.read()
+    # Another hand leaves the room over our connection; what it says of that does not reach us.
+    stream = seat.account._stream
+    assert stream is not None
+    stream._seen = lambda presence: None
+    stream.tell(xml.element("presence", to=f"{room}/support", type="unavailable"))
+    await stream.ask("get", xml.element("ping", xml.PING))
+    stream._seen = seat.account._seen
+    ann.say(room, "Where are you?", kind="groupchat")
+    assert await seat.texts() == []
+    clock.now += 301
+    assert await seat.texts() == ["Where are you?"]
+    await seat.close()
