@@ -103,7 +103,7 @@ class Nntp:
         from channels.nntp.wire import News
 
         settings = self._settings
-        secret = await asyncio.to_thread(settings.resolve, settings.user) if settings.given else None
+        secret = await asyncio.to_thread(settings.resolve, settings.login) if settings.given else None
         return await News(settings).open(secret)
 
     # -- out --------------------------------------------------------------------
@@ -221,7 +221,7 @@ class Nntp:
         news = await self._connected()
         try:
             settings = self._settings
-            who = f", logged in as {settings.user}" if settings.given else ""
+            who = f", logged in as {settings.login}" if settings.given else ""
             post = "" if news.may_post else "; it does not let us post"
             said = [f"{settings.host}: ready{who}{post}"]
             for name in settings.groups:

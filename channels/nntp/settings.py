@@ -34,7 +34,7 @@ class Settings(Password):
     insecure: bool = False
     # A file of certificates to trust instead of the system's.
     ca_file: str = ""
-    # The login name, where the server wants one.
+    # The login name, where there is a password; empty = address.
     user: str = ""
     # When a group is read for the first time: what is not older than so many days; 0 = nothing that is there.
     first_d: int = 0
@@ -61,8 +61,6 @@ class Settings(Password):
         for group in self.groups:
             if not group_name(group):
                 raise ValueError(f'groups holds "{group}", which is no name of a newsgroup')
-        if self.given and not self.user:
-            raise ValueError("a password needs user")
         if any(ord(c) <= 32 or ord(c) == 127 for c in self.user):
             raise ValueError("user is a single word")
         if self.tls == "none" and not (self.insecure or loopback(self.host)):
@@ -77,6 +75,11 @@ class Settings(Password):
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name} = {value} must lie between {low} and {high}")
+
+    @property
+    def login(self) -> str:
+        """The name to log in with."""
+        return self.user or self.address
 
     @property
     def place(self) -> tuple[str, int]:

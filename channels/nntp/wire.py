@@ -45,7 +45,7 @@ class News:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self.capabilities: dict[str, str] = {}
-        self.may_post = True
+        self._posting = True
 
     # -- coming and going -------------------------------------------------------
 
@@ -86,7 +86,12 @@ class News:
                 raise self.trouble(reply)
             words = f"{self.host} does not let us in: {reply}"
             raise Permanent(f"{words}; ask its operators") if reply.code == 502 else Retry(words, 60.0)
-        self.may_post = reply.code == 200
+        self._posting = reply.code == 200
+
+    @property
+    def may_post(self) -> bool:
+        """Whether the server lets us post: its greeting may speak of those who log in (RFC 3977, 5.1.2 and 5.2)."""
+        return self._posting and ("POST" in self.capabilities or not self.capabilities)
 
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         reply = await self.ask("STARTTLS")
@@ -114,20 +119,20 @@ class News:
 
     async def _log_in(self, secret: Secret) -> None:
         """AUTHINFO USER and PASS (RFC 4643, 2.3)."""
-        reply = await self.ask(f"AUTHINFO USER {self._settings.user}")
+        reply = await self.ask(f"AUTHINFO USER {self._settings.login}")
         if reply.code == 381:
             password = secret.reveal()
             if _CONTROL.search(password):
-                raise AuthRequired(f"the password of {self._settings.user} holds what no news server takes")
+                raise AuthRequired(f"the password of {self._settings.login} holds what no news server takes")
             reply = await self.ask(f"AUTHINFO PASS {password}")
         if reply.code == 281:
             await self._learn()
         elif reply.code in (481, 482, 452, 502):
-            raise AuthRequired(f"{self.host} refused the login of {self._settings.user}: {reply}")
+            raise AuthRequired(f"{self.host} refused the login of {self._settings.login}: {reply}")
         elif reply.code == 483:
             raise AuthRequired(f'{self.host} takes no password on this connection: set tls = "tls" or "starttls"')
         else:
-            raise Retry(f"{self.host} cannot log in {self._settings.user} now: {reply}", 60.0)
+            raise Retry(f"{self.host} cannot log in {self._settings.login} now: {reply}", 60.0)
 
     async def close(self) -> None:
         """Say goodbye and hang up; never raises."""

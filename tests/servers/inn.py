@@ -110,6 +110,7 @@ class Inn:
             etc = self.dir / "etc"
             if tls:
                 self.ca_file = str(certificates(self.dir / "tls") / "ca.pem")
+                (self.dir / "tls" / "key.pem").chmod(0o600)
             conf = CONF + (TLS if tls else "")
             (etc / "inn.conf").write_text(conf.format(dir=self.dir, lib=self._lib, port=self.port))
             (etc / "readers.conf").write_text(READERS.format(dir=self.dir, anyone=anyone))
@@ -168,8 +169,18 @@ class Inn:
         command = [*self._as_news(), str(self._lib / "bin" / "innd"), "-f", "-P", str(self.port)]
         self._process = Process("innd", command, self.port, self.dir / "start.log")
 
+    def close(self, group: str) -> None:
+        """Let nobody post to a group any more."""
+        self._control("changegroup", group, "n")
+
+    def _control(self, *words: str) -> None:
+        command = [*self._as_news(), str(self._lib / "bin" / "ctlinnd"), "-t", "5", *words]
+        subprocess.run(command, check=False, capture_output=True)
+
     def halt(self) -> None:
         """End it; what it has stays."""
+        # A signal alone is noticed when somebody comes to read.
+        self._control("shutdown", "tests")
         self._process.stop()
         for left in (self.dir / "run").iterdir():
             left.unlink()
@@ -182,6 +193,7 @@ class Inn:
 
     def stop(self) -> None:
         """End it and remove its folder."""
+        self._control("shutdown", "tests")
         self._process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -12,7 +12,6 @@ from desk.model import Identity
 from tests.channels.grounds import Ground
 from tests.servers.ngircd import Inspircd, Voice
 
-
 _numbers = itertools.count(1)
 
 
