@@ -22,6 +22,7 @@ BUILT_IN = {
     "feed": "channels.feed",
     "discourse": "channels.discourse",
     "mastodon": "channels.mastodon",
+    "x": "channels.x",
     "telegram": "channels.telegram",
     "matrix": "channels.matrix",
     "irc": "channels.irc",
