@@ -64,9 +64,10 @@ class Place(Struct, omit_defaults=True):
         """What is known of a post."""
         return next((one for one in self.watch if one.number == number), None)
 
-    def topics_after(self, topic: int) -> list[int]:
-        """The topics of what is watched, in the order in which they are looked at again."""
-        return sorted({one.topic for one in self.watch}, key=lambda one: (one <= topic, one))
+    def after(self, turn: tuple[int, int], count: int) -> list[Watched]:
+        """What is looked at again behind a topic and a post in it: some posts of one topic."""
+        row = sorted(self.watch, key=lambda one: ((one.topic, one.number) <= turn, one.topic, one.number))
+        return [one for one in row[:count] if one.topic == row[0].topic]
 
 
 def watch(number: int, topic: int, post: Fields, ours: bool) -> Watched:

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from channels.discourse.forum import Fields, Forum, stream, whole
+from channels.discourse.forum import TOGETHER, Fields, Forum, stream, whole
 from channels.discourse.place import Place, Watched, likes, said, watch
 from channels.kit.fields import moment, string, table, tables
 from desk.channel import Batch, ChannelError, Edit, Inbound, Permanent, Reaction, Removal, Signal, Told
@@ -30,7 +30,7 @@ STRETCH = 49
 
 FIRST_PAGES = 40
 REFRESHED = 2
-"""Topics that are looked at again in each poll, for edits, deletions and likes."""
+"""So many times in each poll some posts of a topic are looked at again, for edits, deletions and likes."""
 
 FILES = 10
 """Files of one post that are fetched; others are named in its text."""
@@ -44,7 +44,7 @@ class Reading:
         self._numbers: dict[tuple[int, int], int] = {}
         self._topics: dict[int, Fields] = {}
         self._categories: frozenset[int] | None = None
-        self._turn = 0  # not in the cursor, which would be written anew with each look
+        self._turn = (0, 0)  # not in the cursor, which would be written anew with each look
 
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
@@ -61,9 +61,13 @@ class Reading:
                 refused = refused or error
         before = place.write()
         signals: list[Signal] = []
-        for topic in place.topics_after(self._turn)[:REFRESHED]:
-            self._turn = topic
-            signals += await self._again(place, topic)
+        looked: set[int] = set()
+        for _ in range(REFRESHED):
+            row = [one for one in place.after(self._turn, TOGETHER) if one.number not in looked]
+            if row:
+                looked |= {one.number for one in row}
+                self._turn = (row[-1].topic, row[-1].number)
+                signals += await self._again(place, row)
         if signals or place.write() != before:
             yield Batch(tuple(signals), place.write())
         if refused is not None:
@@ -334,14 +338,15 @@ class Reading:
             Edit(name, self._clock(), str(known.number), whole_text or "[A post without words.]", visible, html=True)
         ]
 
-    async def _again(self, place: Place, topic: int) -> list[Signal]:
-        """What became of the posts of a topic since they were seen."""
-        known = [one for one in place.watch if one.topic == topic]
+    async def _again(self, place: Place, known: Sequence[Watched]) -> list[Signal]:
+        """What became of these posts of one topic since they were seen."""
+        topic = known[0].topic
         status, posts = await self._forum.posts(topic, [one.number for one in known], accept=(403, 404, 410))
         if status != 200:
+            gone = [one for one in place.watch if one.topic == topic]
             place.watch = [one for one in place.watch if one.topic != topic]
             # Gone (410) says that the topic was deleted; 403 and 404 may mean that we may not see it any more.
-            return [self._removal(one) for one in known] if status == 410 else []
+            return [self._removal(one) for one in gone] if status == 410 else []
         now = {whole(post.get("id")): post for post in posts}
         found: list[Signal] = []
         for one in known:

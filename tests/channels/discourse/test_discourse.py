@@ -305,6 +305,22 @@ async def test_edits_deletions_likes_and_solutions_are_told(server: DiscourseSer
     assert (await read(opened(server), cursor))[0] == []
 
 
+async def test_a_look_at_a_long_topic_costs_little_and_misses_no_edit(server: DiscourseServer) -> None:
+    topic, other = server.topic("Long"), server.topic("Short")
+    numbers = [server.write(topic) for _ in range(110)]
+    server.write(other)
+    channel = opened(server)
+    _, cursor = await read(channel)
+    server.edit(numbers[0], "<p>other</p>")
+    found: list[Item] = []
+    for _ in range(4):
+        asked = len(server.requests)
+        items, cursor = await read(channel, cursor)
+        found += items
+        assert len(server.requests) - asked <= 4
+    assert [item.target for item in found if isinstance(item, Edit)] == [str(numbers[0])]
+
+
 async def test_a_topic_that_we_may_not_see_any_more_is_not_called_deleted(server: DiscourseServer) -> None:
     topic = server.topic("Moved away", private=("desk", "ann"))
     server.write(topic, "ann")
