@@ -72,10 +72,12 @@ class Reading:
         self._looked = True
         found = self._ahead[1] if self._ahead and self._ahead[0] == since else None
         self._ahead = None
-        if found is None:
-            found = await self._sync(since, 0.0)
-        after = found.get("next_batch")
-        if not isinstance(after, str):
+        if found is None and (found := await self._sync(since, 0.0)) is None:
+            # It no longer knows the place (it was set up anew, or an old copy of it was put back): the
+            # account is read as if for the first time, and what the desk has already is left out there.
+            since, found = "", await self._sync("", 0.0)
+        after = found.get("next_batch") if found else None
+        if found is None or not isinstance(after, str):
             raise Retry(f"{self._server.host} did not say how far it told us")
         items: list[Item] = []
         size, news = 0, False
@@ -104,6 +106,8 @@ class Reading:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             found = await self._sync(self._since, min(left, LONGEST_S))
+            if found is None:
+                return
             if found.get("rooms") or found.get("account_data"):
                 self._ahead = (self._since, found)
                 return
@@ -116,20 +120,15 @@ class Reading:
         wanted = {"account_data": nothing, "presence": nothing, "room": {"rooms": ["!none:invalid"]}}
         return await self._server.get("/sync", {"filter": json.dumps(wanted), "timeout": 0, "set_presence": "offline"})
 
-    async def _sync(self, since: str, seconds: float) -> dict[str, Any]:
+    async def _sync(self, since: str, seconds: float) -> dict[str, Any] | None:
+        """What happened behind `since`, as soon as something has; None when that place is not known there."""
         limit = TIMELINE if since else max(1, self._settings.backlog)
         wanted = {"filter": json.dumps(_filter(limit)), "timeout": int(seconds * 1000), "set_presence": "offline"}
         answer = await self._server.ask(
             "GET", f"{CLIENT}/sync", params=wanted | ({"since": since} if since else {}), accept=(400,),
             timeout_s=seconds + self._settings.timeout_s,
         )  # fmt: skip
-        if answer.status != 400:
-            return answer.fields
-        if not since:
-            raise Permanent(f"{self._server.host} does not let itself be read: is it a Matrix homeserver of today?")
-        # It no longer knows the place (it was set up anew, or an old copy of it was put back): the
-        # account is read as if for the first time, and what the desk has already is left out there.
-        return await self._sync("", 0.0)
+        return answer.fields if answer.status != 400 else None
 
     # -- reading -------------------------------------------------------------
 

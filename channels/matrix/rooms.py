@@ -144,8 +144,9 @@ class Rooms:
     def placed(self, room: str, content: Mapping[str, Any]) -> None:
         """Somebody let us in, or put us out: who is banned may not ask about it any more."""
         self._ours[room] = content
-        # What could not be looked into may be open now.
-        self._known.clear()
+        if content.get("membership") == "join":
+            # What could not be looked into may be open now.
+            self._known.clear()
 
     def forget(self, room: str) -> None:
         """It has changed: look again."""

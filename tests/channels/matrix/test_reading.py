@@ -307,9 +307,10 @@ async def test_an_encrypted_message_says_so_and_what_to_do(synapse: Synapse) -> 
 
 async def test_an_account_whose_place_is_forgotten_is_read_anew(synapse: Synapse) -> None:
     ann, ours, room = together(synapse)
-    ann.says(room, "one")
-    desk = Desk(account(synapse, ours))
+    for text in ("one", "two", "three"):
+        ann.says(room, text)
+    desk = Desk(account(synapse, ours, backlog=2))
     desk.cursor = '{"since": "of another server"}'
-    assert [m.text for m in await desk.heard()] == ["one"]
-    ann.says(room, "two")
-    assert [m.text for m in await desk.heard()] == ["two"]
+    assert [m.text for m in await desk.heard()] == ["two", "three"]
+    ann.says(room, "four")
+    assert [m.text for m in await desk.heard()] == ["four"]
