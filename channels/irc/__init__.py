@@ -75,8 +75,7 @@ class Irc:
     @property
     def addresses(self) -> Sequence[Identity]:
         """Our nick."""
-        value = f"~us@{self._settings.where}"
-        return (Identity("irc", value, self._settings.nick),)
+        return (Identity("irc", self._settings.us, self._settings.nick),)
 
     # -- in ---------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ class Hearing:
         key = self.names.key(said.nick, said.account, keep=False)
         name = conversation(place, key)
         self._opened(name, said.at)
-        self._gather(name, said, Identity("irc", f"~us@{self._settings.where}", self._settings.nick), said.text)
+        self._gather(name, said, Identity("irc", self._settings.us, self._settings.nick), said.text)
 
     def _gather(self, name: str, said: Said, sender: Identity, text: str) -> None:
         before = self._gathering.get(name)

@@ -111,6 +111,11 @@ class Settings(Password):
         return (self.network or self.host).lower()
 
     @property
+    def us(self) -> str:
+        """How we are called in what is kept of people."""
+        return f"{self.nick.lower()}@{self.where}"
+
+    @property
     def keys(self) -> dict[str, str]:
         """Rooms and their keys."""
         return {room: key for room, _, key in (entry.partition(" ") for entry in self.rooms)}

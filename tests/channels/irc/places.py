@@ -58,7 +58,7 @@ def said(items: list[Item]) -> list[tuple[str, str]]:
 
 def draft(text: str = "Have you tried it?", conversation: str | None = "#help ~ann@net", **other: Any) -> Outgoing:
     """An answer."""
-    return Outgoing(7, "deskhand.7.x@desk.test", 1, Identity("irc", "~us@net"), (CUSTOMER,), text, conversation=conversation, **other)  # fmt: skip
+    return Outgoing(7, "deskhand.7.x@desk.test", 1, Identity("irc", "desk@net"), (CUSTOMER,), text, conversation=conversation, **other)  # fmt: skip
 
 
 class Phases(list[str]):

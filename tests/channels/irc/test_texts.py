@@ -126,4 +126,4 @@ def test_what_an_account_can_and_who_it_is() -> None:
     assert isinstance(channel, Irc)
     can = channel.capabilities
     assert (can.public, can.private, can.may_start, can.attachment_limit_bytes) == (True, True, True, 0)
-    assert channel.addresses == (Identity("irc", "~us@net", "desk"),)
+    assert channel.addresses == (Identity("irc", "desk@net", "desk"),)
