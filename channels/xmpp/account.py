@@ -13,6 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
@@ -95,7 +96,7 @@ class Account:
             text_limit=TEXT_BYTES,
             unit=BYTES,
             splits=True,
-            attachment_limit_bytes=max(1, self._settings.max_file_mb) * MIB,
+            attachment_limit_bytes=(self._settings.max_file_mb or 20) * MIB,
             public=bool(self._settings.rooms),
             private=bool(self._settings.rooms),
             may_start=True,
@@ -229,12 +230,9 @@ class Account:
             return
         if self._quiet and not stream.lost.done():
             # Nothing for so long: only a question tells whether the server is still there.
-            try:
+            # A refusal is an answer, too.
+            with suppress(Permanent):
                 await stream.ask("get", xml.element("ping", xml.PING))
-            except Retry as error:
-                stream.fail(error)
-            except Permanent:
-                return  # a refusal is an answer, too
         if stream.lost.done():
             raise Retry(stream.lost.result())
 
@@ -359,7 +357,7 @@ class Account:
         at = int(data["at"]) - 5 * 60_000
         archive = room.address if room is not None else ""
         try:
-            found = await self._archive.since(stream, archive, to, at)
+            found = await self._archive.since(stream, archive, bare(to), at)
         except Permanent:
             return None  # an archive that we must not read tells nothing
         for result in found:

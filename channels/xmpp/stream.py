@@ -144,9 +144,12 @@ class Stream:
                 raise Retry(f"{self.host} hung up before it answered")
             return (await answer).xml  # type: ignore[no-any-return]
         except IqTimeout:
-            raise Retry(f"{to or self.host} does not answer") from None
-        except IqError as error:
-            raise refusal(to or self.host, error.iq.xml) from None
+            error = Retry(f"{to or self.host} does not answer")
+            if not to:
+                self.fail(error)  # our own server: nothing more is to be hoped from this connection
+            raise error from None
+        except IqError as refused:
+            raise refusal(to or self.host, refused.iq.xml) from None
         finally:
             answer.cancel()
 
@@ -182,6 +185,7 @@ class Stream:
             failed = proof in done and proof is not acked and isinstance(proof.exception(), Retry)
             if proof not in done or failed:
                 why = "hung up" if self.lost.done() else "said nothing more"
+                self.fail(Retry(f"{self.host} {why}"))
                 raise Unknown(f"{self.host} {why} before it had taken the message; it may have gone out")
         finally:
             self._acked.pop(id, None)
@@ -270,7 +274,7 @@ class _Client(ClientXMPP):  # type: ignore[misc]
         """Close the stream in order where it is up, and leave nothing behind in the loop."""
         self.cancel_connection_attempt()
         if self.transport is not None:
-            await self.disconnect(wait=0.5, ignore_send_queue=True)
+            await self.disconnect(wait=0.5)
         self.cancel_connection_attempt()
         if self._run_out_filters is not None:
             self._run_out_filters.cancel()

@@ -142,6 +142,8 @@ class Client:
         self.jid = f"{jid}/{resource}"
         self._numbers = itertools.count(1)
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        # Small stanzas go out at once: the server waits for more as long as we would.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         user, _, host = jid.partition("@")
         self._open(host)
         proof = base64.b64encode(f"\0{user}\0{password}".encode()).decode()

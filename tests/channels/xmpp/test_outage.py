@@ -232,3 +232,23 @@ async def test_one_part_of_a_text_says_nothing_of_the_others(prosody: Prosody, d
     told = await seat.read()
     assert [type(item) for item in told] == [Inbound]
     await seat.close()
+
+
+async def test_a_server_that_goes_silent_in_the_middle_is_left_and_asked_anew(
+    prosody: Prosody, desk: str, ann: Client
+) -> None:
+    class Deaf(dict[str, Any]):
+        """Hears no acknowledgement."""
+
+        def __setitem__(self, id: str, waiting: Any) -> None:
+            pass
+
+    seat = Seat(prosody, desk, timeout_s=1.0)
+    await seat.read()
+    stream = seat.account._stream
+    assert stream is not None
+    stream._acked = Deaf()
+    sent = await seat.send(ann.bare)
+    assert seat.account._stream is not stream, "another connection, and the archive has the message"
+    assert (await hears(ann)).get("id") in (sent.remote_id or "")
+    await seat.close()

@@ -6,10 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from channels.xmpp.errors import refusal
 from channels.xmpp.memory import Occupant, Room
 from channels.xmpp.names import external, lasting, outgoing, taken_apart
 from channels.xmpp.reading import Read, Reader
-from desk.channel import Edit, Inbound, Reaction, Receipt
+from desk.channel import ChannelError, Edit, Inbound, Permanent, RateLimited, Reaction, Receipt, Retry
 from desk.model import Identity, State
 
 NOW = 1_790_000_000_000
@@ -187,3 +188,19 @@ def test_nobody_marks_a_message_a_thousand_times() -> None:
 
 def test_news_of_a_server_are_no_persons() -> None:
     assert only(read(message(**{"from": "desk.test", "type": "headline"}))).automatic == "auto-reply"
+
+
+def test_what_a_refusal_means() -> None:
+    def refused(kind: str, name: str, text: str = "") -> ChannelError:
+        error = f"<error type='{kind}'><{name} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>{text}</error>"
+        return refusal("example.com", message(error, type="error"))
+
+    busy = refused("wait", "resource-constraint")
+    assert isinstance(busy, RateLimited)
+    assert busy.after_s
+    later = refused("wait", "remote-server-timeout")
+    assert type(later) is Retry
+    gone = refused("cancel", "item-not-found", "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>never\n heard</text>")
+    assert isinstance(gone, Permanent)
+    assert str(gone) == "example.com says: item not found: never heard"
+    assert isinstance(refusal("example.com", message("", type="error")), Permanent)
