@@ -56,6 +56,7 @@ class Stream:
         self._up: asyncio.Future[None] = loop.create_future()
         self._acked: dict[str, asyncio.Future[None]] = {}
         self._client: _Client | None = None
+        self._why: ChannelError = Retry(f"{self.host} cannot be reached")
 
     async def open(self, password: Secret) -> None:
         """Connect and log in; raises `Retry`, `AuthRequired` or `Permanent`."""
@@ -73,7 +74,8 @@ class Stream:
         plugins["xep_0198"].send_ack = self.acknowledge
         for name, call in (
             ("stream_negotiated", self._ready),
-            ("connection_failed", lambda why: self.fail(_unreachable(settings, why))),
+            ("connection_failed", self._not_there),
+            ("reconnect_delay", lambda _: self.fail(self._why)),
             ("ssl_invalid_chain", lambda why: self.fail(_unreachable(settings, why))),
             ("failed_auth", self._not_let_in),
             ("failed_all_auth", lambda _: self.fail(_refused(settings, ""))),
@@ -213,6 +215,10 @@ class Stream:
     def _ready(self, _: object) -> None:
         if not self._up.done() and self._client is not None and self._client.bound:
             self._up.set_result(None)
+
+    def _not_there(self, why: object) -> None:
+        # DNS may name several servers: it is over when the library is about to begin again.
+        self._why = _unreachable(self._settings, why)
 
     def _not_let_in(self, stanza: Any) -> None:
         mechanism = self._client.plugin["feature_mechanisms"].mech.name if self._client is not None else ""

@@ -161,3 +161,17 @@ async def test_closing_leaves_nothing_behind(prosody: Prosody, desk: str) -> Non
     with pytest.raises((Permanent, Retry)):
         await Seat(prosody, desk, port=1).read()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_of_several_servers_that_dns_names_one_that_is_down_is_passed_over(
+    prosody: Prosody, desk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from channels.xmpp import stream
+
+    async def named(self: object, domain: str, port: int | None = None) -> list[tuple[str, str, str, int]]:
+        return [("xmpp-client", domain, "127.0.0.1", 1), ("xmpp-client", domain, "127.0.0.1", prosody.port)]
+
+    monkeypatch.setattr(stream._Client, "get_dns_records", named)
+    seat = Seat(prosody, desk, host="", port=0)
+    assert (await seat.account.check())[0] == f"localhost lets {desk} in (TLSv1.3)"
+    await seat.close()
