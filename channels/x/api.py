@@ -42,6 +42,10 @@ CREDITS_S = 3_600.0
 _WINDOWS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 
 
+class Ended(AuthRequired):
+    """The token is not known (any more)."""
+
+
 class Api:
     """One account's way to X."""
 
@@ -67,7 +71,7 @@ class Api:
     async def _ask(self, method: str, path: str, bucket: str, **more: Any) -> Answer:
         try:
             answer = await self._once(method, path, bucket, **more)
-        except AuthRequired:
+        except Ended:
             # Nothing was done: a token that ended is one thing that a new one mends.
             self._proof.refused()
             answer = await self._once(method, path, bucket, **more)
@@ -90,9 +94,7 @@ class Api:
         words = usual_words(answer) or f"status {answer.status}"
         match answer.status:
             case 401:
-                return AuthRequired(
-                    f"X does not know this token (any more): {words}; authorize the app again and set it"
-                )
+                return Ended(f"X does not know this token (any more): {words}; authorize the app again and set it")
             case 402:
                 return RateLimited(
                     f"the credits at X are used up: {words}; buy more in its developer console", CREDITS_S

@@ -99,16 +99,17 @@ class Reading:
         before = cursor
         self._spending.remember(place.month, place.spent)
         for what, pause_s, look in self._looks():
-            if cursor is not None and self._count(place).write() != before:
+            if cursor is not None and (now := self._count(place).write()) != before:
                 # What was sent meanwhile has its price too.
-                yield Batch((), before := place.write())
+                yield Batch((), before := now)
             self._spending.may_read()
             if self._clock() < self._due.get(what, 0):
                 continue
             items = await look(place)
             self._due[what] = self._clock() + int(pause_s * 1000 * self._spending.pace)
-            if items or self._count(place).write() != before:
-                yield Batch(tuple(items), before := place.write())
+            now = self._count(place).write()
+            if items or now != before:
+                yield Batch(tuple(items), before := now)
 
     def _looks(self) -> list[tuple[str, float, Callable[[Place], Awaitable[list[Told]]]]]:
         settings = self._settings

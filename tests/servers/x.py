@@ -192,7 +192,7 @@ class XServer(LocalHttp):
         return Reply(200, {**({"data": page} if page else {}), "includes": self._includes(page), "meta": meta})
 
     def _includes(self, page: list[dict[str, Any]]) -> dict[str, Any]:
-        people = {one.get("author_id") or one.get("sender_id") for one in page}
+        people = {str(one.get("author_id") or one.get("sender_id")) for one in page}
         people |= {who for one in page for who in one.get("participant_ids", [])}
         keys = [key for one in page for key in one.get("attachments", {}).get("media_keys", [])]
         return {
