@@ -26,9 +26,10 @@ from textual.pilot import Pilot
 import themes
 from cli import demo
 from cli.wiring import Session, read_file
+from desk.hosts import RELAY
 from desk.model import DAY, Agent, Millis, Role
 from desk.perform import Desk, Who
-from desk.store import RELAY, Batch
+from desk.store import Batch
 from storage import open_store
 from tui.app import DeskApp
 from tui.front import Front

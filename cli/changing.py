@@ -19,9 +19,9 @@ from cli.wiring import Session, new_batch, now, read_file, session
 from desk import lines
 from desk.actions import Action, Argument
 from desk.errors import Invalid
+from desk.hosts import relay_runs
 from desk.lines import Call
 from desk.perform import Outcome, perform, undo
-from desk.store import relay_runs
 
 WITH_SNIPPETS = ("reply", "note", "open")
 """The verbs whose text may begin with a canned one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -13,18 +12,16 @@ from dataclasses import dataclass
 import click
 
 from cli import output
+from cli.channels import tried
 from cli.publishing import behind
 from cli.rules import runs
 from cli.wiring import Session, now, session, station
 from desk import rules
-from desk.channel import ChannelError
 from desk.errors import DeskError
-from desk.health import trouble
+from desk.health import fares, trouble
+from desk.hosts import relay_runs
 from desk.hours import load as load_hours
-from desk.store import relay_runs
 from desk.tables import problems
-
-_PATIENCE_S = 30
 
 
 @dataclass(frozen=True)
@@ -150,8 +147,9 @@ def _store(here: Session) -> Iterator[Finding]:
     elif store.accounts():
         yield Finding("relay", False, "not running, nothing is fetched or sent; start it with: deskhand relay")
     for account in store.accounts().values():
-        if account.health.startswith(("paused", "retrying")):
-            yield Finding("account", False, f"{account.name} {account.health}")
+        if (words := fares(account)).startswith(("paused", "retrying")):
+            more = f"; go on with: deskhand channel resume {account.name}" if account.held else ""
+            yield Finding("account", False, f"{account.name} {words}{more}")
     # While a file is wrong, what was published before may hold: both are looked at.
     if behind(store):
         words = "the clocks of some tickets go by older policies yet; set them with: deskhand config apply"
@@ -188,17 +186,5 @@ def _agent(here: Session) -> Iterator[Finding]:
 
 def _accounts(here: Session) -> Iterator[Finding]:
     for name in here.config.channels:
-        channel = station(here.config, name).channel
-
-        async def attempt() -> list[str]:
-            try:
-                return list(await asyncio.wait_for(channel.check(), _PATIENCE_S))  # noqa: B023 - awaited before the next turn
-            finally:
-                await channel.close()  # noqa: B023
-
-        try:
-            yield Finding("account", True, f"{name}: {'; '.join(asyncio.run(attempt()))}")
-        except TimeoutError:
-            yield Finding("account", False, f"{name}: no answer within {_PATIENCE_S} s; check host and port")
-        except (ChannelError, OSError) as error:
-            yield Finding("account", False, f"{name}: {error}")
+        well, words = tried(here, name)
+        yield Finding("account", well, f"{name}: {words}")

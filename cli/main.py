@@ -48,6 +48,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "relay": ("cli.running", "fetch and send until stopped"),
     "health": ("cli.running", "how the relay, the accounts and the outbox fare"),
     "outbox": ("cli.running", "what is on its way out, and what failed"),
+    "channel": ("cli.channels", "the accounts customers write to: list, check, pause, resume; new kinds"),
     "init": ("cli.setup", "set up a desk and a mailbox, tested before it is saved"),
     "doctor": ("cli.doctor", "check terminal, configuration, store and accounts"),
     "config": ("cli.setup", "check the configuration, or publish the team's part"),

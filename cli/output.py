@@ -106,7 +106,7 @@ def whole_json(row: Row, thread: Iterable[Message], effort: Iterable[Effort], at
 
 def record_json(record: Record) -> dict[str, Any]:
     """A line of the log as `log --json`, `follow --json` and `show --json --events` give it."""
-    from desk.events import describe
+    from desk.telling import describe
 
     return {
         "seq": record.seq,

@@ -23,9 +23,10 @@ from cli.wiring import Session, now, session
 from desk.actions import Action, load
 from desk.completion import Choice, Known, command, query
 from desk.errors import Conflict, DeskError, Invalid, NotFound
+from desk.hosts import relay_runs
 from desk.model import Message
 from desk.query import suggest
-from desk.store import SORTS, relay_runs
+from desk.store import SORTS
 
 if TYPE_CHECKING:
     from cli.child import Child

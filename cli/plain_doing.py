@@ -14,13 +14,13 @@ from desk import lines, macros
 from desk.actions import find
 from desk.errors import Conflict, Invalid
 from desk.events import Changed, Posted
+from desk.hosts import relay_runs
 from desk.macros import Input
 from desk.model import SECOND, Delivery, Role
 from desk.outgoing import FORWARD, REPLY, News, begun, send
 from desk.perform import Outcome, perform, undo
 from desk.permissions import demand
 from desk.preview import told as change
-from desk.store import relay_runs
 from desk.text import one_line
 from desk.when import said
 

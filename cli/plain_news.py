@@ -8,9 +8,10 @@ from cli.plain_queue import Queue
 from cli.plain_words import channel, several
 from cli.wiring import Session, now
 from desk.errors import DeskError
-from desk.events import Record, describe
+from desk.events import Record
+from desk.hosts import relay_runs
 from desk.model import Direction
-from desk.store import relay_runs
+from desk.telling import describe
 from desk.text import one_line
 
 _STEP = 1_000

@@ -201,7 +201,7 @@ def log_command(words: tuple[str, ...], as_json: bool, limit: int) -> None:
 
 
 def _line(record: Record, here: Session) -> str:
-    from desk.events import describe
+    from desk.telling import describe
 
     when = datetime.fromtimestamp(record.at / 1000, here.zone).strftime("%Y-%m-%d %H:%M:%S")
     about = f"#{record.about}" if record.entity == "ticket" else f"{record.entity} {record.about}"

@@ -97,8 +97,8 @@ def _read(here: Session, store: Store, workers: Workers, messages: list[Message]
 
 
 def _replace(store: Store, batch: Batch, messages: list[Message], items: dict[int, Inbound], dry_run: bool) -> int:
-    from desk.intake import read_again
     from desk.perform import Undone
+    from desk.reading_again import read_again
 
     changed = 0
 

@@ -16,10 +16,11 @@ from cli.wiring import Session, now, session
 from desk import hooks, rules
 from desk.config import DeskConfig
 from desk.errors import ConfigError, DeskError, Invalid
-from desk.events import Posted, Record, describe, payload
+from desk.events import Posted, Record, payload
 from desk.model import Millis
 from desk.perform import Outcome
 from desk.store import Store
+from desk.telling import describe
 from desk.text import clean, one_line
 from desk.when import iso, span
 

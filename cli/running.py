@@ -14,9 +14,11 @@ import click
 from cli import output, rules
 from cli.wiring import Session, now, session
 from desk.errors import ConfigError, DeskError, StoreError
+from desk.health import fares
 from desk.health import trouble as rule_trouble
+from desk.hosts import MUST_NOT_DIFFER_MS, astray, relay_runs
 from desk.model import State
-from desk.store import MUST_NOT_DIFFER_MS, Store, astray, relay_runs
+from desk.store import Store
 from desk.when import brief, iso
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def health_command(as_json: bool) -> int | None:
     store, at = here.store(), now()
     numbers, running = store.numbers(), relay_runs(store, at)
     accounts = list(store.accounts().values())
-    trouble = [a.name for a in accounts if a.paused or a.health.startswith(("paused", "retrying"))]
+    trouble = [a.name for a in accounts if a.paused or fares(a).startswith(("paused", "retrying"))]
     failed = store.outbox((State.FAILED, State.BOUNCED))
     of_rules = list(rule_trouble(store, at))
     well = running and not trouble and not numbers.unknown
@@ -110,8 +112,9 @@ def health_command(as_json: bool) -> int | None:
                         "name": a.name,
                         "channel": a.channel,
                         "address": a.address,
-                        "health": a.health,
-                        "paused": a.paused,
+                        "health": fares(a),
+                        "paused": a.paused or bool(a.held),
+                        "held": a.held,
                         "at": iso(a.health_at),
                     }
                     for a in accounts
@@ -135,9 +138,9 @@ def health_command(as_json: bool) -> int | None:
         + ("running" if running else "not running: nothing is fetched or sent; start it with: deskhand relay")
     )
     for account in accounts:
-        age = f", {brief(at - account.health_at)} ago" if account.health_at else ""
+        age = f", {brief(at - account.health_at)} ago" if account.health_at and not account.held else ""
         click.echo(
-            f"account  {account.name} ({account.channel}, {account.address}): {account.health or 'never read'}{age}"
+            f"account  {account.name} ({account.channel}, {account.address}): {fares(account) or 'never read'}{age}"
         )
     for part, words in of_rules:
         click.echo(f"{part:<8} {words}")

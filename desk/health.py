@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from desk.hosts import MAY_DIFFER_MS, astray, relay_runs
 from desk.model import DAY, MINUTE, Account, Millis, State
-from desk.store import MAY_DIFFER_MS, Store, astray, relay_runs
+from desk.store import Store
 from desk.text import one_line
 from desk.when import brief
 
@@ -43,11 +44,18 @@ def findings(store: Store, at: Millis) -> list[Finding]:
     ]
 
 
+def fares(account: Account) -> str:
+    """How an account fares, in words: that somebody has paused it goes before what the relay last found."""
+    return f"paused: {account.held}" if account.held else account.health
+
+
 def of_account(account: Account, at: Millis, *, running: bool) -> Finding:
     """How a mailbox or its like fares."""
     part = f"account {account.name}"
     since = f", for {brief(at - account.health_at)}" if account.health_at else ""
-    words = one_line(account.health)
+    words = one_line(fares(account))
+    if account.held:
+        return Finding(part, False, words, f"deskhand channel resume {account.name}")
     if account.paused:
         return Finding(
             part, False, f"{words or 'paused'}{since}", "mend that in config.toml; the relay tries again by itself"

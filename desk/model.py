@@ -392,6 +392,11 @@ class Presence(Struct, frozen=True):
     doing: str
     until: Millis
 
+    @property
+    def customer(self) -> bool:
+        """True for a customer: who types, or is online where they write from."""
+        return self.session.startswith("customer:")
+
 
 class Effort(Struct, frozen=True):
     """How long an agent had a ticket before them, by what they did there."""

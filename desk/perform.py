@@ -19,12 +19,13 @@ from desk.actions import Action, Context, find
 from desk.blobs import Blob
 from desk.config import DeskConfig
 from desk.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
-from desk.events import Changed, Event, Opened, Posted, Record, Withdrawn, called, evolve, guard, invert
+from desk.events import Changed, Event, Opened, Posted, Record, Withdrawn, evolve, guard, invert
 from desk.lines import Call
 from desk.model import Account, Agent, Attachment, Identity, Message, Millis, Role, State, Team, Ticket
 from desk.permissions import RULES, demand
 from desk.query import suggest
 from desk.store import Batch, Store, Tx
+from desk.telling import called
 from desk.threads import Signer
 from desk.when import moment
 

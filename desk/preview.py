@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from desk.events import Event, Posted, Record, describe, payload
+from desk.events import Event, Posted, Record, payload
 from desk.model import Kind
 from desk.perform import Outcome
+from desk.telling import describe
 
 
 def by_ticket(outcome: Outcome) -> dict[int, list[Event]]:

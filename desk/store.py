@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from desk.blobs import Blob
     from desk.config import DeskConfig
     from desk.events import Event, Record
+    from desk.hosts import Lease
     from desk.loops import Answered
     from desk.model import (
         Account,
@@ -97,14 +98,6 @@ class Held(Struct, frozen=True):
     message: int
     message_id: str
     flags: tuple[str, ...] = ()
-
-
-class Lease(Struct, frozen=True):
-    """Who holds one of the jobs that only one process at a time may do."""
-
-    name: str
-    holder: str
-    until: Millis
 
 
 class Outbound(Struct, frozen=True):
@@ -503,26 +496,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store."""
-
-
-MAY_DIFFER_MS, MUST_NOT_DIFFER_MS = 2_000, 10_000
-"""From here on the clocks of a host and of the store's server are worth a word; with more, no relay goes by them."""
-
-
-def astray(skew: Millis, most: Millis) -> str:
-    """What to do about a clock that is off by more than `most`; "" when it is not."""
-    if abs(skew) <= most:
-        return ""
-    way = "ahead of" if skew > 0 else "behind"
-    return (
-        f"this host's clock is {abs(skew) / 1_000:.0f} s {way} the database server's; set it: timedatectl set-ntp true"
-    )
-
-
-RELAY = "relay:"
-"""Every relay holds a lease of its own by this name and its holder's, so that front ends see it run."""
-
-
-def relay_runs(store: Store, at: Millis) -> bool:
-    """Whether somebody fetches and sends for this store."""
-    return any(lease.name.startswith(RELAY) and lease.until > at for lease in store.leases())

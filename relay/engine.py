@@ -17,8 +17,9 @@ from msgspec.structs import replace
 from desk.channel import AuthRequired, Channel, ChannelError, RateLimited, Retry
 from desk.config import DeskConfig
 from desk.errors import DeskError, StoreError
+from desk.hosts import RELAY
 from desk.model import Account, Millis
-from desk.store import RELAY, Store
+from desk.store import Store
 from desk.text import storable
 from desk.threads import Signer
 from relay.log import log
@@ -177,14 +178,13 @@ class Engine:
         await asyncio.sleep(pause)
 
     async def look(self) -> None:
-        """See which accounts are paused."""
+        """See which accounts are paused; what they fare like is as it was, front ends put the pause before it."""
         accounts = await self.call(self.store.accounts)
         self.held = {name: account.held for name, account in accounts.items() if account.held}
 
     async def free(self, account: str) -> None:
         """Return when nobody has the account paused."""
         while account in self.held:
-            await self.report(f"pump:{account}", f"paused: {self.held[account]}")
             await asyncio.sleep(HELD_S)
 
     async def report(self, part: str, words: str) -> None:

@@ -94,6 +94,7 @@ async def _fetch(engine: Engine, station: Station, channel: Poller, cursor: str 
         async for batch in channel.poll(cursor):
             ahead.put(batch, asyncio.create_task(engine.workers.prepare(station.parse, batch.items)))
             del batch  # while the next is waited for, this one is not ours to keep: it can be large
+            await engine.free(station.name)
             await ahead.room()
     finally:
         ahead.end()

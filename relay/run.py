@@ -10,7 +10,7 @@ from functools import partial
 from desk.channel import Poller
 from desk.config import published
 from desk.errors import DeskError
-from desk.store import RELAY
+from desk.hosts import RELAY
 from relay import hooks, rules
 from relay.engine import Engine
 from relay.log import log

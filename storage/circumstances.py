@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from desk.store import MAY_DIFFER_MS, astray
+from desk.hosts import MAY_DIFFER_MS, astray
 from storage import reads
 from storage.grants import out_of_step
 

@@ -44,7 +44,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         Role.ADMIN: _KEEP,
     },
     "team": {Role.READ_ONLY: _READ, Role.LEAD: _KEEP},
-    "account": {Role.READ_ONLY: _READ, Role.ADMIN: "UPDATE (held)", RELAY: _KEEP},
+    "account": {Role.READ_ONLY: _READ, Role.LEAD: "UPDATE (held)", RELAY: _KEEP},
     "customer": {
         Role.READ_ONLY: _READ,
         Role.AGENT: "INSERT, UPDATE (name, words, organisation_words)",

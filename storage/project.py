@@ -11,6 +11,7 @@ from desk.errors import Conflict
 from desk.model import BY_MACHINE, Direction, Message, Millis, State
 from desk.sla import rung
 from desk.store import Batch, Held
+from desk.telling import called
 from desk.text import words
 from storage import rows
 from storage.dealing import Dealing
@@ -127,7 +128,7 @@ class Transaction(Taking, Dealing):
         states = {d.state for d in self.deliveries(message.id)}
         left = states - {State.QUEUED, State.DEFERRED, State.WITHDRAWN, State.FAILED}
         if away and left:
-            raise Conflict(f"{ev.called(message)} is {min(left).value} and cannot be taken back; write again instead")
+            raise Conflict(f"{called(message)} is {min(left).value} and cannot be taken back; write again instead")
         state = State.WITHDRAWN if away else State.QUEUED
         # What was to go out later still does.
         later = "CASE WHEN not_before > ? THEN not_before ELSE ? END"
@@ -163,7 +164,7 @@ class Transaction(Taking, Dealing):
         for number in event.messages:
             message = self.message(number)
             if message.ticket != event.about:
-                raise Conflict(f"{ev.called(message)} was on #{event.about} and is moved; do it there")
+                raise Conflict(f"{called(message)} was on #{event.about} and is moved; do it there")
             flags = rows.dump(_flags(message, event)) if _flags(message, event) else None
             self.conn.execute("UPDATE message SET ticket = ?, flags = ? WHERE id = ?", (event.to, flags, number))
             self.conn.execute("UPDATE delivery SET ticket = ? WHERE message = ?", (event.to, number))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from desk.errors import Conflict, NotFound, StoreError
+from desk.hosts import Lease
 from desk.model import Account, Agent, Millis, Team
-from desk.store import Batch, Lease, Numbers
+from desk.store import Batch, Numbers
 from storage import reads, rows
 from storage.engine import Engine
 from storage.sql import adding, keeping

@@ -35,7 +35,7 @@ from tui.hands import Hands
 from tui.meanwhile import Meanwhile
 from tui.notices import Notices
 from tui.order import Order
-from tui.presence import Seat, around
+from tui.presence import Seat, around, colleagues
 from tui.prompting import Prompting
 from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane
@@ -421,9 +421,9 @@ class DeskApp(App[None], inherit_bindings=False):
     def on_around(self, event: Around) -> None:
         """Somebody came to a ticket, left it, or writes there."""
         self.around = around(event.present, self.front.terminal)
-        self.queue.list.meet(self.around)
+        self.queue.list.meet(colleagues(self.around))
         self.ticket.tell()
-        self.edges.here = len({one.agent for one in event.present} | {self.front.me})
+        self.edges.here = len({one.agent for one in event.present if not one.customer} | {self.front.me})
         self.edges.refresh()
 
     def on_lost(self, event: Lost) -> None:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from desk import outgoing
 from desk.completion import Choice
 from desk.errors import Away, Invalid
-from desk.model import Account, Draft, Identity, Message
+from desk.model import Account, Draft, Identity, Message, Millis
 from desk.outgoing import FORWARD, NOTE, call, paths
+from desk.threads import conversation_key
 from tui import attaching, recipients
 from tui.attaching import File
 from tui.completion import Asking
 from tui.draw import plural
-from tui.outgoing import attached, can, limit
+from tui.outgoing import attached, can, limit, room_left
+from tui.widgets.bars import Part
 from tui.widgets.lines import Drawn
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Envelope:
         self.message: Message | None = None
         """The message as it would be, with the words left open; None while nobody knows."""
         self._account: Account | None = None
+        self._until: Millis | None = None
         self._files: Sequence[File] = ()
 
     async def address(self, number: int, kind: str, options: Mapping[str, str]) -> None:
@@ -44,22 +47,37 @@ class Envelope:
         # Without the store nobody knows whether it may be sent, but it may be written.
         self.message = None
         with suppress(Away):
-            self.message, self._account = await self._foreseen(number, kind, options)
+            self.message, self._account, self._until = await self._foreseen(number, kind, options)
         self.options = {name: value for name, value in options.items() if value}
         self._files = await asyncio.to_thread(attaching.weigh, self._paths)
 
-    async def _foreseen(self, number: int, kind: str, options: Mapping[str, str]) -> tuple[Message, Account | None]:
+    async def _foreseen(
+        self, number: int, kind: str, options: Mapping[str, str]
+    ) -> tuple[Message, Account | None, Millis | None]:
         front = self._app.front
         bare = {name: value for name, value in options.items() if name != "attach" and value}
         draft = Draft(number, front.me or "", kind, front.now(), _OPEN, bare)
 
-        def work() -> tuple[Message, Account | None]:
+        def work() -> tuple[Message, Account | None, Millis | None]:
             found = outgoing.preview(
                 front.desk, front.who, [call(draft)], number, at=front.now(), batch_id=front.new_batch()
             )
-            return found, front.desk.store.accounts().get(found.account)
+            store = front.desk.store
+            contacts = store.contacts(store.ticket(number).requester) if found.conversation else []
+            heard = (c for c in contacts if conversation_key(c.account, c.conversation or "") == found.conversation)
+            return found, store.accounts().get(found.account), next((c.reply_until for c in heard), None)
 
         return await self._app.runner.write(work)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the account counts how long a text is."""
+        can = self._account.capabilities if self._account else None
+        return can is not None and (can.text_limit or can.public_limit) is not None
+
+    def room_left(self, text: str) -> tuple[Part, ...]:
+        """How much more there is room and time for."""
+        return room_left(self.message, self._account, text, self._until, self._app.front.now())
 
     @property
     def _paths(self) -> list[str]:

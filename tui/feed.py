@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from textual.message import Message
 
 from desk.events import Record
+from desk.hosts import relay_runs
 from desk.model import Account, Millis, Presence
-from desk.store import Store, relay_runs
+from desk.store import Store
 
 SILENT_S = 2.5
 """A store that answers nothing for so long is away."""

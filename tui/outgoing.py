@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from rich.cells import cell_len
 
-from desk.model import Account, Draft, Identity, Message
+from desk.lengths import length, split
+from desk.model import HOUR, Account, Draft, Identity, Message, Millis
 from desk.outgoing import FORWARD, NOTE, News, recipients
 from desk.signatures import signed
+from desk.threads import IN_PUBLIC, PRIVATE
+from desk.when import brief
 from tui.attaching import File, total
 from tui.columns import channel
 from tui.draw import flat, plural, size, wrap
@@ -64,8 +67,6 @@ class Checked(Struct, frozen=True):
         most, whole = limit(self.account, "attachment_limit_bytes"), sum(file.size or 0 for file in self.files)
         if most and whole > most:
             found.append(f"the files are {size(whole)}, and {self._account} lets {size(most)} through; send a link")
-        if (longest := limit(self.account, "text_limit")) and len(self.text) > longest:
-            found.append(f"{len(self.text):,} characters, and {self._account} takes {longest:,}; shorten it")
         return found
 
     @property
@@ -80,7 +81,7 @@ def heading(kind: str, message: Message | None, room: int) -> tuple[Part, ...]:
     """What is being written, in words and colour, in `room` columns; without a message nobody knows yet to whom it goes."""
     if kind == NOTE:
         return (("NOTE", "note_word"), ("  internal · only colleagues see it", "note"))
-    word, scope = ("FORWARD", "to others") if kind == FORWARD else ("REPLY", "public")
+    word, scope = ("FORWARD", "to others") if kind == FORWARD else ("REPLY", _scope(message))
     if message is None:
         return ((word, "reply_word"), (f"  {scope} · to whom is told before it is sent", "quiet"))
     long, short = (f"  {scope} · {channel(message.channel)} · ", f"  {scope} · ")
@@ -88,6 +89,33 @@ def heading(kind: str, message: Message | None, room: int) -> tuple[Part, ...]:
     if cell_len(word + long + whole) <= room:
         return ((word, "reply_word"), (long + whole, "quiet"))
     return ((word, "reply_word"), (short + _people(message, room - cell_len(word + short)), "quiet"))
+
+
+def _scope(message: Message | None) -> str:
+    """Who reads it: the customer, or everybody."""
+    flags = message.flags if message else ()
+    return "everybody can read it" if IN_PUBLIC in flags else "in private" if PRIVATE in flags else "public"
+
+
+def room_left(
+    message: Message | None, account: Account | None, text: str, until: Millis | None, now: Millis
+) -> tuple[Part, ...]:
+    """How long the text is and may be, in the account's own unit, and how long it may still be answered; nothing where neither is limited."""
+    can = account.capabilities if account else None
+    if can is None or message is None:
+        return ()
+    told: list[Part] = []
+    if until is not None:
+        left = f"{brief(until - now)} left to answer" if until > now else "the time to answer is over"
+        told.append((left, "quiet" if until - now > HOUR else "notice"))
+    most, unit = can.limit(public=IN_PUBLIC in message.flags)
+    if most is not None:
+        long = length(text, unit)
+        count = len(split(text, most, unit)) if can.splits and long > most else 1
+        over = long > most and not can.splits
+        words = f"{long:,}/{most:,} {unit}" + (f", {plural(count, 'message')}" if count > 1 else "")
+        told.append((words, "trouble" if over else "quiet"))
+    return tuple(told)
 
 
 def _people(message: Message, room: int) -> str:

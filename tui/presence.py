@@ -123,3 +123,9 @@ def around(present: Iterable[Presence], terminal: str) -> dict[int, list[Presenc
         if one.session != terminal and one.ticket:
             found.setdefault(one.ticket, []).append(one)
     return found
+
+
+def colleagues(around: Around) -> dict[int, list[Presence]]:
+    """The same without customers: who else works there."""
+    found = {number: [one for one in present if not one.customer] for number, present in around.items()}
+    return {number: present for number, present in found.items() if present}

@@ -20,7 +20,7 @@ _MOVING = {
 DEFAULT: Tables = {
     "everywhere": {
         "L": "log", **_MOVING,
-        "D": "dashboard", "O": "outbox", "H": "history", "U": "changes", "gh": "health", "gn": "notices", "Q": "record",
+        "D": "dashboard", "O": "outbox", "H": "history", "U": "changes", "gh": "health", "gc": "next-chat", "gn": "notices", "Q": "record",
         ":": "command", "/": "filter", "^p": "palette", "?": "help", "u": "undo", "^r": "redo", ".": "repeat", "^l": "refresh",
         "+": "raise", "-": "lower", "tab": "next", "r": "reply", "R": "reply-all", "i": "note",
         ">": "forward", "m": "macro",

@@ -9,11 +9,12 @@ from msgspec import Struct
 from rich.cells import cell_len, chop_cells
 
 from desk import flags
-from desk.events import Record, describe
+from desk.events import Record
 from desk.model import Attachment, Delivery, Direction, Kind, Message, Millis, State
+from desk.telling import describe
 from desk.when import said
 from tui.columns import channel
-from tui.draw import ELLIPSIS, breaks, cut, flat, middle, plural, size
+from tui.draw import ELLIPSIS, breaks, cut, flat, middle, plural, size, wrap
 from tui.links import Item, Link, host, shown
 from tui.markup import read
 from tui.widgets.lines import Drawn
@@ -70,6 +71,11 @@ def told(item: Item, how: Telling) -> list[Drawn]:
     base = "note" if note else "system" if message.kind is Kind.SYSTEM else "text"
     for parts in read(text.strip("\n"), min(how.width - 2 * len(_INDENT), WIDEST), typed=not message.html):
         lines.append(Drawn(tuple(_laid(base, parts)), ground))
+    if message.marks:
+        told = "  ".join(f"{flat(mark.mark)} {flat(mark.who)}" for mark in message.marks)
+        lines += [
+            Drawn(((f"{_INDENT}{piece}", "quiet"),), ground) for piece in wrap(told, how.width - 2 * len(_INDENT))
+        ]
     lines += [Drawn(parts, ground) for parts in _below(item, links, how)]
     return lines
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from desk.errors import Away, DeskError, Invalid
-from desk.events import Record, describe
+from desk.events import Record
 from desk.model import Draft
 from desk.outgoing import News
 from desk.perform import Outcome
+from desk.telling import describe
 from tui.draw import flat, plural
 from tui.outgoing import question
 

@@ -164,6 +164,8 @@ class Writing:
     def _typed(self) -> None:
         if self.stage:
             self.drafts.later(self.save)
+            if self.envelope.counts:
+                self.tell()
 
     def save(self) -> None:
         """Keep the text as it is now."""
@@ -218,8 +220,10 @@ class Writing:
         if self._composer is None or self.stage != "writing":
             return
         width = self._app.ticket.size.width
-        safe = self.drafts.told(self.number, self.kind)
-        room = width - 2 - sum(len(text) + 2 for text, _ in safe)
+        room_left = self.envelope.room_left(self.body)
+        told = (*room_left, *self.drafts.told(self.number, self.kind))
+        safe = [part for place, one in enumerate(told) for part in ((("  ", "quiet"),) if place else ()) + (one,)]
+        room = width - 2 - sum(len(text) for text, _ in safe) - 2
         news = self.news_told()
         self._composer.tell(
             heading(self.kind, self.envelope.message, room),

@@ -14,6 +14,7 @@ import pytest
 from desk.blobs import Blob
 from desk.errors import Conflict, DeskError, NotFound, StoreError
 from desk.events import Changed, Delivered, Event, Moved, Opened, Posted, Withdrawn, change
+from desk.hosts import relay_runs
 from desk.model import (
     DAY,
     HOUR,
@@ -36,7 +37,7 @@ from desk.model import (
     Ticket,
 )
 from desk.query import EVERYTHING, Env, parse
-from desk.store import SORTS, Batch, Store, Tx, relay_runs
+from desk.store import SORTS, Batch, Store, Tx
 from tests.desks import MAIL
 
 NOW = 1_770_000_000_000

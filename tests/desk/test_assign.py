@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from desk import assign, config
 from desk.errors import Invalid
-from desk.events import describe
 from desk.lines import script
 from desk.model import DAY, HOUR, Agent, Role, Skill, Team, Ticket
 from desk.perform import Who, perform, perform_in
 from desk.permissions import RULES
 from desk.store import Batch, Tx
+from desk.telling import describe
 from tests.desks import NOW, Room, mail
 
 OFFICE = '[calendars.office]\nzone = "UTC"\nhours = ["mon-fri 09:00-17:00"]\n'

@@ -21,7 +21,6 @@ from desk.events import (
     Restored,
     Withdrawn,
     change,
-    describe,
     evolve,
     guard,
     invert,
@@ -30,6 +29,7 @@ from desk.events import (
     recounted,
 )
 from desk.model import Bin, Direction, Kind, Link, Message, Priority, State, Status, Ticket
+from desk.telling import describe
 
 AT = 1_770_000_000_000
 TICKET = Ticket(12, "VPN", 7, AT - 1000, AT - 500, status=Status.OPEN)

@@ -100,9 +100,9 @@ def test_who_may_be_the_same_is_told_with_the_reason(chat: Chat) -> None:
 
 
 def test_the_log_tells_it_in_words(chat: Chat) -> None:
-    from desk.events import describe
+    from desk.telling import describe
 
     chat.room.do("join #2", 1)
     told = [describe(r) for r in chat.store.log() if r.entity == "customer"]
     assert f"identities none → matrix:{ANN.value}" in told
-    assert chat.store.ids(parse("requester:c7", Env(0))) == [1, 2]
+    assert chat.store.ids(parse("from:arden", Env(0))) == [1, 2]

@@ -8,9 +8,10 @@ import pytest
 
 from channels.kit.mail.parser import parse
 from desk.channel import Raw
-from desk.intake import prepare, read_again
+from desk.intake import prepare
 from desk.query import Env
 from desk.query import parse as parse_query
+from desk.reading_again import read_again
 from desk.store import Batch
 from relay.workers import unparsed
 from tests.desks import Room

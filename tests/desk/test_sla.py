@@ -393,7 +393,8 @@ def test_a_name_in_quotes_has_its_line_too() -> None:
 
 
 def test_clock_events_are_told_in_words() -> None:
-    from desk.events import Record, describe, payload
+    from desk.events import Record, payload
+    from desk.telling import describe
 
     entity, about, data = payload(Clock(1, "first-reply", "breach", SINCE, "vip", SINCE))
     assert describe(Record(1, SINCE, "b", entity, about, "Clock", data)) == (

@@ -21,11 +21,12 @@ from desk.actions import load
 from desk.clocks import resettle
 from desk.errors import DeskError, Forbidden
 from desk.events import Changed
+from desk.hosts import Lease
 from desk.model import DAY, HOUR, MINUTE, Account, Agent, Draft, Presence, Role, State, Team
 from desk.perform import Desk, Who
 from desk.permissions import RULES
 from desk.query import EVERYTHING
-from desk.store import Batch, Lease, Store
+from desk.store import Batch, Store
 from desk.threads import Signer
 from storage import grants, open_store
 from storage.postgres import PostgresStore
@@ -430,6 +431,8 @@ def test_everybody_says_their_own_and_leads_say_more(shop: Shop) -> None:
     save(sam, "sam", "sam", display="Sam", signature="-- Sam", away_until=NOW + DAY)
     save(lee, "lee", "sam", capacity=3, away_until=None)
     lee.save_team(Team("billing"), Batch("billing", NOW, "lee"))
+    lee.hold_account("support", "by lee: spam wave", Batch("pause", NOW, "lee"))
+    assert shop.store("rob").accounts()["support"].held == "by lee: spam wave"
     save(kim, "kim", "sam", role=Role.LEAD, uid=77, teams=("billing",))
     kim.save_agent(Agent("new"), Batch("new", NOW, "kim"))
     kim.set_setting("allow_as", "yes")
@@ -441,6 +444,7 @@ def test_everybody_says_their_own_and_leads_say_more(shop: Shop) -> None:
         lambda: save(lee, "lee", "sam", display="Sammy"),
         lambda: save(lee, "lee", "lee", role=Role.ADMIN),
         lambda: sam.save_team(Team("mine"), Batch("mine", NOW, "sam")),
+        lambda: sam.hold_account("support", "", Batch("resume", NOW, "sam")),
         lambda: lee.set_setting("allow_as", "no"),
     ]
     for attempt in refused:

@@ -130,7 +130,7 @@ def test_mistakes_are_named_with_line_and_remedy(text: str, sentence: str) -> No
     "text",
     [
         '[keys.everywhere]\nx = ""\nxx = "solve"',
-        '[keys.ticket]\ng = "bottom"\ngg = ""\ngh = ""\ngn = ""\n"g/" = ""',
+        '[keys.ticket]\ng = "bottom"\ngg = ""\ngh = ""\ngn = ""\ngc = ""\n"g/" = ""',
         '[keys.list]\n"a b" = "take; tag vpn"\na = ""\n"?" = "macro refund"\nZ = "tag "',
         '[keys]\npreset = "emacs"',
     ],

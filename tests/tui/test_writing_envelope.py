@@ -263,7 +263,11 @@ def test_too_much_for_the_account_is_told(tmp_path: Path, files: Path) -> None:
             await screen.app.hands.run_line(f"attach {files}/vpn.log")
             await screen.see("1 file, 18 kB of 10 kB at most")
             await screen.press("ctrl+s")
-            await screen.see("support lets 10 kB through", "13 characters, and support takes 10", "13 of 10 characters")
+            await screen.see("13/10 characters", "it has 13 characters and support takes 10: shorten it by 3")
+            await screen.press(*["backspace"] * 3)
+            await screen.see("10/10 characters")
+            await screen.press("ctrl+s")
+            await screen.see("support lets 10 kB through")
             await screen.press("y")
             assert "nothing was sent" in screen.status
 

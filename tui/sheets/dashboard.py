@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from desk.hosts import relay_runs
 from desk.model import DAY, HOUR, State
 from desk.query import parse
-from desk.store import relay_runs
 from desk.when import brief, millis
 from tui.draw import cut, flat, pad
 from tui.edges import health

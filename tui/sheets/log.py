@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
-from desk.events import describe
+from desk.telling import describe
 from desk.when import said
 from tui.draw import cut, flat
 from tui.keymap import number

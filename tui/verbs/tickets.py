@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from desk.errors import Invalid
 from desk.model import Role
 from desk.permissions import demand
+from desk.query import All, Is
 from desk.store import Batch
 from tui.keymap import number
 from tui.verbs import verb
@@ -79,6 +80,34 @@ async def next(app: DeskApp, count: int | None, rest: str) -> None:
     app.queue.list.move_to(place)
     if app.reading and app.queue.list.current is not None:
         await app.show(app.queue.list.current)
+
+
+@verb()
+async def next_chat(app: DeskApp, count: int | None, rest: str) -> None:
+    """Go to the next conversation that goes to and fro (a messenger, a chat room) and waits for you."""
+    store, me, here = (
+        app.front.desk.store,
+        app.front.me,
+        app.ticket.view.ticket.id if app.reading and app.ticket.view else 0,
+    )
+    waits = app.queue.node("is:waiting (assignee:me or assignee:none)")
+
+    def work() -> int | None:
+        live = {a.channel for a in store.accounts().values() if a.capabilities and a.capabilities.live}
+        if not live:
+            raise Invalid("no account is a messenger or a chat room; tab goes to what needs attention")
+        found = store.ids(All((waits, Is("channel", tuple(sorted(live))))), sort="waiting", limit=_CHATS)
+        behind = found[found.index(here) + 1 :] if here in found else found
+        waiting = behind or found
+        return waiting[0] if waiting else None
+
+    number = await app.runner.read(work)
+    if number is None:
+        raise Invalid(f"no conversation waits for {me or 'you'}")
+    await app.show(number)
+
+
+_CHATS = 200
 
 
 @verb()

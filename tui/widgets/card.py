@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 
 from msgspec import Struct
 
+from desk.alike import Alike, mentioned
 from desk.model import MINUTE, SECOND, Customer, Draft, Effort, Identity, Millis, Presence, Ticket
 from desk.query import LIVE, VISIBLE, All, Is
 from desk.store import Row, Store
@@ -21,7 +22,9 @@ ROOM = 140
 """Columns of the screen from which the card stands beside the conversation."""
 
 _LAST = 3
-_DOING = {"views": "is looking at this", "writes": "is writing here"}
+_DOING = {
+    "views": "is looking at this", "writes": "is writing here", "typing": "is typing …", "online": "is online", "away": "is away",
+}  # fmt: skip
 _NOTES = 12
 
 Line = tuple[tuple[str, str], ...]
@@ -42,6 +45,7 @@ class Known(Struct, frozen=True):
     linked: Mapping[int, Row] = {}
     effort: Sequence[Effort] = ()
     drafts: Sequence[Draft] = ()
+    alike: Sequence[Alike] = ()
 
 
 def _counts(known: Known) -> str:
@@ -64,6 +68,7 @@ def known(store: Store, ticket: Ticket) -> Known:
         {row.ticket.id: row for row in store.rows(numbers)} if numbers else {},
         store.effort(ticket.id),
         store.drafts(ticket=ticket.id),
+        store.alike(ticket.requester, sorted(set(mentioned(store.thread(ticket.id))))[:_LAST]),
     )
 
 
@@ -125,8 +130,8 @@ def one_line(seen: Seen) -> tuple[str, ...]:
 def others(seen: Seen) -> list[tuple[str, str]]:
     """Who else is at the ticket, each with what they do: the writers first."""
     doing: dict[str, str] = {}
-    for presence in sorted(seen.around, key=lambda one: (one.doing != "writes", one.agent)):
-        if presence.agent != seen.me:
+    for presence in sorted(seen.around, key=lambda one: (one.doing not in ("writes", "typing"), one.agent)):
+        if presence.customer or presence.agent != seen.me:
             doing.setdefault(flat(presence.agent), _DOING.get(presence.doing, flat(presence.doing)))
     return list(doing.items())
 
@@ -162,6 +167,10 @@ def _customer(seen: Seen, width: int) -> Iterator[Line]:
         yield ((cut(flat(identity.value), width - len(kind)), "text"), (kind, "quiet"))
         if (why := around.returned.get(identity.value)) is not None:
             yield ((cut(f"! came back: {flat(why)}" if why else "! mail there came back", width), "trouble"),)
+    for alike in around.alike:
+        kind = "" if alike.identity.kind == "email" else f"{alike.identity.kind}:"
+        yield ((cut(f"perhaps also {flat(alike.customer.name)} ({flat(alike.reason)})", width), "quiet"),)
+        yield ((cut(f"  :join {kind}{flat(alike.identity.value)}", width), "faint"),)
     if around.tickets:
         yield ((_counts(around), "quiet"),)
     if customer.created_at:
