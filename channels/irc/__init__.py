@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from channels.irc.settings import Settings
@@ -59,6 +60,7 @@ class Irc:
         self._number = 0
         self._cursor = ""
         self._told = ""
+        self._reading = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,6 +84,7 @@ class Irc:
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """What was said since; raises what ended the connection."""
         hearing = self._ears()
+        self._reading = True
         if cursor and not hearing.began:
             self._number = hearing.go_on(cursor)
         session = await self._ready()
@@ -103,6 +106,15 @@ class Irc:
 
     async def wait(self, seconds: float) -> None:
         """Return when somebody has said something, and paused."""
+        try:
+            await self._listen(seconds)
+        except asyncio.CancelledError:
+            # Another relay is about to read here, under the nick that we have.
+            self._reading = False
+            await self.close()
+            raise
+
+    async def _listen(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
         session = self._session
         while session is not None and session.failure is None and (left := ends - time.monotonic()) > 0:
@@ -195,8 +207,7 @@ class Irc:
 
         what = json.loads(part.data)
         place, person = taken_apart(what["to"])
-        async with self._speaking:
-            session = await self._ready()
+        async with self._speaking, self._voice() as session:
             target, said = self._addressed(session, place, person, what["lines"])
             sending = Sending(target, said)
             buckets = self._bucket()
@@ -227,6 +238,18 @@ class Irc:
             raise Permanent(f"{target}: {REFUSED[code]} ({words})")
         self._ears().spoken_to(what["to"], self._now())
         return Sent(sending.ids[0] if sending.ids else f"{what['to']} {key}", conversation=what["to"])
+
+    @asynccontextmanager
+    async def _voice(self) -> AsyncIterator[Session]:
+        """The connection that listens; where another relay does that, one beside it that takes nobody's nick."""
+        if self._reading:
+            yield await self._ready()
+            return
+        session = await self._opened(alone=True)
+        try:
+            yield session
+        finally:
+            await session.close()
 
     def _addressed(self, session: Session, place: str, person: str, lines: list[str]) -> tuple[str, list[str]]:
         """To whom the lines go, and the lines, the first one with the name of whom it answers."""

@@ -254,7 +254,9 @@ class Session:
     # -- what the server says ---------------------------------------------------
 
     def _take(self, line: Line) -> None:
-        at = moment(line.tags) or self._now()
+        now = self._now()
+        # What comes from the future would hide from us all that is said until then.
+        at = min(moment(line.tags) or now, now)
         match line.command:
             case "PING":
                 self._say("PONG", line.param(-1))

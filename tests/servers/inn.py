@@ -22,7 +22,7 @@ UNPACKED = Path(__file__).resolve().parents[2] / "build" / "servers" / "inn"
 USER, PASSWORD = "desk", "secret"
 
 CONF = """
-mta: "/bin/false %s"
+mta: "/usr/bin/env true %s"
 mailcmd: /bin/true
 organization: "Tests"
 pathhost: news.desk.test

@@ -322,3 +322,22 @@ async def test_more_lines_than_the_server_takes_at_once_go_out_slowly_and_whole(
         assert [round(pause, 3) for pause in pauses] == [2.0, 2.0]
         assert [line.rpartition(":")[2] for line in server.lines if line.startswith("PRIVMSG")] == [" a", "b", "c", "d"]
         await channel.close()
+
+
+async def test_logging_in_by_certificate_asks_for_no_password() -> None:
+    async with ScriptedIrc(capabilities=CAPABILITIES + " sasl=EXTERNAL") as server:
+        assert await account(server.port, auth="external", cert_file="irc.pem").check()
+        assert "AUTHENTICATE EXTERNAL" in server.lines
+        assert "AUTHENTICATE +" in server.lines
+
+
+async def test_a_line_from_the_future_hides_nothing_that_comes_later() -> None:
+    clock = Clock(1_790_000_000.0)
+    async with ScriptedIrc() as server:
+        channel = account(server.port, clock)
+        await read(channel)
+        server.say("@time=2999-01-01T00:00:00.000Z;msgid=f1 :ann!a@h PRIVMSG #help :desk: hello")
+        (item,) = await until(channel)
+        assert isinstance(item, Inbound)
+        assert item.received_at == channel._ears().since("#help") == 1_790_000_000_000
+        await channel.close()

@@ -326,3 +326,30 @@ async def test_the_server_goes_down_and_comes_back() -> None:
         await channel.close()
     finally:
         server.stop()
+
+
+async def test_two_relays_one_hearing_and_one_speaking_take_nothing_from_each_other(ngircd: Ngircd, ann: Voice) -> None:
+    hearing, speaking = account(ngircd.port), account(ngircd.port)
+    await read(hearing)
+    ann.say("PRIVMSG #help :desk: hello?")
+    await until(hearing)
+    await speaking.send(speaking.render(draft("Good morning"))[0], "k", Phases())
+    assert ann.until("PRIVMSG #help").startswith(":desk_!")
+    ann.say("PRIVMSG #help :thank you")
+    assert said(await until(hearing)) == [("~ann@net", "thank you")], "and what the other one said is no news"
+    await hearing.close()
+
+
+async def test_who_stops_listening_leaves_the_nick_to_the_next(ngircd: Ngircd, ann: Voice) -> None:
+    first = account(ngircd.port)
+    await read(first)
+    waiting = asyncio.create_task(first.wait(60.0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    ann.until("QUIT")
+    second = account(ngircd.port)
+    await read(second)
+    assert any("there as desk" in sentence and "desk_" not in sentence for sentence in await second.check())
+    await second.close()

@@ -255,3 +255,11 @@ async def test_the_server_goes_down_and_comes_back(inn: Inn) -> None:
     inn.start()
     assert names((await read(channel, cursor))[0]) == ["q@example.com"]
     assert (await channel.send(part, "k", phases)).remote_id == OUR_ID
+
+
+async def test_an_answer_for_a_moderated_group_goes_to_its_moderator(inn: Inn) -> None:
+    inn.post(article("q@example.com", Followup_To="test.moderated"))
+    channel = account(inn.port, groups=("test.moderated",))
+    assert any("moderated: answers go to its moderator first" in sentence for sentence in await channel.check())
+    assert (await channel.send(channel.render(draft())[0], "k", Phases())).remote_id == OUR_ID
+    assert inn.article(OUR_ID) == b"", "nobody sees it before the moderator has"
