@@ -231,7 +231,7 @@ class Edges:
 
 def health(account: Account) -> tuple[str, str]:
     """How an account fares, in a word, and its style."""
-    if account.paused:
+    if account.paused or account.held:
         return "paused", "notice"
     if account.health in ("", "ok"):
         return "ok", "quiet"
