@@ -91,14 +91,20 @@ class Reading:
                 min(group.high, max(read.number, group.low - 1) + self._settings.batch),
             )
             items: list[Item] = []
-            name, at = read.name, read.at
+            name, at, number = read.name, read.at, read.number
             for seen in await self._overview(first, last):
+                name, number = seen.name, seen.number
                 if since is not None and seen.date is not None and seen.date < since:
                     continue
                 items += await (self._cancel(seen) if group.name == CONTROL else self._article(seen))
-                name, at = seen.name, max(at, min(seen.date or 0, self._now))
-            read = Place(last, name, at)
-            yield items, read
+                at = max(at, min(seen.date or 0, self._now))
+            # A server may count an article before it lists it (RFC 3977, 6.1.1): the last ones are asked for again.
+            ended = last == group.high
+            read = Place(number if ended else last, name if ended or number == last else "", at)
+            if items or read.number != first - 1:
+                yield items, read
+            if ended:
+                return
 
     async def _start(self, group: Group, place: Place | None) -> tuple[int, Millis | None]:
         """The number behind which to read, and the date before which nothing is taken (None: any)."""

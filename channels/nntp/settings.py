@@ -70,7 +70,7 @@ class Settings(Password):
             ("first_d", self.first_d, 0, 3650),
             ("max_article_mb", self.max_article_mb, 1, 64),
             ("batch", self.batch, 1, 1000),
-            ("poll_s", self.poll_s, 5, 3600),
+            ("poll_s", self.poll_s, 0.5, 3600),
             ("timeout_s", self.timeout_s, 0.05, 600),
         ):
             if not low <= value <= high:

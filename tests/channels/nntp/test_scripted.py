@@ -127,6 +127,26 @@ async def test_without_an_overview_and_with_odd_articles_the_good_ones_come_in()
         assert (await read(account(server.port), cursor))[0] == []
 
 
+async def test_an_article_that_is_counted_before_it_is_listed_is_not_missed() -> None:
+    async with ScriptedNntp() as server:
+        listed = ["1\ts\tf\t\t<a@example.com>\t\t10\t1"]
+        server.answers["GROUP"] = "211 2 1 2 test.help"
+        server.answers["OVER"] = lambda line: "\r\n".join(
+            ["224 it", *(x for x in listed if int(x[0]) >= int(line[5])), "."]
+        )
+        server.answers["ARTICLE"] = lambda line: (
+            f"220 0\r\nMessage-ID: <{'ab'[int(line[8:]) - 1]}@example.com>\r\n\r\nx\r\n."
+        )
+        channel = account(server.port)
+        items, cursor = await read(channel)
+        assert names(items) == ["a@example.com"]
+        assert await read(channel, cursor) == ([], cursor)
+        listed.append("2\ts\tf\t\t<b@example.com>\t\t10\t1")
+        items, cursor = await read(channel, cursor)
+        assert names(items) == ["b@example.com"]
+        assert await read(channel, cursor) == ([], cursor)
+
+
 async def test_an_overview_that_is_no_overview() -> None:
     async with ScriptedNntp() as server:
         server.answers["OVER"] = (
