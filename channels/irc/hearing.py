@@ -126,7 +126,7 @@ class Hearing:
     def said(self, said: Said, our_nick: str) -> None:
         """Somebody said something: to us, or not."""
         place = self.names.fold(said.room) if said.room else ""
-        if said.history and self._known(place, said):
+        if said.msgid in self._seen or (said.history and self._before(place, said)):
             return
         self._at[place] = max(self._at.get(place, 0), said.at)
         if said.msgid:
@@ -143,10 +143,8 @@ class Hearing:
         sender = Identity("irc", self.names.identity(said.nick, said.account) if said.account else key, said.nick)
         self._gather(name, said, sender, text)
 
-    def _known(self, place: str, said: Said) -> bool:
-        if said.msgid and said.msgid in self._seen:
-            return True
-        # An archive may tell whole seconds only.
+    def _before(self, place: str, said: Said) -> bool:
+        """Whether it was said before the place up to which we have heard; an archive may tell whole seconds only."""
         return said.at < self._at.get(place, 0) // 1000 * 1000
 
     def _for_us(self, said: Said, name: str, our_nick: str) -> str | None:

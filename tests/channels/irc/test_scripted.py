@@ -341,3 +341,14 @@ async def test_a_line_from_the_future_hides_nothing_that_comes_later() -> None:
         assert isinstance(item, Inbound)
         assert item.received_at == channel._ears().since("#help") == 1_790_000_000_000
         await channel.close()
+
+
+async def test_a_line_that_comes_twice_is_heard_once() -> None:
+    async with ScriptedIrc() as server:
+        channel = account(server.port, gather_s=0.05)
+        await read(channel)
+        server.say(ANN.format("m1", "desk: hello"), ANN.format("m1", "desk: hello"), ANN.format("m2", "there"))
+        assert said(await until(channel)) == [("ann.s@net", "hello\nthere")]
+        server.say(ANN.format("m1", "desk: hello"), ANN.format("m3", "again"))
+        assert said(await until(channel)) == [("ann.s@net", "again")]
+        await channel.close()
