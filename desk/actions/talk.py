@@ -51,7 +51,7 @@ def reply(
         if all and last:
             copies = (*copies, *last.to, *last.cc)
     if MAIL in found.can.kinds and not to:
-        found = replace(found, to=_answered(ticket, last, ctx))
+        found = replace(found, to=_answered(ticket, ctx))
     posted = outbound(ticket, body, ctx, found, cc=copies, bcc=bcc, attach=attach, at=at, answers=last)
     # That a rule answered does not mean that anybody has looked at it.
     looked_at = ticket.status is Status.NEW and ctx.agent != RULES
@@ -197,8 +197,14 @@ def carrier(ticket: Ticket, asked: str | None, to: Sequence[Identity], ctx: Cont
     return next((a for a in able if a.capabilities and a.capabilities.may_start), first)
 
 
-def _answered(ticket: Ticket, last: Message | None, ctx: Context) -> tuple[Identity, ...]:
-    if last and last.sender and last.customer == ticket.requester:
+def _answered(ticket: Ticket, ctx: Context) -> tuple[Identity, ...]:
+    """Where the requester reads mail: the address they wrote from last, else one by which they are known."""
+    letters = [m for m in ctx.thread(ticket) if m.customer == ticket.requester and m.sender and m.sender.kind == MAIL]
+    if (last := last_heard(letters)) and last.sender:
         return (last.sender,)
     customer = ctx.customer(ticket.requester)
-    return (Identity("email", customer.address, customer.name),) if "@" in customer.address else ()
+    known = sorted(
+        (identity for identity in ctx.identities(customer.id) if identity.kind == MAIL),
+        key=lambda identity: identity.value != customer.address,
+    )
+    return tuple(Identity(MAIL, identity.value, identity.display or customer.name) for identity in known[:1])

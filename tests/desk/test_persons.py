@@ -39,6 +39,17 @@ def test_joined_they_are_one_customer_with_all_tickets_and_ways(chat: Chat) -> N
     assert chat.store.check() == []
 
 
+def test_mail_goes_to_their_address_wherever_they_wrote_last(chat: Chat) -> None:
+    chat.room.do("join #2", 1)
+    chat.room.do('reply --account support "By mail, then"', 2)
+    assert [i.value for i in chat.store.thread(2)[-1].to] == ["c7@acme.example"]
+
+
+def test_who_has_no_address_gets_no_mail_by_another_name(chat: Chat) -> None:
+    with pytest.raises(Invalid, match="name the recipients with --to"):
+        chat.room.do('reply --account support "Hello?"', 2)
+
+
 def test_what_they_write_afterwards_is_theirs(chat: Chat) -> None:
     mail = chat.store.ticket(1).requester
     chat.room.do(f"join matrix:{ANN.value}", 1)
