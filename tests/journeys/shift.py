@@ -45,6 +45,13 @@ class Shift:
 
     def run(self, *args: str, stdin: str = "", ok: tuple[int, ...] = (0,)) -> str:
         """What the command line prints; fails when it ends otherwise than expected."""
+        return self._done(*args, stdin=stdin, ok=ok).stdout
+
+    def refused(self, *args: str) -> str:
+        """What the command line says where it does not do as asked."""
+        return self._done(*args, ok=(1, 2)).stderr
+
+    def _done(self, *args: str, stdin: str = "", ok: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "cli.main", *args],
             input=stdin,
@@ -58,7 +65,7 @@ class Shift:
             f"deskhand {' '.join(args)} ended with {done.returncode}: {done.stderr}{done.stdout}"
         )
         assert "Traceback" not in done.stderr, done.stderr
-        return done.stdout
+        return done
 
     def json(self, *args: str) -> list[dict[str, Any]]:
         """The objects a verb prints with --json."""
