@@ -23,6 +23,8 @@ BUILT_IN = {
     "discourse": "channels.discourse",
     "mastodon": "channels.mastodon",
     "x": "channels.x",
+    "facebook": "channels.meta.facebook",
+    "instagram": "channels.meta.instagram",
     "telegram": "channels.telegram",
     "matrix": "channels.matrix",
     "irc": "channels.irc",
