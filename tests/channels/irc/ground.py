@@ -28,6 +28,7 @@ def ground(request: pytest.FixtureRequest) -> Ground:
     server, ann = _company(request.config)
     room = f"#help{next(_numbers)}"
     ann.join(room)
+    request.addfinalizer(lambda: ann.say(f"PART {room}"))
     ann.say(f"MODE {room} +H 50:1d")
 
     def news() -> None:
