@@ -63,6 +63,7 @@ def relay_command(log_to: str | None, level: str | None, child: bool) -> None:
             settings.lease_s * 1_000,
             folder=here.config_path.absolute().parent if here.config_path else None,
             shown=partial(rules.shown, here),
+            attend=settings.attend,
         )
         try:
             asyncio.run(run(engine))

@@ -124,6 +124,7 @@ class RelayConfig(Struct, frozen=True):
     log_level: str = "info"
     workers: int = 2
     lease_s: int = 30
+    attend: bool = True
 
 
 class Config(Struct, frozen=True):

@@ -379,6 +379,15 @@ class Draft(Struct, frozen=True):
     seen: int = 0
 
 
+class Volume(Struct, frozen=True):
+    """How many messages went over an account, in and out: on the day in question, and in all the time asked for."""
+
+    came: int = 0
+    went: int = 0
+    came_today: int = 0
+    went_today: int = 0
+
+
 class Presence(Struct, frozen=True):
     """Somebody has a ticket before them, until they say so again: who "views" it, or who "writes".
 

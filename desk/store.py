@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Struct
 
+from desk.seats import Seats
+
 if TYPE_CHECKING:
     from desk.alike import Alike
     from desk.blobs import Blob
@@ -26,16 +28,14 @@ if TYPE_CHECKING:
         Contact,
         Customer,
         Delivery,
-        Draft,
-        Effort,
         Identity,
         Message,
         Millis,
         Pace,
-        Presence,
         State,
         Team,
         Ticket,
+        Volume,
     )
     from desk.query import Node
     from desk.sla import Promise
@@ -249,7 +249,7 @@ class Tx(Protocol):
         """`rule` acts on a ticket at rest `since` then; False when it did before."""
 
 
-class Store(Protocol):
+class Store(Seats, Protocol):
     """The place where everything is kept: one of `storage.open_store(url)`."""
 
     url: str
@@ -332,37 +332,14 @@ class Store(Protocol):
     def pace(self, begin: Millis, step: Millis, count: int, *, agent: str | None = None) -> Pace:
         """What came in and was done in each of `count` steps; replies and what was solved of `agent` alone, if given."""
 
+    def volume(self, since: Millis, today: Millis) -> Mapping[str, Volume]:
+        """How many messages each account took in and let out since that time, and of those since `today`."""
+
     def blob(self, key: str) -> bytes:
         """The bytes kept under `key`; NotFound."""
 
     def workload(self, at: Millis) -> Mapping[str, int]:
         """How many tickets keep each agent busy: live, awake, and not waiting for their requester."""
-
-    # at the desk
-    def drafts(self, *, agent: str | None = None, ticket: int | None = None) -> list[Draft]:
-        """What was begun and not sent (by this agent, on this ticket), the newest first."""
-
-    def keep_draft(self, draft: Draft) -> None:
-        """Keep a draft in place of the agent's earlier one of its kind on the ticket, never of a later one."""
-
-    def drop_draft(self, ticket: int, agent: str, kind: str) -> None:
-        """Forget a draft, for it was sent or thrown away."""
-
-    def attend(self, presence: Presence, spent: Millis = 0) -> None:
-        """Say where a terminal is, in place of what it said before, and that `spent` of work went into that ticket.
-
-        Ticket 0 is none: somebody is at the desk, and no work is counted. Who says the same once more, for no
-        answer came, has said it once.
-        """
-
-    def depart(self, session: str) -> None:
-        """Say that a terminal is at no ticket any more."""
-
-    def present(self, at: Millis) -> list[Presence]:
-        """Who is at which ticket at that time, by ticket and agent."""
-
-    def effort(self, ticket: int) -> list[Effort]:
-        """The work that went into a ticket, by agent and what they did."""
 
     # change
     def write(self, body: Callable[[Tx], T], *, bulk: bool = False) -> T:

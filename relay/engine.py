@@ -77,6 +77,8 @@ class Engine:
     uptime: Callable[[], Millis] = lambda: time.clock_gettime_ns(_UPTIME) // 1_000_000
     folder: Path | None = None
     shown: Callable[[int], dict[str, Any]] = lambda number: {"id": number}
+    attend: bool = True
+    """Whether customers are shown, where a channel can, that an agent reads and writes."""
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "store"))
     health: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)

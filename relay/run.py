@@ -7,12 +7,13 @@ import json
 import signal
 from functools import partial
 
-from desk.channel import Poller
+from desk.channel import Attentive, Poller
 from desk.config import published
 from desk.errors import DeskError
 from desk.hosts import RELAY
 from relay import hooks, rules
-from relay.engine import Engine
+from relay.attending import attending
+from relay.engine import Engine, Station
 from relay.log import log
 from relay.outbox import outbox
 from relay.pump import pump
@@ -39,13 +40,27 @@ async def run(engine: Engine) -> None:
     parts.append(asyncio.create_task(_settings(engine), name="settings"))
     for station in engine.stations:
         if isinstance(station.channel, Poller):
-            parts.append(asyncio.create_task(engine.supervise(f"pump:{station.name}", partial(pump, engine, station))))
+            parts.append(
+                asyncio.create_task(engine.supervise(f"pump:{station.name}", partial(_account, engine, station)))
+            )
     parts.append(asyncio.create_task(engine.supervise("outbox", partial(outbox, engine)), name="outbox"))
     parts.append(asyncio.create_task(engine.supervise("clock", partial(ticks, engine, Trust())), name="clock"))
     parts.append(asyncio.create_task(engine.supervise("rules", partial(rules.rules, engine)), name="rules"))
     parts.append(asyncio.create_task(engine.supervise("hooks", partial(hooks.hooks, engine)), name="hooks"))
     await stop.wait()
     await _end(engine, parts)
+
+
+async def _account(engine: Engine, station: Station) -> None:
+    """Keep an account read, and its customers shown who is there: both under one lease, for both share a connection."""
+    if not (engine.attend and isinstance(station.channel, Attentive)):
+        await pump(engine, station)
+        return
+    shown = asyncio.create_task(attending(engine, station))
+    try:
+        await pump(engine, station)
+    finally:
+        shown.cancel()
 
 
 async def _end(engine: Engine, parts: list[asyncio.Task[None]]) -> None:

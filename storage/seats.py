@@ -5,12 +5,14 @@ None of it is an action: it has no line in the log, and nobody is woken by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.json import decode
 
-from desk.model import DAY, HOUR, Draft, Effort, Millis, Pace, Presence
+from desk.model import DAY, HOUR, Draft, Effort, Millis, Pace, Presence, Volume
+from desk.seats import Attended
+from desk.threads import conversation_named
 from storage.engine import Engine
 from storage.reads import read_workload
 from storage.rows import dump
@@ -36,6 +38,19 @@ _SPEND = (
     "ON CONFLICT (ticket, agent, doing) DO UPDATE SET spent = effort.spent + excluded.spent"
 )
 
+# Whoever writes on a ticket keeps what they have so far every two seconds: a draft that stays as it is belongs to
+# somebody who thinks, and one that is a note is nobody's affair outside.
+_BEFORE = (
+    "SELECT p.ticket, max(CASE WHEN EXISTS (SELECT 1 FROM draft d WHERE d.ticket = p.ticket AND d.agent = p.agent "
+    "AND d.kind <> 'note' AND d.at > :fresh) AND p.doing = 'writes' THEN 1 ELSE 0 END), "
+    "max(coalesce((SELECT message FROM seen WHERE seen.agent = p.agent AND seen.ticket = p.ticket), 0)) "
+    "FROM presence p WHERE p.until > :at AND p.ticket > 0 AND p.session NOT LIKE 'customer:%' GROUP BY p.ticket ORDER BY p.ticket"
+)
+_THEIRS = "SELECT id, account, conversation FROM message WHERE ticket = ? AND direction = 'in' AND kind = 'public'"
+_LAST = f"{_THEIRS} ORDER BY at DESC, id DESC LIMIT 1"
+_READ_TO = f"{_THEIRS} AND account = ? AND conversation = ? AND id <= ? ORDER BY at DESC, id DESC LIMIT 1"
+_CALLED = "SELECT external_id FROM external WHERE account = ? AND message = ? ORDER BY external_id LIMIT 1"
+
 _PACE = (
     "WITH RECURSIVE span (since, until) AS (SELECT :begin, :begin + :step UNION ALL SELECT until, until + :step FROM span "
     "WHERE until < :end) SELECT "
@@ -44,6 +59,13 @@ _PACE = (
     "AND at >= since AND at < until{replied}), "
     "(SELECT count(*) FROM ticket WHERE bin = '' AND merged_into IS NULL AND solved_at >= since AND solved_at < until{solved}) "
     "FROM span ORDER BY since"
+)
+
+
+# What the index message_volume holds, and nothing else.
+_VOLUME = (
+    "SELECT account, direction, count(*), sum(CASE WHEN at >= ? THEN 1 ELSE 0 END) FROM message "
+    "WHERE kind IN ('public', 'call') AND withdrawn = 0 AND at >= ? GROUP BY account, direction"
 )
 
 
@@ -92,6 +114,20 @@ class Seats(Engine):
     def present(self, at: Millis) -> list[Presence]:
         return [Presence(*row) for row in self._read.execute(_PRESENT, (at,))]
 
+    def attended(self, at: Millis, accounts: Collection[str], fresh: Millis) -> list[Attended]:
+        found: list[Attended] = []
+        for ticket, typing, seen in self._read.execute(_BEFORE, {"at": at, "fresh": at - fresh}).fetchall():
+            last = self._read.execute(_LAST, (ticket,)).fetchone()
+            if last is None or last[1] not in accounts or last[2] is None:
+                continue
+            _, account, conversation = last
+            read = self._read.execute(_READ_TO, (ticket, account, conversation, seen)).fetchone()
+            called = self._read.execute(_CALLED, (account, read[0])).fetchone() if read else None
+            named = conversation_named(account, conversation)
+            if named is not None:
+                found.append(Attended(ticket, account, named, called[0] if called else None, bool(typing)))
+        return found
+
     def effort(self, ticket: int) -> list[Effort]:
         query = "SELECT agent, doing, spent FROM effort WHERE ticket = ? ORDER BY agent, doing"
         return [Effort(*row) for row in self._read.execute(query, (ticket,))]
@@ -111,3 +147,13 @@ class Seats(Engine):
         ).fetchall()
         opened, replied, solved = zip(*found, strict=True)
         return Pace(begin, step, opened, replied, solved)
+
+    def volume(self, since: Millis, today: Millis) -> Mapping[str, Volume]:
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for account, direction, count, of_today in self._read.execute(_VOLUME, (today, since)):
+            found.setdefault(account or "", {})[direction] = (count, of_today)
+        none = (0, 0)
+        return {
+            account: Volume(*(ways.get(way, none)[place] for place in (0, 1) for way in ("in", "out")))
+            for account, ways in found.items()
+        }
