@@ -147,9 +147,9 @@ def _store(here: Session) -> Iterator[Finding]:
     elif store.accounts():
         yield Finding("relay", False, "not running, nothing is fetched or sent; start it with: deskhand relay")
     for account in store.accounts().values():
-        if (words := fares(account)).startswith(("paused", "retrying")):
-            more = f"; go on with: deskhand channel resume {account.name}" if account.held else ""
-            yield Finding("account", False, f"{account.name} {words}{more}")
+        if (fared := fares(account)).startswith(("paused", "retrying")):
+            then = f"; go on with: deskhand channel resume {account.name}" if account.held else ""
+            yield Finding("account", False, f"{account.name} {fared}{then}")
     # While a file is wrong, what was published before may hold: both are looked at.
     if behind(store):
         words = "the clocks of some tickets go by older policies yet; set them with: deskhand config apply"

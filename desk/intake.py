@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from typing import Any, TypeVar, cast, overload
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -83,10 +83,10 @@ def prepare(item: Item, parse: Callable[[Raw], Inbound] | None = None) -> Told: 
 
 
 def prepare(item: Item, parse: Callable[[Raw], Inbound] | None = None) -> Told:
-    """`item` parsed, with search words and digest: the part of the work that needs no store."""
+    """`item` parsed, with search words and digest, and nothing in it that no store takes: the work that needs none."""
     if not isinstance(item, (Raw, Inbound)):
-        return item
-    inbound = item if isinstance(item, Inbound) else _parsed(item, parse)
+        return _cleaned(item)
+    inbound = _cleaned(item) if isinstance(item, Inbound) else _parsed(item, parse)
     if inbound.words is not None and inbound.digest is not None:
         return inbound
     line = words(inbound.subject, inbound.text, *(a.name for a in inbound.attachments))
@@ -96,6 +96,23 @@ def prepare(item: Item, parse: Callable[[Raw], Inbound] | None = None) -> Told:
 def _parsed(item: Raw, parse: Callable[[Raw], Inbound] | None) -> Inbound:
     assert parse is not None, "a channel that hands out Raw items has a parse function"
     return parse(item)
+
+
+_T = TypeVar("_T")
+
+
+def _cleaned(value: _T) -> _T:
+    """`value` with every text in it `storable`: one name that no database takes would hold up its account for ever."""
+    clean: Any = value
+    if isinstance(value, str):
+        clean = storable(value)
+    elif isinstance(value, tuple):
+        clean = tuple(map(_cleaned, value))
+    elif isinstance(value, Struct):
+        pairs = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        changed = {name: better for name, held in pairs if (better := _cleaned(held)) != held}
+        clean = replace(value, **changed) if changed else value
+    return cast(_T, clean)
 
 
 def digest(inbound: Inbound) -> str | None:

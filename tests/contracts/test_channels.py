@@ -2,32 +2,37 @@
 
 A kind needs a `tests/channels/KIND/ground.py`: how an account of it is opened against
 something real. A kind without one fails here, so that no channel joins the desk unproven.
+What needs no store is `channels.kit.conformance`, which third parties run for theirs.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import inspect
-import pickle
-import time
+import random
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import channels
-from desk.capabilities import Capabilities
-from desk.channel import Batch, Channel, Inbound, Outgoing, Poller, Raw, Sender, Sent, Stream
+from channels.kit import conformance
+from channels.kit.conformance import CHECKS, Broken, Ground, NotHere, messages, read_anew
+from desk.channel import Batch, Inbound, Item, Told
 from desk.intake import Intake, prepare, take_in
 from desk.model import Identity
 from desk.store import Batch as Header
+from desk.store import Store
 from desk.threads import Signer
 from storage import open_store
-from tests.channels.grounds import Ground
 
 KINDS = channels.kinds()
+NOW = 1_790_000_000_000
+HOSTILE = "\x1b]0;gone\x07 \x00 \ud800 \u202egnp.exe\u2066 \x9b31m \r\x08\x08" + "a" * 70_000
 
 
 @pytest.fixture(params=KINDS)
@@ -40,148 +45,126 @@ def ground(request: pytest.FixtureRequest) -> Ground:
     return found
 
 
-async def read(channel: Channel, cursor: str | None) -> list[Batch]:
-    """One poll, confirmed as the relay does."""
-    assert isinstance(channel, Poller)
-    batches = []
-    async for batch in channel.poll(cursor):
-        await channel.confirm(batch)
-        batches.append(batch)
-    return batches
+@pytest.mark.parametrize("check", CHECKS)
+async def test_contract(ground: Ground, check: str) -> None:
+    try:
+        await conformance.run(check, ground)
+    except NotHere as why:
+        pytest.skip(str(why))
 
 
-def items(batches: list[Batch]) -> list[Raw | Inbound]:
-    """The messages in them; signals have rules of their own."""
-    return [item for batch in batches for item in batch.items if isinstance(item, (Raw, Inbound))]
+class Desk:
+    """A store that takes in what an account hands out."""
+
+    def __init__(self, folder: Path, ground: Ground) -> None:
+        folder.mkdir(exist_ok=True)
+        self.store: Store = open_store(f"sqlite:///{folder}/desk.db", create=True)
+        self._how = Intake("support", ground.kind, self.store.config, Signer(b"x" * 32))
+        module = channels.load(ground.kind)
+        self._parse = getattr(ground.open(), "parser", None) or getattr(module, "parse", None)
+        self._turn = 0
+
+    def prepared(self, items: Sequence[Item]) -> list[Told]:
+        """Items as the relay's workers hand them on."""
+        return [prepare(item, self._parse) for item in items]
+
+    def take(self, told: Sequence[Told]) -> int:
+        """Take in one batch; signals that came too early are told again. How many messages were new."""
+        new = 0
+        for _ in range(3):
+            self._turn += 1
+            header = Header(f"turn-{self._turn}", NOW, source="support")
+            taken = self.store.write(partial(take_in, how=self._how, told=told, batch=header, cursor=str(self._turn)))
+            new, told = new + taken.messages, taken.strays
+        return new
+
+    def state(self) -> Counter[object]:
+        """What is there: who said what, and what became of it; wherever it is."""
+        there = [m for number in range(1, 1000) if self._there(number) for m in self.store.thread(number)]
+        return Counter(
+            # Who of two asks and who joins them is whoever comes first.
+            (m.kind, m.sender and m.sender.value, m.text, m.marks, frozenset(m.flags) - {"new-participant"}, m.state)
+            for m in there
+        )
+
+    def _there(self, number: int) -> bool:
+        return number <= self.store.numbers().tickets
 
 
-def draft(channel: Channel, ground: Ground) -> Outgoing:
-    ours = channel.addresses[0]
-    return Outgoing(12, "deskhand.12.0123456789abcdef.7@desk.test", 1_790_000_000_000, ours, (ground.customer,), "**Hello** Ann", "Re: Hello", references=("m1@example.com",), conversation=ground.conversation)  # fmt: skip
+def items(batches: Sequence[Batch]) -> list[Item]:
+    """All that was handed out, signals too."""
+    return [item for batch in batches for item in batch.items]
 
 
-def sender(channel: Channel) -> Sender:
-    """The channel as one that answers; what only listens says so and is left out."""
-    if not channel.capabilities.sends:
-        assert not isinstance(channel, Sender)
-        pytest.skip("it only listens")
-    assert isinstance(channel, Sender)
-    return channel
-
-
-async def test_opening_is_quick_and_says_what_it_can(ground: Ground) -> None:
-    assert dataclasses.is_dataclass(channels.load(ground.kind).Settings)
-    begun = time.monotonic()
-    channel = ground.open()
-    assert time.monotonic() - begun < 1.0, "opening does nothing on the network"
-    assert isinstance(channel.capabilities, Capabilities)
-    assert channel.addresses
-    assert all(isinstance(identity, Identity) and identity.value for identity in channel.addresses)
-    assert isinstance(channel, (Poller, Sender)), "a channel that neither reads nor sends is none"
-    await channel.close()
-    await channel.close()
-
-
-async def test_check_tells_what_was_found_in_sentences(ground: Ground) -> None:
-    channel = ground.open()
-    said = await channel.check()
-    assert said
-    assert all(isinstance(sentence, str) and sentence for sentence in said)
-    await channel.close()
-
-
-async def test_nothing_is_handed_out_twice_after_its_cursor(ground: Ground) -> None:
+async def test_everything_handed_out_twice_is_in_the_store_once(ground: Ground, tmp_path: Path) -> None:
     ground.news()
-    channel = ground.open()
-    first = await read(channel, None)
-    assert items(first)
-    ids = [item.external_id for item in items(first)]
-    assert len(ids) == len(set(ids))
-    other = ground.open()
-    again = [item.external_id for item in items(await read(other, first[-1].cursor))]
-    assert not set(again) & set(ids), "another process goes on behind the cursor"
-    await channel.close()
-    await other.close()
+    desk = Desk(tmp_path, ground)
+    first = desk.prepared(items(await read_anew(ground, None)))
+    assert all(item.sender is not None and item.text for item in first if isinstance(item, Inbound))
+    assert desk.take(first) > 0
+    before = desk.state()
+    assert desk.take(first) == 0, "the same items"
+    assert desk.take(desk.prepared(items(await read_anew(ground, None)))) == 0, "another process that begins anew"
+    assert desk.state() == before
+    assert desk.store.check() == []
+    desk.store.close()
 
 
-async def test_replay_gives_the_same_items_by_the_same_names(ground: Ground) -> None:
+async def test_any_order_ends_in_the_same_state(ground: Ground, tmp_path: Path) -> None:
     ground.news()
-    seen = []
-    for _ in range(2):
-        channel = ground.open()
-        seen.append([item.external_id for item in items(await read(channel, None))])
-        await channel.close()
-    assert seen[0] == seen[1]
-
-
-async def test_confirming_again_is_fine(ground: Ground) -> None:
     ground.news()
-    channel = ground.open()
-    assert isinstance(channel, Poller)
-    batches = await read(channel, None)
-    for batch in batches:
-        await channel.confirm(batch)
-    await channel.close()
-    assert items(batches)
+    batches = await read_anew(ground, None)
+    assert messages(batches)
+    desk = Desk(tmp_path / "0", ground)
+    told = desk.prepared(items(batches))
+    desk.take(told)
+    wanted = desk.state()
+    desk.store.close()
+    for seed in range(1, 4):
+        shuffled = random.Random(seed).sample(told, len(told))
+        if seed == 1:
+            shuffled.sort(key=lambda item: isinstance(item, Inbound))  # what is about messages, before them
+        desk = Desk(tmp_path / str(seed), ground)
+        for item in shuffled if seed == 2 else ():
+            desk.take([item])
+        desk.take(shuffled)
+        assert desk.state() == wanted
+        assert desk.store.check() == []
+        desk.store.close()
 
 
-async def test_everything_taken_in_twice_is_in_the_store_once(ground: Ground, tmp_path: Path) -> None:
+async def test_hostile_texts_come_out_clean_and_hold_up_nothing(ground: Ground, tmp_path: Path) -> None:
     ground.news()
-    module = channels.load(ground.kind)
-    store = open_store(f"sqlite:///{tmp_path}/desk.db", create=True)
-    how = Intake("support", ground.kind, store.config, Signer(b"x" * 32))
-    counted = []
-    for turn in range(2):
-        channel = ground.open()
-        parse = getattr(channel, "parser", None) or getattr(module, "parse", None)
-        assert parse is None or pickle.loads(pickle.dumps(parse)), "a parser goes to worker processes"
-        inbound = [prepare(item, parse) for item in items(await read(channel, None))]
-        assert all(item.sender is not None and item.text for item in inbound)
-        header = Header(f"turn-{turn}", 1_790_000_000_000, source="support")
-        body = partial(take_in, how=how, told=inbound, batch=header, cursor=f"c{turn}")
-        counted.append(store.write(body).messages)
-        await channel.close()
-    assert counted[0] > 0
-    assert counted[1] == 0
-    assert store.check() == []
-    store.close()
+    desk = Desk(tmp_path, ground)
+    first = [item for item in desk.prepared(items(await read_anew(ground, None))) if isinstance(item, Inbound)]
+    bad = [_hostile(item, number) for number, item in enumerate(first)]
+    assert desk.take([*bad, *first]) == 2 * len(first)
+    for number in range(1, desk.store.numbers().tickets + 1):
+        for message in desk.store.thread(number):
+            for text in (message.text, message.subject or "", message.author):
+                text.encode()
+                assert "\x00" not in text
+    assert desk.store.check() == []
+    desk.store.close()
 
 
-async def test_waiting_ends_in_time(ground: Ground) -> None:
-    channel = ground.open()
-    if isinstance(channel, Stream):
-        begun = time.monotonic()
-        await channel.wait(0.2)
-        assert time.monotonic() - begun < 10.0
-    assert inspect.iscoroutinefunction(channel.close)
-    await channel.close()
-
-
-async def test_the_same_draft_gives_the_same_bytes(ground: Ground) -> None:
-    channel = ground.open()
-    render = sender(channel).render
-    assert [p.data for p in render(draft(channel, ground))] == [p.data for p in render(draft(channel, ground))]
-    await channel.close()
-
-
-async def test_sending_says_when_it_can_no_longer_be_taken_back(ground: Ground) -> None:
-    channel = ground.open()
-    sending = sender(channel)
-    phases: list[str] = []
-
-    async def phase(name: str) -> None:
-        phases.append(name)
-
-    for part in sending.render(draft(channel, ground)):
-        sent = await sending.send(part, "deskhand-1-7", phase)
-        assert isinstance(sent, Sent)
-        assert not sent.refused
-        await sending.archive(part)
-    assert phases == ["data"]
-    await channel.close()
+def _hostile(item: Inbound, number: int) -> Inbound:
+    """`item` as somebody would send it who wants us ill."""
+    sender = item.sender or Identity("email", "x@example.com")
+    evil = replace(sender, value=f"{number}{sender.value}", display=HOSTILE)
+    changed = replace(
+        item, external_id=f"evil-{number}", sender=evil, text=HOSTILE, visible=HOSTILE, subject=HOSTILE, message_id=None,
+        conversation=None, answers=None, words=None, digest=None, raw=None, link="javascript:alert(1)",
+    )  # fmt: skip
+    return prepare(changed)
 
 
 def test_the_demo_channel_shows_how_small_a_plugin_is() -> None:
     source = Path(inspect.getsourcefile(channels.load("demo")) or "").read_text("utf-8")  # type: ignore[arg-type]
     code = [line for line in source.splitlines() if line.strip() and not line.strip().startswith(("#", '"""'))]
     assert len(code) <= 80
+
+
+def test_what_breaks_the_contract_is_told_in_a_sentence() -> None:
+    with pytest.raises(Broken, match="the reason"):
+        conformance.hold(0, "the reason")

@@ -10,8 +10,15 @@ from tests.servers.feeds import FeedServer, item, rss
 
 
 def ground(request: pytest.FixtureRequest) -> Ground:
-    """A forum that publishes three questions."""
+    """A forum that publishes three questions at a time, and keeps all of them in its feed."""
     server = FeedServer().start()
     request.addfinalizer(server.stop)
+    asked: list[str] = []
+
+    def news() -> None:
+        for _ in range(3):
+            asked.insert(0, item(len(asked) + 1))
+        server.publish(rss(*asked))
+
     server.publish(rss())
-    return Ground("feed", Settings(url=f"{server.url}/feed"), lambda: server.publish(rss(item(3), item(2), item(1))))
+    return Ground("feed", Settings(url=f"{server.url}/feed"), news)
