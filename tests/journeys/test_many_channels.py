@@ -21,6 +21,8 @@ from tests.servers.dovecot import User
 from tests.servers.exim import Exim
 from tests.servers.holding import Holding
 from tests.servers.inn import Inn, article
+from tests.servers.ngircd import Ngircd, Voice
+from tests.servers.prosody import Prosody
 from tests.servers.synapse import CLIENT, Synapse, segment
 
 pytestmark = pytest.mark.servers
@@ -229,3 +231,77 @@ def test_one_customer_by_mail_chat_and_news_is_answered_where_they_wrote(
     assert len([t for t in shift.tickets() if t["merged_into"] is None]) == 1
     assert shift.stop(relay) == 0
     assert "all is well" in shift.run("store", "check")
+
+
+@pytest.fixture
+def ngircd() -> Iterator[Ngircd]:
+    """An IRC server."""
+    server = Ngircd()
+    yield server
+    server.stop()
+
+
+def test_in_a_room_in_private_and_on_another_network_it_is_one_ticket(
+    tmp_path: Path, ngircd: Ngircd, prosody: Prosody
+) -> None:
+    ours, theirs = prosody.account(), prosody.account("ann")
+    rooms, talks = Holding(ngircd.port), Holding(prosody.port)
+    accounts = {
+        "irc": {"kind": "irc", "host": "localhost", "port": rooms.port, "tls": "none", "nick": "desk", "rooms": ["#help"], "gather_s": 0.2},
+        "xmpp": {"kind": "xmpp", "tls": "none"} | prosody.settings(ours, port=talks.port, ca_file=""),
+    }  # fmt: skip
+    with Desk(tmp_path, accounts) as shift:
+        relay = shift.relay()
+        ann, phone = Voice(ngircd, "ann"), prosody.client(theirs).online()
+        ann.join("#help")
+        soon(lambda: _is_there(ann, "desk"), "the desk to be in the room")
+        ann.say("PRIVMSG #help :desk: my tunnel drops")
+        shift.hears("my tunnel drops")
+        phone.say(ours, "I am ann on IRC")
+        shift.hears("I am ann on IRC")
+        room, talk = (next(t["id"] for t in shift.tickets() if t["account"] == name) for name in ("irc", "xmpp"))
+        shift.run("join", str(room), f"xmpp:{theirs}")
+        shift.run("merge", str(talk), str(room))
+
+        shift.run("reply", str(room), "--account", "irc", "which router")
+        assert "#help :ann: which router" in ann.until("which router")
+        shift.run("reply", str(room), "--account", "irc", "--private", "your password is new")
+        assert "PRIVMSG ann :your password is new" in ann.until("your password")
+        shift.run("reply", str(room), "--account", "xmpp", "and here")
+        assert phone.message().findtext("{jabber:client}body") == "and here"
+        ann.say("PRIVMSG desk :thank you")
+        shift.hears("thank you")
+        shift.run("reply", str(room), "where you wrote last")
+        assert "PRIVMSG ann :where you wrote last" in ann.until("where you wrote last")
+
+        rooms.arm(b"PRIVMSG ann :in the middle")
+        talks.arm(b"in the middle of it")
+        shift.run("reply", str(room), "--account", "irc", "--private", "in the middle")
+        shift.run("reply", str(room), "--account", "xmpp", "in the middle of it")
+        assert rooms.held.wait(20)
+        assert talks.held.wait(20)
+        shift.kill(relay)
+        phone.say(ours, "while you were away")
+        rooms.heal()
+        talks.heal()
+        relay = shift.relay()
+        shift.hears("while you were away")
+        # The archive shows that it went out; IRC keeps nothing, and a person decides.
+        shift.said("in the middle of it")
+        shift.said("in the middle", State.UNKNOWN)
+        assert phone.message().findtext("{jabber:client}body") == "in the middle of it"
+        ann.until("in the middle")
+        ann.settle()
+        assert len([line for line in ann.heard if "in the middle" in line]) == 1
+        assert set(shift.heard().values()) == {1}
+        assert shift.stop(relay) == 0
+        assert "all is well" in shift.run("store", "check")
+        phone.close()
+        ann.vanish()
+    rooms.close()
+    talks.close()
+
+
+def _is_there(voice: Voice, nick: str) -> bool:
+    voice.say("NAMES #help")
+    return nick in voice.until(" 353 ").rpartition(":")[2].split()
