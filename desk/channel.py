@@ -141,10 +141,10 @@ class Reaction(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """What became of a message of ours: `state` is delivered, read, failed or bounced.
+    """What became of a message of ours: `state` is sent (it is there after all), delivered, read, failed or bounced.
 
-    `target` is the remote id that `Sent` gave; with `through` it holds for all before it in that
-    conversation too. States only advance.
+    `target` is the remote id that `Sent` gave, and only what is called that came so far; with `through`
+    it holds for all before it in that conversation too. States only advance.
     """
 
     received_at: Millis

@@ -26,6 +26,7 @@ TYPING, ONLINE, AWAY = "typing", "online", "away"
 _LASTING: dict[str, Millis] = {TYPING: 10 * SECOND, ONLINE: 720 * MINUTE, AWAY: 720 * MINUTE}
 _MARKS = 50
 _ADVANCE = (State.SENT, State.DELIVERED, State.READ)
+_LOST = (State.FAILED, State.BOUNCED)
 
 
 class Stray(Exception):
@@ -92,23 +93,32 @@ def _marked(message: Message, signal: Reaction) -> tuple[Mark, ...]:
 
 def _receipted(tx: Tx, account: str, signal: Receipt) -> Iterator[Event]:
     told = _target(tx, account, signal.target)
-    messages = [told]
+    yield from _came_to(tx, told, signal, signal.target)
     if signal.through:
-        messages += [
-            m for m in tx.thread(told.ticket)
-            if m.id < told.id and m.account == account and m.conversation == told.conversation
-        ]  # fmt: skip
-    for message in messages:
-        if message.direction is Direction.OUT:
-            for delivery in tx.deliveries(message.id):
-                if _advances(delivery, signal.state):
-                    detail = storable(signal.detail) or delivery.error or ""
-                    yield Delivered(message.ticket, message.id, delivery.id, signal.state, detail)
+        for before in tx.thread(told.ticket):
+            if before.id < told.id and before.account == account and before.conversation == told.conversation:
+                yield from _came_to(tx, before, signal)
+
+
+def _came_to(tx: Tx, message: Message, signal: Receipt, target: str | None = None) -> Iterator[Event]:
+    """What the receipt says of a message; with a `target`, only of what is called that there."""
+    if message.direction is not Direction.OUT:
+        return
+    deliveries = tx.deliveries(message.id)
+    # Seen there while we did not know of it: nobody told us what it is called.
+    about = [d for d in deliveries if target is None or d.remote_id in (target, None)]
+    if not any(d.remote_id == target for d in about) and signal.state in _LOST:
+        # One of the parts before the last. That it came says little of the whole, that it did not says enough.
+        about = deliveries
+    for delivery in about:
+        if _advances(delivery, signal.state):
+            detail = storable(signal.detail) or delivery.error or ""
+            yield Delivered(message.ticket, message.id, delivery.id, signal.state, detail)
 
 
 def _advances(delivery: Delivery, to: State) -> bool:
     """Whether a delivery that stands there may come to `to`: it goes on, and fails only before it was received."""
-    if to in (State.FAILED, State.BOUNCED):
+    if to in _LOST:
         return delivery.state in (State.SENT, State.UNKNOWN)
     if to not in _ADVANCE:
         return False

@@ -130,6 +130,29 @@ def test_a_receipt_for_what_nobody_knew_of_proves_that_it_went_out(chat: Chat) -
     assert chat.store.thread(1)[-1].state is State.DELIVERED
 
 
+def test_a_receipt_is_about_what_is_called_that_and_no_other_recipient(chat: Chat) -> None:
+    chat.room.do('reply "On it." --to matrix:@ann:example.org --to matrix:@bob:example.org', 1)
+    at = chat.room.clock + MINUTE
+    for remote_id, again in (("$ann", ("@bob:example.org",)), ("$bob", ())):
+        (one,) = chat.store.claim("relay", at, at + MINUTE)
+        assert chat.store.settle(one.delivery.id, "relay", State.SENT, at, remote_id=remote_id, next_at=at, again=again)
+    chat.hear(Receipt(at, "$ann", State.FAILED, detail="gone"), Receipt(at, "$bob", State.READ))
+    told = {d.remote_id: (d.state, d.error) for d, _ in chat.store.outbox(tuple(State))}
+    assert told == {"$ann": (State.FAILED, "gone"), "$bob": (State.READ, "")}
+
+
+def test_a_part_that_was_read_is_not_the_whole_and_one_that_failed_is(chat: Chat) -> None:
+    chat.room.do('reply "On it."', 1)
+    at = chat.room.clock + MINUTE
+    (one,) = chat.store.claim("relay", at, at + MINUTE)
+    assert chat.store.sent_part(one.delivery.id, "relay", 0, "$first")
+    assert chat.store.settle(one.delivery.id, "relay", State.SENT, at, remote_id="$last")
+    chat.hear(Receipt(at, "$first", State.READ))
+    assert chat.store.thread(1)[-1].state is State.SENT
+    chat.hear(Receipt(at, "$first", State.FAILED))
+    assert chat.store.thread(1)[-1].state is State.FAILED
+
+
 def test_our_own_echo_is_no_message(chat: Chat) -> None:
     chat.room.do('reply "On it."', 1)
     chat.sends(1, "$out")
