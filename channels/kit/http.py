@@ -184,7 +184,11 @@ class Http:
         """
         import httpx2
 
-        parts, own = urlsplit(url), urlsplit(self._settings.url)
+        try:
+            parts, own = urlsplit(url), urlsplit(self._settings.url)
+            httpx2.URL(url)
+        except (ValueError, httpx2.InvalidURL):
+            raise Permanent("a file is not fetched: its address is none") from None
         host = parts.hostname or ""
         ours = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
         if not ours and (parts.scheme != "https" or not any(host == h or host.endswith(f".{h}") for h in hosts)):

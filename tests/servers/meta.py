@@ -14,7 +14,14 @@ from tests.servers.local_http import LocalHttp, Reply, Request
 TOKEN = "canary-meta-51c2-not-to-be-seen"
 PAGE, ACCOUNT = "100200", "178400"
 DAY_MS = 86_400_000
-PEOPLE = {"3001": ("Ann Lee", "ann"), "3002": ("Bob", "bob"), PAGE: ("Desk", "desk"), ACCOUNT: ("Desk", "desk")}
+PEOPLE = {
+    "3001": ("Ann Lee", "ann"),
+    "3002": ("Bob", "bob"),
+    "4001": ("Ann Lee", "ann"),
+    "4002": ("Bob", "bob"),
+    PAGE: ("Desk", "desk"),
+    ACCOUNT: ("Desk", "desk"),
+}
 
 
 class MetaServer(LocalHttp):
@@ -46,6 +53,7 @@ class MetaServer(LocalHttp):
         """Somebody sends a message; ours goes `to` somebody."""
         with self.lock:
             us = PAGE if platform == "messenger" else ACCOUNT
+            sender, to = _there(sender, platform), _there(to, platform)
             name = more.pop("id", None) or f"m_{self._number()}"
             one = {
                 "id": name, "created_time": _time(more.pop("at", self.now)), "message": text,
@@ -53,6 +61,12 @@ class MetaServer(LocalHttp):
             }  # fmt: skip
             self.chats[platform].setdefault(to or sender, []).append(one)
             return name
+
+    def age(self, days: float) -> None:
+        """So much time goes by since all that was said."""
+        for one in (m for chats in self.chats.values() for rows in chats.values() for m in rows):
+            at = datetime.fromisoformat(one["created_time"]).timestamp() * 1000
+            one["created_time"] = _time(int(at - days * DAY_MS))
 
     def post(self, text: str = "News", author: str = PAGE) -> str:
         """A post on the page."""
@@ -80,6 +94,7 @@ class MetaServer(LocalHttp):
             on_instagram = post in self.media
             one: dict[str, Any] = {"id": name, "post": post, "above": parent}
             if on_instagram:
+                author = _there(author, "instagram")
                 handle = PEOPLE[author][1]
                 one |= {
                     "text": text,
@@ -246,6 +261,11 @@ def error(code: int, message: str, subcode: int = 0, *, status: int = 400, **mor
     """A refusal as Meta writes it."""
     told = {"message": message, "type": "OAuthException", "code": code, "fbtrace_id": "A1", **more}
     return Reply(status, {"error": {**told, **({"error_subcode": subcode} if subcode else {})}})
+
+
+def _there(number: str, platform: str) -> str:
+    """The same person has another number on Instagram."""
+    return f"4{number[1:]}" if platform == "instagram" and number.startswith("300") else number
 
 
 def _time(at: int) -> str:
