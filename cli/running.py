@@ -14,7 +14,7 @@ import click
 from cli import output, rules
 from cli.wiring import Session, now, session
 from desk.errors import ConfigError, DeskError, StoreError
-from desk.health import fares
+from desk.health import fares, volumes
 from desk.health import trouble as rule_trouble
 from desk.hosts import MUST_NOT_DIFFER_MS, astray, relay_runs
 from desk.model import State
@@ -102,6 +102,7 @@ def health_command(as_json: bool) -> int | None:
     trouble = [a.name for a in accounts if a.paused or fares(a).startswith(("paused", "retrying"))]
     failed = store.outbox((State.FAILED, State.BOUNCED))
     of_rules = list(rule_trouble(store, at))
+    volume = volumes(store, at, here.zone)
     well = running and not trouble and not numbers.unknown
     if as_json:
         output.json_line(
@@ -117,6 +118,8 @@ def health_command(as_json: bool) -> int | None:
                         "paused": a.paused or bool(a.held),
                         "held": a.held,
                         "at": iso(a.health_at),
+                        "today": {"in": volume[a.name].came_today, "out": volume[a.name].went_today},
+                        "week": {"in": volume[a.name].came, "out": volume[a.name].went},
                     }
                     for a in accounts
                 ],
@@ -142,6 +145,10 @@ def health_command(as_json: bool) -> int | None:
         age = f", {brief(at - account.health_at)} ago" if account.health_at and not account.held else ""
         click.echo(
             f"account  {account.name} ({account.channel}, {account.address}): {fares(account) or 'never read'}{age}"
+        )
+        told = volume[account.name]
+        click.echo(
+            f"         {told.came_today:,} in, {told.went_today:,} out today; {told.came:,} in, {told.went:,} out in 7 days"
         )
     for part, words in of_rules:
         click.echo(f"{part:<8} {words}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 
 from msgspec import Struct
 
 from desk.hosts import MAY_DIFFER_MS, astray, relay_runs
-from desk.model import DAY, MINUTE, Account, Millis, State
+from desk.model import DAY, MINUTE, Account, Millis, State, Volume
 from desk.store import Store
 from desk.text import one_line
-from desk.when import brief
+from desk.when import brief, day
 
 _READERS = (("rules", "rules:"), ("hooks", "hooks:"))
 """What reads the log, and the cursor that tells how far."""
@@ -47,6 +48,14 @@ def findings(store: Store, at: Millis) -> list[Finding]:
 def fares(account: Account) -> str:
     """How an account fares, in words: that somebody has paused it goes before what the relay last found."""
     return f"paused: {account.held}" if account.held else account.health
+
+
+def volumes(store: Store, at: Millis, zone: tzinfo) -> Mapping[str, Volume]:
+    """How many messages came and went over each account, today and in the last 7 days; none is left out."""
+    today = day("today", at, zone)
+    assert today is not None
+    counted = store.volume(at - 7 * DAY, today[0])
+    return {name: counted.get(name, Volume()) for name in store.accounts()}
 
 
 def of_account(account: Account, at: Millis, *, running: bool) -> Finding:

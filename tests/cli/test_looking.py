@@ -206,8 +206,13 @@ def test_health_says_what_needs_a_person(deskhand: Deskhand, room: Room) -> None
     assert (ran.object["well"], ran.object["relay"], ran.object["tickets"]) == (False, False, 5)
     from cli.wiring import now
 
+    (account,) = ran.object["accounts"]
+    assert set(account) == {"name", "channel", "address", "health", "paused", "held", "at", "today", "week"}
+    assert (account["today"], account["week"]) == ({"in": 0, "out": 0}, {"in": 0, "out": 0})
     room.store.lease("relay:x", "x", now(), now() + 60_000)
-    assert deskhand("health").code == 0
+    well = deskhand("health")
+    assert well.code == 0
+    assert "0 in, 0 out today; 0 in, 0 out in 7 days" in well.out
     room.do("reply hello", 1)
     room.send(state=State.UNKNOWN)
     assert "1 unknown" in deskhand("health").out

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from desk.model import HOUR, MINUTE, Account, Presence, State
+from desk.store import Batch
 from tests.desks import NOW, Room, do, make_desk
 from tests.tui.shown import Shown, front, run, shown
 from tui.sheets import SHEETS, Entry, Page, Sheet
@@ -310,6 +311,7 @@ def test_nobody_sends_again_who_may_only_read(tmp_path: Path) -> None:
 
 def test_health_names_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     room = Room.open(tmp_path)
+    room.do("reply Hello", 1)
     paused = Account(
         "sms", "sms", "+49", health="paused: the token has run out", paused=True, health_at=room.clock - HOUR
     )
@@ -324,6 +326,10 @@ def test_health_names_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
             await screen.app.sheet.reload()
             await screen.see("all is well", "runs on here, process 12")
             assert "To look at" not in screen.text
+            await screen.see("5 in · 1 out today", "5 in · 1 out in 7 days")
+            room.store.hold_account("support", "by lee: spam wave", Batch("held", room.clock))
+            await screen.app.sheet.reload()
+            await screen.see("paused: by lee: spam wave", "deskhand channel resume support")
 
     run(body())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from desk.health import findings
+from desk.health import findings, volumes
+from desk.model import Volume
 from desk.query import EVERYTHING, parse
 from tui.draw import cut, flat, pad, plural
 from tui.sheets import Entry, Page, Sheet
@@ -12,6 +14,15 @@ from tui.sheets.kit import BLANK, cell, groups, heading
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
+
+
+def _messages(volume: Mapping[str, Volume]) -> Iterator[tuple[str, str]]:
+    """What came and went over each account, number under number."""
+    counts = [(one.came_today, one.went_today, one.came, one.went) for one in volume.values()]
+    wide = [max((len(f"{row[place]:,}") for row in counts), default=1) for place in range(4)]
+    for name, row in zip(volume, counts, strict=True):
+        came, went, came_before, went_before = (f"{count:>{room},}" for count, room in zip(row, wide, strict=True))
+        yield flat(name), f"{came} in · {went} out today   {came_before} in · {went_before} out in 7 days"
 
 
 def sheet(app: DeskApp, rest: str) -> Sheet:
@@ -35,10 +46,10 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
                 wrong += [
                     Entry(((" " * (wide + 8), "text"), (cut(flat(one.remedy), width - wide - 8), "notice")), heads=True)
                 ]
-        today = [(name, store.count(parse(f"channel:{name} created:today", env))) for name in sorted(store.accounts())]
+        volume = volumes(store, now, front.zone)
         newest = store.ids(EVERYTHING, sort="newest", limit=1)
         size = [
-            *((flat(name), f"{plural(count, 'ticket')} today") for name, count in today),
+            *_messages(volume),
             ("open", f"{store.count(parse('is:open', env)):,}"),
             ("newest", f"#{newest[0]}" if newest else "none yet"),
             ("log", plural(store.last_seq(), "line")),
