@@ -8,9 +8,22 @@ when it is about something that this kind has not. No test framework is needed.
 from __future__ import annotations
 
 from channels.kit.conformance import opening, reading, secrets, sending
-from channels.kit.conformance.ground import CHECKS, Broken, Ground, NotHere, draft, hold, messages, read, read_anew, run
+from channels.kit.conformance.ground import (
+    CHECKS,
+    Broken,
+    Ground,
+    NotHere,
+    Phases,
+    draft,
+    hold,
+    messages,
+    opened,
+    read,
+    read_anew,
+    run,
+)
 
 __all__ = [
-    "CHECKS", "Broken", "Ground", "NotHere", "draft", "hold", "messages", "opening", "read", "read_anew", "reading", "run",
+    "CHECKS", "Broken", "Ground", "NotHere", "Phases", "draft", "hold", "messages", "opened", "opening", "read", "read_anew", "reading", "run",
     "secrets", "sending",
 ]  # fmt: skip
