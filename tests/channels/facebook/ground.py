@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from channels.meta.facebook import Settings
 from desk.model import Identity
 from tests.channels.grounds import Ground
+from tests.servers.local_http import CUT_AFTER
 from tests.servers.meta import PAGE, TOKEN, MetaServer
 
 
@@ -24,4 +27,15 @@ def ground(request: pytest.FixtureRequest) -> Ground:
 
     ann = Identity("facebook", "3001", "Ann Lee")
     server.write("Hello")
-    return Ground("facebook", Settings(page=PAGE, url=server.url, token=TOKEN), news, ann, "chat/3001")
+    settings = Settings(page=PAGE, url=server.url, token=TOKEN)
+    return Ground("facebook", settings, news, ann, "chat/3001", **trouble(server))
+
+
+def trouble(server: MetaServer) -> dict[str, Any]:
+    """What can go wrong with a page."""
+    return {
+        "secret": TOKEN,
+        "cut": lambda: server.faults.append((f"POST /v25.0/{PAGE}/messages", CUT_AFTER)),
+        "revoke": lambda: setattr(server, "token", "another"),
+        "expire": lambda: server.age(8),
+    }

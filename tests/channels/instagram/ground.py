@@ -6,6 +6,7 @@ import pytest
 
 from channels.meta.instagram import Settings
 from desk.model import Identity
+from tests.channels.facebook.ground import trouble
 from tests.channels.grounds import Ground
 from tests.servers.meta import ACCOUNT, PAGE, TOKEN, MetaServer
 
@@ -23,4 +24,5 @@ def ground(request: pytest.FixtureRequest) -> Ground:
         server.comment(photo, "I wonder too", "3002", server.comment(photo, "Is there a dark theme?"))
 
     settings = Settings(page=PAGE, account=ACCOUNT, url=server.url, token=TOKEN)
-    return Ground("instagram", settings, news, Identity("instagram", "3001", "@ann"), "chat/3001")
+    ann = Identity("instagram", "4001", "@ann")
+    return Ground("instagram", settings, news, ann, "chat/4001", **trouble(server))

@@ -9,6 +9,7 @@ import pytest
 from channels.x import Settings
 from desk.model import Identity
 from tests.channels.grounds import Ground
+from tests.servers.local_http import CUT_AFTER
 from tests.servers.x import TOKEN, XServer
 
 ANN = Identity("x", "2001", "Ann Lee (@ann)")
@@ -29,4 +30,12 @@ def ground(request: pytest.FixtureRequest) -> Ground:
         server.post("@desk I wonder too", "2002", answers=first)
         server.write("My invoice is wrong")
 
-    return Ground("x", settings(server), news, ANN)
+    return Ground(
+        "x",
+        settings(server),
+        news,
+        ANN,
+        secret=TOKEN,
+        cut=lambda: server.faults.append(("POST /2/dm_conversations/", CUT_AFTER)),
+        revoke=server.tokens.clear,
+    )
