@@ -19,7 +19,7 @@ from channels.kit.fields import moment, string, table, tables
 from channels.x.api import ACCOUNT, LOOKUPS, MENTIONS, MESSAGES, OWN, Api
 from channels.x.posts import Fields, File, Includes, files_of, numbered, order, referenced, text_of, versions
 from channels.x.spending import Spending
-from desk.channel import AuthRequired, Batch, ChannelError, Edit, Inbound, Membership, Removal, Retry, Told
+from desk.channel import AuthRequired, Batch, ChannelError, Edit, Inbound, Membership, RateLimited, Removal, Retry, Told
 from desk.model import Attachment, Identity
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class Reading:
             place = Place(self._clock() - int(self._settings.backfill_d * 86_400_000))
         else:
             place = msgspec.json.decode(cursor, type=Place)
-        before = cursor
         self._spending.remember(place.month, place.spent)
+        before, heard, refused = cursor, False, None
         for what, pause_s, look in self._looks():
             if cursor is not None and (now := self._count(place).write()) != before:
                 # What was sent meanwhile has its price too.
@@ -105,11 +105,20 @@ class Reading:
             self._spending.may_read()
             if self._clock() < self._due.get(what, 0):
                 continue
-            items = await look(place)
+            try:
+                items = await look(place)
+            except RateLimited as error:
+                # Each question has a limit of its own: the others are asked.
+                refused = error
+                self._due[what] = self._clock() + int((error.after_s or pause_s) * 1000)
+                continue
+            heard = heard or what != "account"
             self._due[what] = self._clock() + int(pause_s * 1000 * self._spending.pace)
             now = self._count(place).write()
             if items or now != before:
                 yield Batch(tuple(items), before := now)
+        if refused is not None and not heard:
+            raise refused
 
     def _looks(self) -> list[tuple[str, float, Callable[[Place], Awaitable[list[Told]]]]]:
         settings = self._settings

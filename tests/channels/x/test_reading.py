@@ -206,15 +206,26 @@ async def test_an_answer_of_another_form_is_no_news(server: XServer, strange: An
 
 async def test_limits_are_kept_and_told(server: XServer) -> None:
     server.left["GET /2/users/9000/mentions"] = 1
-    channel = account(server)
+    channel = account(server, messages_s=0.0, own_posts=False)
     _, cursor = await told(channel)
     with pytest.raises(RateLimited) as caught:
         await told(channel, cursor)
     assert 300 < (caught.value.after_s or 0) <= 600, "X said when its window ends"
     assert len(server.asked("GET /2/users/9000/mentions")) == 1, "nothing is asked that would be refused"
     with pytest.raises(RateLimited) as caught:
-        await told(account(server), cursor)
+        await told(account(server, messages_s=0.0, own_posts=False), cursor)
     assert 300 < (caught.value.after_s or 0) <= 600
+
+
+async def test_one_limit_does_not_hold_up_what_has_another(server: XServer) -> None:
+    server.left["GET /2/users/9000/mentions"] = 0
+    channel = account(server)
+    server.post("@desk later")
+    note = server.write("at once")
+    items, cursor = await told(channel)
+    assert [one.external_id for one in items if isinstance(one, Inbound)] == [f"dm/{note}"]
+    await told(channel, cursor)
+    assert len(server.asked("GET /2/users/9000/mentions")) == 1
 
 
 async def test_a_token_that_was_taken_back_pauses_and_is_never_shown(
