@@ -9,10 +9,13 @@ import pytest
 from msgspec import structs
 
 import desk.events as events
+from channels import BUILT_IN
+from channels.kit.conformance import Ground
 from cli import output
 from cli.main import EXIT_CODES, VERBS, group
 from desk.actions import load
-from desk.channel import Inbound
+from desk.capabilities import Capabilities
+from desk.channel import AuthRequired, Inbound, Permanent, RateLimited, Retry, Unknown, WindowClosed
 from desk.model import Customer, Direction, Kind, Message, Ticket
 from desk.query import FIELDS
 from desk.store import Row
@@ -82,7 +85,18 @@ def test_every_field_of_the_query_language_is_in_its_page_and_the_man_page() -> 
 
 def test_every_kind_of_event_and_its_data_is_in_the_architecture_page() -> None:
     page = read("architecture.md")
-    for kind in ("Opened", "Changed", "Posted", "Reread", "Amended", "Withdrawn", "Restored", "Moved", "Delivered", "Clock"):
+    for kind in (
+        "Opened",
+        "Changed",
+        "Posted",
+        "Reread",
+        "Amended",
+        "Withdrawn",
+        "Restored",
+        "Moved",
+        "Delivered",
+        "Clock",
+    ):
         assert issubclass(getattr(events, kind), tuple(events.Event.__args__))
         assert f"| `{kind}` |" in page
     assert len(events.Event.__args__) == 10
@@ -117,6 +131,22 @@ def test_every_placeholder_filter_and_language_is_in_the_page_of_macros() -> Non
         assert f'"{language}"' in page
     for schema in (macros.Macro, macros.Input):
         assert set(schema.__struct_fields__) <= coded(page)
+
+
+def test_every_kind_of_channel_has_its_line_and_its_page() -> None:
+    page = read("channels.md")
+    for kind in BUILT_IN:
+        pages = {"email": "(mail.md)", "demo": 'kind = "demo"'}
+        assert pages.get(kind, f"(channel-{kind}.md)") in page, kind
+
+
+def test_every_field_that_a_channel_may_fill_is_in_its_page() -> None:
+    page = coded(read("writing-a-channel.md"))
+    told = {name for name in Capabilities.__struct_fields__ if name != "plus_address"}
+    assert told <= page, told - page
+    for error in (Retry, RateLimited, AuthRequired, Permanent, WindowClosed, Unknown):
+        assert any(word.partition("(")[0] == error.__name__ for word in page), error
+    assert {name.removesuffix("()") for name in page} >= set(Ground.__struct_fields__)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
