@@ -45,7 +45,7 @@ def facebook(page: str) -> Network:
         types=(),
         posts_path=f"{page}/feed",
         posts_fields="id,message,created_time,updated_time,permalink_url,from",
-        comments="id,message,created_time,from,parent{id},permalink_url,attachment,can_reply_privately",
+        comments="id,message,created_time,from,parent{id},permalink_url,attachment",
         replies="comments",
     )
 

@@ -8,6 +8,7 @@ that has not changed.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,10 @@ WINDOW_MS, HUMAN_MS = 24 * 3_600_000, 7 * 86_400_000
 
 HOSTS = ("fbcdn.net", "fbsbx.com", "cdninstagram.com", "facebook.com", "instagram.com")
 
-MESSAGE_FIELDS = "id,created_time,from,to,message,attachments,shares,sticker,story,reply_to,is_unsupported"
+MESSAGE_FIELDS = (
+    "id", "created_time", "from", "to", "message", "attachments", "shares", "sticker", "story", "reply_to", "is_unsupported",
+)  # fmt: skip
+_NO_FIELD = re.compile(r"nonexisting field \((\w+)\)")
 
 
 class Place(Struct, omit_defaults=True):
@@ -77,6 +81,7 @@ class Reading:
     ) -> None:
         self._graph, self._network, self._settings, self._clock = graph, network, graph.settings, clock
         self._due: dict[str, int] = {}
+        self._fields = list(MESSAGE_FIELDS)
 
     async def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
@@ -103,14 +108,13 @@ class Reading:
         """Messages of all conversations that changed, the oldest first."""
         params: dict[str, Any] = {
             "platform": self._network.platform,
-            "fields": f"id,updated_time,participants,messages.limit({TOLD}){{{MESSAGE_FIELDS}}}",
             "limit": 25,
         }
         floor = max(place.since, place.updated - OVERLAP_MS)
         found: list[tuple[Millis, Fields, str, str]] = []
         newest, done = place.updated, False
         for _ in range(PAGES):
-            page = await self._graph.get(f"{self._settings.page}/conversations", params)
+            page = await self._listed(params)
             for one in tables(page, "data"):
                 changed = moment(one, "updated_time") or self._clock()
                 if changed < floor:
@@ -128,6 +132,18 @@ class Reading:
             place.took(chat, string(message, "id"), at)
         place.updated = newest
         return items
+
+    async def _listed(self, params: dict[str, Any]) -> Fields:
+        """A page of conversations; a field that this network or version has not is left out from then on."""
+        while True:
+            fields = f"id,updated_time,participants,messages.limit({TOLD}){{{','.join(self._fields)}}}"
+            try:
+                return await self._graph.get(f"{self._settings.page}/conversations", {**params, "fields": fields})
+            except Permanent as error:
+                unknown = _NO_FIELD.search(str(error))
+                if unknown is None or unknown[1] not in self._fields:
+                    raise
+                self._fields.remove(unknown[1])
 
     def _messages(self, place: Place, conversation: Fields) -> list[tuple[Millis, Fields, str, str]]:
         """The new messages of a conversation, whom it is with, and what is to be said of those that are not told."""
@@ -196,8 +212,12 @@ class Reading:
             at = moment(post, "created_time")
             if at is not None and self._visitor(post) and place.new(name, f"post/{name}", at):
                 found.append((at, post, {}))
-            marks[name] = f"{string(post, 'updated_time')}{post.get('comments_count', '')}"
-            if rank < ALWAYS or place.posts.get(name) != marks[name]:
+            mark = f"{string(post, 'updated_time')}{post.get('comments_count', '')}"
+            changed = moment(post, "updated_time")
+            if changed is None or changed < self._clock() - OVERLAP_MS:
+                # Two changes in one second have one mark: what changed just now is looked at again.
+                marks[name] = mark
+            if rank < ALWAYS or place.posts.get(name) != mark:
                 for comment in await self._below(place, name):
                     found.append((_at(comment) or 0, post, comment))
         items: list[Told] = []

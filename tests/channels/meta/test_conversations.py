@@ -122,6 +122,14 @@ async def test_what_is_beside_the_text_is_a_line(server: MetaServer) -> None:
     assert two.answers == mid
 
 
+async def test_a_field_that_a_version_has_not_is_left_out(server: MetaServer) -> None:
+    name = server.write("Hello")
+    refusal = error(100, "(#100) Tried accessing nonexisting field (reply_to) on node type (UnifiedMessage)")
+    server.faults.append((f"GET /v25.0/{PAGE}/conversations", refusal))
+    assert at(await messages(page(server))) == [name]
+    assert ["reply_to" in one.one("fields") for one in server.asked(f"GET /v25.0/{PAGE}/conv")] == [True, False]
+
+
 # -- comments -----------------------------------------------------------------
 
 
