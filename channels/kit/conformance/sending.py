@@ -86,14 +86,15 @@ async def nothing_cut_in_the_middle_is_lost_in_silence(ground: Ground) -> None:
         (part, *_) = sending.render(draft(channel, ground))
         ground.cut()
         try:
-            await sending.send(part, "deskhand-2-7", phases)
+            sent = await sending.send(part, "deskhand-2-7", phases)
         except (Retry, Unknown) as error:
             if isinstance(error, Retry) and phases:
                 hold(channel.capabilities.idempotent, "it may have gone out: that is Unknown, not Retry")
         except ChannelError as error:
             raise Broken(f"a cut line is {type(error).__name__}, and the message is given up: {error}") from error
         else:
-            raise Broken("what was cut in the middle is told as sent")
+            # Who has looked for it since, and found it, knows what it is called there.
+            hold(sent.remote_id, "what was cut in the middle is told as sent, and nobody knows by which name")
 
 
 @check

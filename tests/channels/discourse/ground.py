@@ -8,6 +8,7 @@ from channels.discourse import Settings
 from desk.model import Identity
 from tests.channels.grounds import Ground
 from tests.servers.forum import KEY, DiscourseServer
+from tests.servers.local_http import CUT_AFTER
 
 
 def forum(request: pytest.FixtureRequest, *, old: bool = False) -> DiscourseServer:
@@ -33,4 +34,12 @@ def ground(request: pytest.FixtureRequest) -> Ground:
         server.write(server.topic("My invoice", private=("desk", "ann")), "ann", "<p>It is wrong</p>")
 
     ann = Identity("discourse", f"ann@{server.url.removeprefix('http://')}", "Ann")
-    return Ground("discourse", settings(server), news, ann)
+    return Ground(
+        "discourse",
+        settings(server),
+        news,
+        ann,
+        secret=KEY,
+        cut=lambda: server.faults.append(("POST /posts", CUT_AFTER)),
+        revoke=lambda: setattr(server, "key", "another"),
+    )

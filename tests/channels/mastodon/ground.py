@@ -7,6 +7,7 @@ import pytest
 from channels.mastodon import Settings
 from desk.model import Identity
 from tests.channels.grounds import Ground
+from tests.servers.local_http import CUT_AFTER
 from tests.servers.mastodon import PLACE, TOKEN, MastodonServer
 
 ANN = Identity("mastodon", "ann@far.example", "Ann")
@@ -32,4 +33,12 @@ def ground(request: pytest.FixtureRequest) -> Ground:
         first = server.post(text="@support is there a dark theme?")
         server.post("bob", "@support same here", answers=first, visibility="direct")
 
-    return Ground("mastodon", settings(server), news, ANN)
+    return Ground(
+        "mastodon",
+        settings(server),
+        news,
+        ANN,
+        secret=TOKEN,
+        cut=lambda: server.faults.append(("POST /api/v1/statuses", CUT_AFTER)),
+        revoke=lambda: setattr(server, "token", "another"),
+    )

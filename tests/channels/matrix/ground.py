@@ -24,4 +24,4 @@ def ground(request: pytest.FixtureRequest) -> Ground:
         for _ in range(3):
             ann.says(room, f"question {next(numbers)}")
 
-    return Ground("matrix", account(synapse, help), news, Identity("matrix", ann.id, "Ann"), room)
+    return Ground("matrix", account(synapse, help), news, Identity("matrix", ann.id, "Ann"), room, help.token)

@@ -22,4 +22,13 @@ def ground(request: pytest.FixtureRequest) -> Ground:
         server.say(photo=[{"file_id": photo, "width": 90, "height": 60}], caption="Look")
 
     settings = Settings(username="desk_bot", url=server.url, token=TOKEN)
-    return Ground("telegram", settings, news, Identity("telegram", "1001", "Ann Lee"), "1001")
+    return Ground(
+        "telegram",
+        settings,
+        news,
+        Identity("telegram", "1001", "Ann Lee"),
+        "1001",
+        secret=TOKEN,
+        cut=lambda: server.next("/sendMessage", None),
+        revoke=lambda: setattr(server, "token", "another"),
+    )
