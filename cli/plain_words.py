@@ -158,12 +158,14 @@ def told(
     message: Message, place: int, thread: Sequence[Message], at: Millis, zone: tzinfo, *, quotes: bool = False
 ) -> Iterator[str]:
     """A message of a conversation: who, which way, by what, when; then its text and what came with it."""
-    state = f", {message.state.value}" if message.state else ""
+    state = "".join(
+        f", {word}" for word in (*flags.aside(message.flags), message.state.value if message.state else "") if word
+    )
     yield f"Message {place} of {len(thread)}. {_who(message)}, {said(message.at, at, zone)}{state}"
     if message.automatic:
         yield f"automatic: {one_line(message.automatic)}"
-    if message.flags:
-        yield f"attention: {one_line('; '.join(flags.told(message.flags)))}"
+    if odd := flags.told(message.flags):
+        yield f"attention: {one_line('; '.join(odd))}"
     yield (message.text if quotes else message.visible).strip("\n")
     if not quotes and (folded := hidden(message)):
         yield f"{several(folded, 'quoted line')} folded; quotes shows them"

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from desk.events import MERGED
 
+EDITED, TAKEN_BACK = "edited", "taken-back"
+"""The flags of a message that says something else now, and of one that was removed, where it was written."""
+
 WORDS = {
     "new-participant": "not on this ticket before",
     "claims-ticket": "names a ticket it has no part in",
@@ -17,17 +20,16 @@ WORDS = {
     "spam": "spam, says the mail server",
     "signed": "signed, not checked",
     "encrypted": "encrypted",
-    "in-public": "everybody can read it",
-    "private": "in private",
-    "edited": "edited by its sender",
-    "taken-back": "taken back by its sender",
     "missed": "nobody was reached",
     "suspended:ourselves": "suspended: it says it is from us",
     "suspended:bounce": "suspended: a report about nothing we sent",
     "suspended:feedback": "suspended: a complaint report",
     "suspended:loop": "suspended: it may be a loop",
 }
-"""The flags a message can have, and what is said of them."""
+"""The flags that are worth a second look, and what is said of them."""
+
+QUIET = {"in-public": "in public", "private": "in private", EDITED: "edited", TAKEN_BACK: "taken back"}
+"""The flags that only tell where a message stands and what became of it, in a word or two beside its time."""
 
 THREADED = {
     "token": "it carries this ticket's signed reply token",
@@ -41,8 +43,13 @@ THREADED = {
 
 
 def told(flags: Iterable[str]) -> list[str]:
-    """The flags of a message in words; verdicts of the mail server come as they are."""
-    return [_words(flag) for flag in flags]
+    """What of the flags of a message is worth a second look, in words; verdicts of the mail server come as they are."""
+    return [_words(flag) for flag in flags if flag not in QUIET]
+
+
+def aside(flags: Iterable[str]) -> list[str]:
+    """The rest of them: whether all could read it, and whether it was changed or taken back."""
+    return [QUIET[flag] for flag in flags if flag in QUIET]
 
 
 def _words(flag: str) -> str:

@@ -412,7 +412,8 @@ def _message(
     flags = tuple(
         name
         for name, holds in (
-            ("new-participant", found.ticket is not None and not ours and _is_new(tx, ticket, sender, customer)),
+            # In a room anybody may speak up: only a letter from a stranger is worth a word.
+            ("new-participant", _joins(found) and not ours and _is_new(tx, ticket, sender, customer)),
             ("claims-ticket", found.suspect is not None),
             ("aside", aside),
             (IN_PUBLIC, item.public),
@@ -446,6 +447,11 @@ def _message(
         state=State.SENT if ours else None,
         link=item.link if item.link.startswith(("https://", "http://")) else "",
     )
+
+
+def _joins(found: Found) -> bool:
+    """Whether a message came to a ticket that there was, by something that its sender wrote into it."""
+    return found.ticket is not None and found.rule != "conversation"
 
 
 def _is_new(tx: Tx, ticket: Ticket, sender: Identity, customer: int) -> bool:

@@ -11,15 +11,11 @@ from collections.abc import Iterator
 from desk.channel import Activity, Edit, Membership, Reaction, Receipt, Removal, Signal
 from desk.errors import NotFound
 from desk.events import Amended, Delivered, Event, Posted
+from desk.flags import EDITED, TAKEN_BACK
 from desk.model import MINUTE, SECOND, Delivery, Direction, Identity, Kind, Mark, Message, Millis, Presence, State
 from desk.store import Batch, Tx
 from desk.text import one_line, storable
 from desk.threads import conversation_key
-
-TAKEN_BACK = "taken-back"
-"""The flag of a message that was removed where it was written."""
-
-EDITED = "edited"
 
 TYPING, ONLINE, AWAY = "typing", "online", "away"
 

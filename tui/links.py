@@ -65,11 +65,13 @@ def shown(item: Item, text: str) -> tuple[str, list[Link]]:
     if not item.links:
         return text, []
     by_target = {link.target: link for link in item.links}
+    place = _place(item.message)
     if not item.message.html:
-        return text, [by_target[target] for target in dict.fromkeys(_plain(text)) if target in by_target]
+        targets = dict.fromkeys([*_plain(text), *place])
+        return text, [by_target[target] for target in targets if target in by_target]
     body, listed = _unlisted(text)
     body = _NUMBERED.sub(lambda hit: f" [{by_target[listed[hit[1]]].letter}]" if hit[1] in listed else hit[0], body)
-    targets = dict.fromkeys([*listed.values(), *_plain(body)])
+    targets = dict.fromkeys([*listed.values(), *_plain(body), *place])
     return body, [link for link in item.links if link.target in targets]
 
 
@@ -97,6 +99,14 @@ def _targets(message: Message) -> Iterator[tuple[str, str]]:
         if target not in seen:
             seen.add(target)
             yield target, _odd(target, "")
+    for target in _place(message):
+        if target not in seen:
+            yield target, _odd(target, "")
+
+
+def _place(message: Message) -> tuple[str, ...]:
+    """Where the message itself stands for everybody to read: the address of a post."""
+    return (message.link,) if message.link and _PLAIN.fullmatch(message.link) else ()
 
 
 def _plain(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from rich.cells import cell_len, chop_cells
 
 from desk import flags
 from desk.events import Record
-from desk.model import Attachment, Delivery, Direction, Kind, Message, Millis, State
+from desk.model import MINUTE, Attachment, Delivery, Direction, Kind, Message, Millis, State
 from desk.telling import describe
 from desk.when import said
 from tui.columns import channel
@@ -23,6 +23,7 @@ WIDEST = 110
 """Longer lines are hard to read, however wide the screen is."""
 
 _INDENT = "  "
+_SHARES: Millis = 2 * MINUTE
 _BAD = (State.FAILED, State.BOUNCED, State.UNKNOWN, State.DEFERRED)
 _SHOWN_LINKS = 6
 _LINK_LINES = 4
@@ -56,19 +57,35 @@ class Telling(Struct, frozen=True):
     retry: str = ":retry"
 
 
-def told(item: Item, how: Telling) -> list[Drawn]:
-    """A message as lines."""
+def goes_on(before: Item, item: Item) -> bool:
+    """Whether a message of a chat follows one of the same speaker so closely that one head is enough for both."""
+    first, next = before.message, item.message
+    if next.conversation is None or next.kind is not Kind.PUBLIC or first.state in _BAD:
+        return False
+    below = before.links or first.marks or first.attachments
+    return not below and 0 <= next.at - first.at <= _SHARES and _spoken(first) == _spoken(next)
+
+
+def _spoken(message: Message) -> object:
+    """By whom, where and to whom: what a head tells besides the time."""
+    who = message.sender.value if message.sender and message.direction is Direction.IN else message.agent
+    return message.kind, message.direction, message.conversation, who, message.to, message.flags, message.automatic, message.state  # fmt: skip
+
+
+def told(item: Item, how: Telling, *, headed: bool = True) -> list[Drawn]:
+    """A message as lines; without its head where it shares that of the one before."""
     message = item.message
     note = message.kind is Kind.NOTE
     ground = "note" if note else "text"
-    lines = [Drawn(tuple(_head(message, how)), ground)]
+    lines = [Drawn(tuple(_head(message, how)), ground)] if headed else []
     if how.why and message.threaded_by:
         because = flags.THREADED.get(message.threaded_by, flat(message.threaded_by))
         lines.append(Drawn(((f"{_INDENT}here because {because}", "system"),), ground))
-    if message.flags:
-        lines.append(Drawn(((f"{_INDENT}! {flat('; '.join(flags.told(message.flags)))}", "notice"),), ground))
+    if odd := flags.told(message.flags):
+        lines.append(Drawn(((f"{_INDENT}! {flat('; '.join(odd))}", "notice"),), ground))
     text, links = shown(item, message.text if message.id in how.unfolded else message.visible)
-    base = "note" if note else "system" if message.kind is Kind.SYSTEM else "text"
+    gone = message.kind is Kind.SYSTEM or flags.TAKEN_BACK in message.flags
+    base = "note" if note else "system" if gone else "text"
     for parts in read(text.strip("\n"), min(how.width - 2 * len(_INDENT), WIDEST), typed=not message.html):
         lines.append(Drawn(tuple(_laid(base, parts)), ground))
     if message.marks:
@@ -94,7 +111,7 @@ def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
     most = max(12, how.width // 3)
     author = cut(flat(message.author) or "somebody", most)
     quiet = "note" if message.kind is Kind.NOTE else "quiet"
-    when = said(message.at, how.now, how.zone)
+    when = " · ".join((said(message.at, how.now, how.zone), *flags.aside(message.flags)))
     if message.kind is Kind.NOTE:
         yield " NOTE ", "note_word"
         away = message.direction is Direction.OUT and message.to

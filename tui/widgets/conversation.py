@@ -12,7 +12,7 @@ from textual.timer import Timer
 from desk.model import Delivery, Millis
 from tui.draw import Look
 from tui.links import Item
-from tui.thread import Telling, event, folded, folds, told
+from tui.thread import Telling, event, folded, folds, goes_on, told
 from tui.widgets.lines import Drawn, Lines
 
 _AT_ONCE = 120
@@ -77,13 +77,16 @@ class Conversation(Lines):
 
     def _go_on(self) -> None:
         """Tell some more of a long conversation; all of it is shown when all of it is told."""
-        untold = [item for item in self.items if item.message.id not in self._known][:_AT_ONCE]
+        before = (None, *self.items)
+        untold = [pair for pair in zip(before, self.items, strict=False) if pair[1].message.id not in self._known][
+            :_AT_ONCE
+        ]
         if self._window is None or self._fresh:
             return
         if untold:
             how, today = self._how()
-            for item in untold:
-                self._lines_of(item, how, today)
+            for last, item in untold:
+                self._lines_of(item, how, today, headed=_headed(last, item, how))
         else:
             self._complete()
 
@@ -100,11 +103,11 @@ class Conversation(Lines):
         how = Telling(self.size.width, now, self.zone, self.unfolded, self.why, self.trouble, self.retry)
         return how, datetime.fromtimestamp(now / 1000, self.zone).date()
 
-    def _lines_of(self, item: Item, how: Telling, today: date) -> list[Drawn]:
+    def _lines_of(self, item: Item, how: Telling, today: date, *, headed: bool) -> list[Drawn]:
         number = item.message.id
-        key = (item, how.width, today, number in how.unfolded, how.why, how.trouble.get(number))
+        key = (item, how.width, today, number in how.unfolded, how.why, how.trouble.get(number), headed)
         if (known := self._known.get(number)) is None or known[0] != key:
-            known = self._known[number] = (key, told(item, how))
+            known = self._known[number] = (key, told(item, how, headed=headed))
         return known[1]
 
     def _tell(self) -> None:
@@ -120,6 +123,7 @@ class Conversation(Lines):
         begun = items[0].message.at if items and self._window else 0
         between = [one for one in self.happened or () if one[0] >= begun]
         after = 0
+        last: Item | None = None
         for item in items:
             begin = after
             while after < len(between) and between[after][0] < item.message.at:
@@ -127,9 +131,13 @@ class Conversation(Lines):
                 after += 1
             if after > begin:
                 lines.append(Drawn())
+            headed = after > begin or _headed(last, item, how)
+            if not headed:
+                lines.pop()
             starts.append(len(lines))
-            lines += self._lines_of(item, how, today)
+            lines += self._lines_of(item, how, today, headed=headed)
             lines.append(Drawn())
+            last = item
         for one in between[after:]:
             lines += event(one, how)
         if lines and not lines[-1].parts:
@@ -282,6 +290,11 @@ class Conversation(Lines):
                 line = Drawn(tuple(_mark(line.parts, needle)), line.ground)
             marked.append(line)
         return marked
+
+
+def _headed(last: Item | None, item: Item, how: Telling) -> bool:
+    """Whether a message has a head of its own: not one that goes on after `last`, unless each is explained."""
+    return last is None or how.why or not goes_on(last, item)
 
 
 def _mark(parts: Sequence[tuple[str, str]], needle: re.Pattern[str]) -> list[tuple[str, str]]:
