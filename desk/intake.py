@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from desk import signals
 from desk.acknowledge import acknowledgement
-from desk.channel import Inbound, Item, Raw, Signal, Told
+from desk.channel import Inbound, Item, Raw, Receipt, Signal, Told
 from desk.config import DeskConfig
 from desk.events import Delivered, Event, Opened, Posted, change
 from desk.loops import Answered, refusal
@@ -203,9 +203,7 @@ def _take_ours(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -
     echo = next((m for m in reversed(tx.thread(ticket.id)) if _echoed(tx, m, how, item)), None)
     if echo is not None:
         tx.remember(how.account, item.external_id, echo.id)
-        there = [d for d in tx.deliveries(echo.id) if d.state is State.UNKNOWN]
-        if there:
-            tx.append(batch, [Delivered(ticket.id, echo.id, d.id, State.SENT, "seen there") for d in there])
+        _signal(tx, how, Receipt(batch.at, item.external_id, State.SENT, detail="seen there"), batch, taken)
         taken.doubles += 1
         return
     tx.put_blobs(item.blobs)

@@ -107,6 +107,8 @@ def _came_to(tx: Tx, message: Message, signal: Receipt, target: str | None = Non
         # One of the parts before the last. That it came says little of the whole, that it did not says enough.
         about = deliveries
     for delivery in about:
+        if delivery.state is State.SENDING and delivery.part == 0 and signal.state in _ADVANCE:
+            tx.arrived(delivery.id)
         if _advances(delivery, signal.state):
             detail = storable(signal.detail) or delivery.error or ""
             yield Delivered(message.ticket, message.id, delivery.id, signal.state, detail)

@@ -235,6 +235,9 @@ class Tx(Protocol):
     def undeliverable(self, address: str) -> bool:
         """Whether mail to an address came back for good, and nothing was heard of it since."""
 
+    def arrived(self, delivery: int) -> None:
+        """What is being sent was seen where it goes: it is `sent`, also when whoever sends it is lost."""
+
     def set_undeliverable(self, address: str, detail: str | None) -> None:
         """Mail to an address came back for good (None: it was heard of again)."""
 
@@ -386,9 +389,8 @@ class Store(Seats, Protocol):
     def reclaim(self, at: Millis, *, without: Collection[int] = ()) -> list[int]:
         """Deliveries whose holder was lost: back to the queue before the data phase, `unknown` in or after it.
 
-        Where the other side takes a key twice (`Capabilities.idempotent`), all of them go back.
-
-        Those in `without` are known not to be lost.
+        Where the other side takes a key twice (`Capabilities.idempotent`), all of them go back; what
+        has `arrived` is sent. Those in `without` are known not to be lost.
         """
 
     def outbox(self, states: Sequence[State] = (), limit: int = 100) -> list[tuple[Delivery, Millis | None]]:

@@ -57,8 +57,10 @@ class Outbox(Engine):
         return Outbound(delivery, message, ticket, tuple(before), _answers(tx, thread, message))
 
     def phase(self, delivery: int, holder: str, phase: str, until: Millis) -> bool:
-        statement = "UPDATE delivery SET phase = ?, held_until = ? WHERE id = ? AND holder = ? AND state = 'sending' RETURNING id"
-        return bool(self._execute(statement, (phase, until, delivery, holder)))
+        # A phase that is only said again takes back nothing that was seen meanwhile.
+        kept = "CASE WHEN phase = ? THEN phase ELSE ? END"
+        statement = f"UPDATE delivery SET phase = {kept}, held_until = ? WHERE id = ? AND holder = ? AND state = 'sending' RETURNING id"
+        return bool(self._execute(statement, (rows.ARRIVED, phase, until, delivery, holder)))
 
     def settle(
         self,
@@ -78,14 +80,15 @@ class Outbox(Engine):
             if row is None:
                 return False
             claimed = rows.delivery(row)
+            end = State.SENT if state is State.UNKNOWN and claimed.phase == rows.ARRIVED else state
             if again:
                 self._split(tx, claimed, again, error, next_at or at)
             tx.conn.execute(
                 "UPDATE delivery SET remote_id = coalesce(?, remote_id), next_at = ?, phase = ? WHERE id = ?",
-                (remote_id, next_at, "done" if state is State.SENT else claimed.phase, delivery),
+                (remote_id, next_at, "done" if end is State.SENT else claimed.phase, delivery),
             )
             self._named(tx, claimed, remote_id, conversation)
-            self._record(tx, claimed, state, at, error)
+            self._record(tx, claimed, end, at, error)
             return True
 
         return self.change(body)
@@ -139,7 +142,9 @@ class Outbox(Engine):
             accounts = tx.accounts()
             for delivery in found:
                 can = accounts[delivery.account].capabilities if delivery.account in accounts else None
-                if delivery.phase in ("", "connect") or (can is not None and can.idempotent):
+                if delivery.phase == rows.ARRIVED:
+                    state, detail = State.SENT, "the sender was lost; it was seen there"
+                elif delivery.phase in ("", "connect") or (can is not None and can.idempotent):
                     state, detail = State.DEFERRED, "the sender was lost; it is sent again"
                 else:
                     state, detail = State.UNKNOWN, "the sender was lost in the middle; it may have gone out"
@@ -165,7 +170,11 @@ class Outbox(Engine):
                 raise Conflict(
                     f"delivery {delivery} is {found.state.value}; only what failed or is unknown can be sent again"
                 )
-            tx.conn.execute("UPDATE delivery SET next_at = ?, phase = '' WHERE id = ?", (batch.at, delivery))
+            # All of it went out and came back: nobody knows which part of it is missing.
+            part = 0 if found.phase == "done" else found.part
+            tx.conn.execute(
+                "UPDATE delivery SET next_at = ?, phase = '', part = ? WHERE id = ?", (batch.at, part, delivery)
+            )
             from desk.events import Delivered
 
             tx.append(batch, [Delivered(found.ticket, found.message, found.id, State.QUEUED, "to be sent again")])

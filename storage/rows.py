@@ -164,6 +164,8 @@ def message(row: Sequence[Any]) -> Message:
 DELIVERY = (
     "id", "message", "ticket", "account", "recipients", "not_before", "part", "state", "phase", "attempts", "remote_id", "error",
 )  # fmt: skip
+ARRIVED = "arrived"
+"""The phase of what is being sent and was seen where it goes already."""
 DELIVERY_COLUMNS = ", ".join(f"delivery.{name}" for name in DELIVERY)
 
 

@@ -175,6 +175,9 @@ class Taking(Pending):
         query = "SELECT 1 FROM identity WHERE kind = 'email' AND value = ? AND undeliverable IS NOT NULL"
         return self.conn.execute(query, (address,)).fetchone() is not None
 
+    def arrived(self, delivery: int) -> None:
+        self.conn.execute("UPDATE delivery SET phase = ? WHERE id = ? AND state = 'sending'", (rows.ARRIVED, delivery))
+
     def set_undeliverable(self, address: str, detail: str | None) -> None:
         if ("email", address) in self._strangers or self._returned.get(address, "") == detail:
             return

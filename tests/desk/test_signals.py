@@ -171,6 +171,35 @@ def test_an_echo_before_the_answer_of_the_server_settles_what_is_unknown(chat: C
 
 
 def test_what_a_colleague_said_with_another_program_is_ours(chat: Chat) -> None:
+def _under_way(chat: Chat) -> int:
+    """A relay is in the middle of sending."""
+    (one,) = chat.store.claim("relay", chat.room.clock + MINUTE, chat.room.clock + 2 * MINUTE)
+    chat.store.phase(one.delivery.id, "relay", "data", chat.room.clock + 2 * MINUTE)
+    return one.delivery.id
+
+
+def _echo(chat: Chat) -> Inbound:
+    return chat.says("$out", "On it.", Identity("matrix", "@desk:example.org"), ours=True)
+
+
+def test_what_a_lost_relay_was_sending_is_sent_when_it_was_seen_before_that_is_known(chat: Chat) -> None:
+    chat.room.do('reply "On it."', 1)
+    delivery = _under_way(chat)
+    chat.hear(_echo(chat))
+    assert chat.store.thread(1)[-1].state is State.SENDING, "whoever sends it may live, and says so"
+    assert chat.store.phase(delivery, "relay", "data", chat.room.clock + 2 * MINUTE)
+    assert chat.store.reclaim(chat.room.clock + 3 * MINUTE) == [delivery]
+    assert chat.store.thread(1)[-1].state is State.SENT
+
+
+def test_what_was_seen_is_sent_though_its_sender_does_not_know(chat: Chat) -> None:
+    chat.room.do('reply "On it."', 1)
+    delivery = _under_way(chat)
+    chat.hear(_echo(chat))
+    assert chat.store.settle(delivery, "relay", State.UNKNOWN, chat.room.clock + MINUTE, error="it broke off")
+    assert chat.store.thread(1)[-1].state is State.SENT
+
+
     told = chat.says("$tel", "I am looking at it from the train", Identity("matrix", "@desk:example.org"), ours=True)
     assert chat.hear(told).messages == 1
     message = chat.store.thread(1)[-1]
