@@ -37,7 +37,7 @@ from desk.model import (
     Ticket,
 )
 from desk.store import Batch, Held, Tx
-from desk.text import one_line, storable, words
+from desk.text import handle, one_line, storable, words
 from desk.threads import FORWARD, IN_PUBLIC, Found, Signer, conversation_key, find
 
 NOBODY = Identity("unknown", "unknown", "unknown sender")
@@ -101,17 +101,29 @@ def _parsed(item: Raw, parse: Callable[[Raw], Inbound] | None) -> Inbound:
 _T = TypeVar("_T")
 
 
-def _cleaned(value: _T) -> _T:
-    """`value` with every text in it `storable`: one name that no database takes would hold up its account for ever."""
+_HANDLES = frozenset(
+    {"external_id", "target", "conversation", "answers", "message_id", "in_reply_to", "references", "value"}
+)
+"""What stores look things up by: no index takes a key of any length."""
+
+_DISPLAY_CHARACTERS = 200
+_LAST: Millis = 1 << 53
+
+
+def _cleaned(value: _T, name: str = "") -> _T:
+    """`value` with nothing in it that a store refuses: one name of that kind would hold up its account for ever."""
     clean: Any = value
     if isinstance(value, str):
-        clean = storable(value)
+        clean = handle(value) if name in _HANDLES else storable(value)
+        clean = clean[:_DISPLAY_CHARACTERS] if name == "display" else clean
     elif isinstance(value, tuple):
-        clean = tuple(map(_cleaned, value))
+        clean = tuple(_cleaned(one, name) for one in value)
     elif isinstance(value, Struct):
-        pairs = ((name, getattr(value, name)) for name in value.__struct_fields__)
-        changed = {name: better for name, held in pairs if (better := _cleaned(held)) != held}
+        pairs = ((key, getattr(value, key)) for key in value.__struct_fields__)
+        changed = {key: better for key, held in pairs if (better := _cleaned(held, key)) != held}
         clean = replace(value, **changed) if changed else value
+    elif type(value) is int:
+        clean = min(max(value, -_LAST), _LAST)
     return cast(_T, clean)
 
 
@@ -255,17 +267,8 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
     found = _bounced(tx, how, item) or find(item, how.account, how.signer, tx.held, on_ticket, _answered(tx, how, item))
     at = _moment(item, how, batch.at)
     if item.sender and item.conversation is not None:
-        tx.heard_from(
-            Contact(
-                item.sender,
-                how.account,
-                item.public,
-                item.conversation,
-                item.received_at,
-                item.external_id,
-                item.reply_until,
-            )
-        )
+        here = Contact(item.sender, how.account, item.public, item.conversation, at, item.external_id, item.reply_until)
+        tx.heard_from(here)
     if item.sender and item.automatic is None and not how.silent:
         tx.set_undeliverable(item.sender.value, None)
     ticket, events = _place(tx, how, found, item, customer, at, batch.at)
@@ -283,14 +286,8 @@ def _take(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -> Non
         events += _answer_effects(ticket, message, how)
     events.append(Posted(message, words=item.words, silent=how.silent))
     events += _delivery_effects(tx, item, found)
-    if (
-        opened
-        and _by_mail(item)
-        and not how.silent
-        and how.config.acknowledge
-        and refused is None
-        and not (spam or cause)
-    ):
+    welcome = opened and _by_mail(item) and not how.silent and how.config.acknowledge
+    if welcome and refused is None and not (spam or cause):
         answer = acknowledgement(tx, how.config, how.signer, how.account, ticket, item, batch.at)
         events += [answer] if answer else []
     taken.tickets += opened

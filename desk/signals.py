@@ -50,7 +50,7 @@ def take(tx: Tx, account: str, channel: str, signal: Signal, batch: Batch) -> Pr
         case Membership():
             _came(tx, account, channel, signal, batch)
         case Activity():
-            return _active(tx, account, signal)
+            return _active(tx, account, signal, batch.at)
     return None
 
 
@@ -145,7 +145,7 @@ def _came(tx: Tx, account: str, channel: str, signal: Membership, batch: Batch) 
         tx.append(batch, [Posted(line, silent=True)])
 
 
-def _active(tx: Tx, account: str, signal: Activity) -> Presence:
+def _active(tx: Tx, account: str, signal: Activity, at: Millis) -> Presence:
     ticket = 0
     for key in _conversations(tx, account, signal):
         for held in tx.held((key,)):
@@ -155,7 +155,7 @@ def _active(tx: Tx, account: str, signal: Activity) -> Presence:
                 continue
             if found is not None and found.status.live:
                 ticket = max(ticket, found.id)
-    until = signal.received_at + _LASTING.get(signal.doing, 0)
+    until = min(signal.received_at, at) + _LASTING.get(signal.doing, 0)
     return Presence(
         seat(signal.sender), one_line(signal.sender.label), "", ticket, signal.doing if ticket else "", until
     )

@@ -75,6 +75,19 @@ def storable(text: str) -> str:
     return text
 
 
+_HANDLE_CHARACTERS = 250
+
+
+def handle(name: str) -> str:
+    """`name`, by which others call something, as a store can find it again: a very long one by its beginning and a digest."""
+    name = storable(name)
+    if len(name) <= _HANDLE_CHARACTERS:
+        return name
+    import hashlib
+
+    return f"{name[: _HANDLE_CHARACTERS // 2]}…{hashlib.sha256(name.encode()).hexdigest()}"
+
+
 # -- searching --------------------------------------------------------------
 
 TOKEN_LIMIT = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ from desk.errors import DeskError, Invalid, NotFound
 from desk.model import Delivery, Identity, Kind, State
 from desk.signatures import signature, signed
 from desk.store import Outbound
-from desk.text import storable
+from desk.text import handle, storable
 from desk.threads import IN_PUBLIC, PRIVATE, conversation_named
 from relay.engine import Engine, Station
 from relay.hooks import ask
@@ -148,23 +148,26 @@ async def _settle(engine: Engine, one: Outbound, result: _Result) -> bool:
     if give_up and result.state is State.DEFERRED:
         result = _Result(State.FAILED, f"given up after three days: {result.error}")
     next_at = engine.now() + int(result.again_in_s * 1000) if result.again_in_s is not None else None
-    # What servers say can hold what no database takes.
-    error, remote_id = storable(result.error), result.remote_id and storable(result.remote_id)
+    error = storable(result.error)
     told = {"delivery": one.delivery.id, "ticket": one.ticket.id, "state": result.state.value, "error": error}
+    work = partial(
+        engine.store.settle, one.delivery.id, engine.holder, result.state, engine.now(),
+        error=error, remote_id=result.remote_id, conversation=result.conversation, next_at=next_at, again=result.again,
+    )  # fmt: skip
+    settled = await _written_down(engine, work, told)
+    log.info("delivery settled" if settled else "delivery lost to another relay", extra=told)
+    return settled
+
+
+async def _written_down(engine: Engine, work: Callable[[], bool], told: Mapping[str, object]) -> bool:
+    """What `work` says of a delivery, however often the store must be asked for it."""
     for attempt in count(1):
         try:
-            settled = await asyncio.shield(
-                engine.call(
-                    engine.store.settle, one.delivery.id, engine.holder, result.state, engine.now(),
-                    error=error, remote_id=remote_id, conversation=result.conversation, next_at=next_at, again=result.again,
-                )
-            )  # fmt: skip
-            break
+            return await asyncio.shield(engine.call(work))
         except DeskError as trouble:
             log.warning("delivery not yet settled", extra={**told, "why": str(trouble)})
             await asyncio.sleep(backoff(attempt, longest_s=STOP_S))
-    log.info("delivery settled" if settled else "delivery lost to another relay", extra=told)
-    return settled
+    raise AssertionError
 
 
 @asynccontextmanager
@@ -215,8 +218,9 @@ async def _send(engine: Engine, station: Station, parts: Sequence[Part], one: Ou
         result = await _attempt(station, parts[number], number, one, phase)
         if result.state is not State.SENT:
             return result
-        delivery = one.delivery.id
-        if not await engine.call(engine.store.sent_part, delivery, engine.holder, number, result.remote_id):
+        # It went out: not to say so would be to send it again.
+        noted = partial(engine.store.sent_part, one.delivery.id, engine.holder, number, result.remote_id)
+        if not await _written_down(engine, noted, {"delivery": one.delivery.id, "part": number}):
             raise _ClaimLost
         phase.name = "connect"
     return await _attempt(station, parts[last], last, one, phase)
@@ -257,7 +261,12 @@ def _accepted(one: Outbound, sent: Sent) -> _Result:
     words = "; ".join(final + [_told(a, r) for a, r in later.items()])
     again = tuple(_ours(a, one) for a in later)
     pause = _pause(one, LATER_S) if later else None
-    return _Result(State.SENT, words, sent.remote_id, pause, again, sent.conversation, "ok")
+    # What the other side calls them is cleaned as it is when it comes in: they are compared.
+    return _Result(State.SENT, words, _named(sent.remote_id), pause, again, _named(sent.conversation), "ok")
+
+
+def _named(name: str | None) -> str | None:
+    return None if name is None else handle(name)
 
 
 def _told(address: str, refusal: Refusal) -> str:

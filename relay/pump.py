@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from desk.channel import Batch, Permanent, Poller, Raw, Signal, Stream, Told
+from desk.channel import Activity, Batch, Inbound, Item, Permanent, Poller, Raw, Receipt, Signal, Stream, Told
 from desk.errors import DeskError
-from desk.intake import Intake, Taken, take_in
+from desk.intake import Intake, Taken, prepare, take_in
 from desk.model import Presence
 from desk.perform import new_batch_id
 from desk.store import Batch as Header
@@ -165,15 +165,29 @@ def one_by_one(engine: Engine, how: Intake, batch: Batch, items: Sequence[Told])
         except DeskError:
             raise
         except Exception as error:
-            if not isinstance(raw, Raw):
-                raise
-            log.error("message kept raw", exc_info=error, extra={"account": how.account, "item": raw.external_id})
-            taken = commit(engine, how, [unparsed(raw, f"{type(error).__name__} when it was put in")], None)
+            log.error("not all of it is kept", exc_info=error, extra={"account": how.account, "item": _called(raw)})
+            taken = commit(engine, how, _bare(raw, f"{type(error).__name__} when it was put in"), None)
         all_taken.messages += taken.messages
         all_taken.tickets += taken.tickets
         all_taken.doubles += taken.doubles
+        all_taken.strays += taken.strays
+        all_taken.active += taken.active
     commit(engine, how, (), batch.cursor)
     return all_taken
+
+
+def _bare(item: Item, problem: str) -> list[Told]:
+    """What is kept of an item that cannot be put in as it is: its bytes or its words; of a signal nothing."""
+    if isinstance(item, Raw):
+        return [unparsed(item, problem)]
+    if not isinstance(item, Inbound):
+        return []
+    bare = Inbound(item.external_id, item.received_at, None, item.text, problems=(problem,), unreadable=True)
+    return [prepare(bare)]
+
+
+def _called(item: Item) -> str:
+    return item.target if isinstance(item, Receipt) else "" if isinstance(item, Activity) else item.external_id
 
 
 @dataclass(frozen=True)

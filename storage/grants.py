@@ -60,7 +60,7 @@ RIGHTS: dict[str, dict[str, str]] = {
     },
     "delivery": {
         Role.READ_ONLY: _READ,
-        Role.AGENT: "INSERT, UPDATE (ticket, not_before, state, phase, error, next_at, holder, held_until)",
+        Role.AGENT: "INSERT, UPDATE (ticket, not_before, part, state, phase, error, next_at, holder, held_until)",
         RELAY: "UPDATE",
     },
     "cursor": {RELAY: "SELECT, INSERT, UPDATE"},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from desk import intake
 from desk.capabilities import Capabilities
@@ -170,7 +171,6 @@ def test_an_echo_before_the_answer_of_the_server_settles_what_is_unknown(chat: C
     assert chat.store.thread(1)[-1].state is State.READ
 
 
-def test_what_a_colleague_said_with_another_program_is_ours(chat: Chat) -> None:
 def _under_way(chat: Chat) -> int:
     """A relay is in the middle of sending."""
     (one,) = chat.store.claim("relay", chat.room.clock + MINUTE, chat.room.clock + 2 * MINUTE)
@@ -200,6 +200,7 @@ def test_what_was_seen_is_sent_though_its_sender_does_not_know(chat: Chat) -> No
     assert chat.store.thread(1)[-1].state is State.SENT
 
 
+def test_what_a_colleague_said_with_another_program_is_ours(chat: Chat) -> None:
     told = chat.says("$tel", "I am looking at it from the train", Identity("matrix", "@desk:example.org"), ours=True)
     assert chat.hear(told).messages == 1
     message = chat.store.thread(1)[-1]
@@ -238,3 +239,21 @@ def test_hostile_marks_and_names_are_cleaned(chat: Chat) -> None:
     (mark,) = chat.store.thread(1)[0].marks
     assert "\x1b" not in mark.mark + mark.who
     assert len(mark.mark) <= 20
+
+
+def test_names_of_any_length_and_times_of_any_clock_hold_up_no_account(chat: Chat) -> None:
+    long = "".join(map(chr, range(0x4E00, 0x9000)))
+    eve = Identity("matrix", long, long)
+    far = chat.says("$far", "from the future", Identity("matrix", "@far:x"))
+    told = [
+        chat.says(long, "very long names", eve, room=long, message_id=long, in_reply_to=(long,), answers=long),
+        replace(far, received_at=1 << 70, at=-(1 << 70), reply_until=1 << 70),
+    ]
+    assert chat.hear(*told).messages == 2
+    assert chat.hear(*told).doubles == 2
+    chat.hear(Edit("$e", 0, long, "found again by its long name"), chat.says("$again", "and its room", eve, room=long))
+    (first, second) = chat.store.thread(2)
+    assert (first.text, second.text) == ("found again by its long name", "and its room")
+    (contact,) = chat.store.contacts(chat.store.thread(1)[-1].customer or 0)
+    assert contact.at <= chat.room.clock, "a wrong clock keeps nobody from being heard later"
+    assert chat.store.check() == []

@@ -31,7 +31,8 @@ STEPS = 10
 async def read(engine: Engine) -> None:
     """Let the relay read the mailbox once."""
     station = engine.stations[0]
-    await pumping._read(engine, station, Intake("support", "email", engine.config, engine.signer, pumping._own(engine)))
+    how = Intake("support", "email", engine.config, engine.signer, pumping._own(engine))
+    await pumping._read(engine, station, how, pumping.Strays())
 
 
 def texts(room: Room) -> Counter[tuple[str, str]]:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from desk.channel import Batch, Capabilities, Inbound, Permanent, Raw, Retry
+from desk.channel import Batch, Capabilities, Edit, Inbound, Permanent, Raw, Retry, Told
 from desk.errors import Busy
-from desk.intake import Intake
+from desk.intake import Intake, Taken, prepare, take_in
 from desk.model import Account, Identity
+from desk.store import Tx
 from relay import engine as engine_module
 from relay import pump as module
 from relay.engine import Engine, Station
@@ -165,15 +166,15 @@ async def test_uids_given_anew_lose_and_double_nothing_in_the_desk(tmp_path: Pat
             return [room.store.ticket(n).subject for n in range(2, room.store.numbers().tickets + 1)]
 
         how = Intake("support", "email", CONFIG, SIGNER)
-        await module._read(here, here.stations[0], how)
+        await module._read(here, here.stations[0], how, module.Strays())
         assert len(subjects()) == 5
         # The third is gone, those behind it move up, and the next comes with the UID of the fifth.
         left = [data for uid, data in server.messages.items() if uid != 3]
         server.messages = dict(enumerate([*left, mail(6, 600)], 1))
         server.hang_up()
         with suppress(Retry):  # the end of the connection may show only now
-            await module._read(here, here.stations[0], how)
-        await module._read(here, here.stations[0], how)
+            await module._read(here, here.stations[0], how, module.Strays())
+        await module._read(here, here.stations[0], how, module.Strays())
         assert subjects() == [f"mail {n}" for n in range(1, 7)]
         await here.stations[0].channel.close()
 
@@ -290,3 +291,28 @@ async def test_batch_that_is_parsed_does_not_wait_for_the_next(tmp_path: Path, m
         await until(lambda: room.store.cursor("scripted") == "1", "the first to be committed")
         gate.set()
         await until(lambda: "confirm 2" in channel.log, "the end")
+
+
+def test_a_message_that_no_store_takes_keeps_its_words_and_lets_the_others_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(tmp_path)
+    here = room.engine("a")
+    how = Intake("chat", "matrix", here.config, here.signer)
+    ann = Identity("matrix", "@ann:example.org")
+    items = (
+        Inbound("$1", now(), ann, "fine"),
+        Inbound("$2", now(), ann, "odd", subject="odd"),
+        Edit("$4", 0, "$3", "early"),
+    )
+
+    def odd(tx: Tx, how: Intake, told: Sequence[Told], *more: Any) -> Taken:
+        if any(isinstance(one, Inbound) and one.subject == "odd" for one in told):
+            raise ValueError("odd")
+        return take_in(tx, how, told, *more)
+
+    monkeypatch.setattr(module, "take_in", odd)
+    taken = module.one_by_one(here, how, Batch(items, "7"), [prepare(one) for one in items])
+    assert (taken.messages, taken.strays) == (2, [items[2]])
+    assert [room.store.thread(number)[0].text for number in (2, 3)] == ["fine", "odd"]
+    assert room.store.cursor("chat") == "7"
