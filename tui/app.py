@@ -9,6 +9,7 @@ import signal
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -39,16 +40,12 @@ from tui.presence import Seat, around, colleagues
 from tui.prompting import Prompting
 from tui.runner import AWAY, Runner
 from tui.screens.queue import Loaded, QueuePane
-from tui.screens.sheet import SheetPane
-from tui.screens.ticket import TicketPane
 from tui.sheets import Sheet
 from tui.terminal import Backstop, Ground, QuietDriver, ShowingDriver
 from tui.tour import Tour
 from tui.waiting import Waiting
 from tui.widgets.calm import Calm
-from tui.widgets.lines import Lines
 from tui.widgets.queue import QueueList
-from tui.writing import Writing
 
 _PATIENCE_S = 0.2
 """How long the first frame waits for the first tickets."""
@@ -57,7 +54,11 @@ _LAST_S = 2.0
 """So long a text may take to be kept when all ends."""
 
 if TYPE_CHECKING:
+    from tui.screens.sheet import SheetPane
+    from tui.screens.ticket import TicketPane
+    from tui.widgets.lines import Lines
     from tui.widgets.prompt import Prompt
+    from tui.writing import Writing
 
 
 class Pages(ContentSwitcher):
@@ -99,18 +100,15 @@ class DeskApp(App[None], inherit_bindings=False):
         self.front, self.look, self.runner = front, look(front.theme), Runner(front.now)
         self.queue = QueuePane(front, self.runner, self.look)
         self.edges = Edges(front, self.look)
-        self.commands, self.prompting, self.writing = Commands(self), Prompting(self), Writing(self)
+        self.commands, self.prompting = Commands(self), Prompting(self)
         self.tour = Tour(self)
-        self.ticket = TicketPane(front, self.runner, self.look, self.writing.unsent, self.writing.review)
         self.waiting = Waiting(self)
-        self.sheet = SheetPane(front.now, self.runner, self.look)
         self.trail: list[int | Sheet] = []
         """What is open above the list: the numbers of tickets, and sheets; the last one is shown."""
         self.feed = Feed(front.desk.store, self.post_message, front.now)
         self.seat = Seat(front, lambda: self.runner.away)
         self.around: dict[int, list[Presence]] = {}
         """Who else is at which ticket."""
-        self.ticket.around = lambda number: self.around.get(number, ())
         self.own: set[str] = set()
         """Batches made here: their effect is shown already."""
         self.shown = 0
@@ -119,6 +117,31 @@ class DeskApp(App[None], inherit_bindings=False):
         self.meanwhile = Meanwhile(self)
         # Read while Textual starts, so that the first frame has tickets in it.
         self._first = self.runner.begin(self._read_first)
+
+    # Made, and what makes them loaded, behind the first frame.
+
+    @cached_property
+    def ticket(self) -> TicketPane:
+        """The ticket that is open."""
+        from tui.screens.ticket import TicketPane
+
+        pane = TicketPane(self.front, self.runner, self.look, self.writing.unsent, self.writing.review)
+        pane.around = lambda number: self.around.get(number, ())
+        return pane
+
+    @cached_property
+    def sheet(self) -> SheetPane:
+        """The sheet that is open."""
+        from tui.screens.sheet import SheetPane
+
+        return SheetPane(self.front.now, self.runner, self.look)
+
+    @cached_property
+    def writing(self) -> Writing:
+        """The text that is being written."""
+        from tui.writing import Writing
+
+        return Writing(self)
 
     @property
     def cursor_position(self) -> Offset:
@@ -225,7 +248,8 @@ class DeskApp(App[None], inherit_bindings=False):
         """Keep the prompt at the bottom."""
         if self.prompting.prompt is not None and self.prompting.active:
             self.call_after_refresh(self.prompting.prompt.stay)
-        self.call_after_refresh(self.writing.resized)
+        if self.reading:
+            self.call_after_refresh(self.writing.resized)
 
     def on_unmount(self) -> None:
         """Let go of the threads, and of the terminal's title."""

@@ -14,7 +14,6 @@ from desk.lines import Call
 from desk.model import Draft, Priority
 from desk.outgoing import WRITTEN, begun
 from desk.perform import Outcome, perform, undo
-from desk.preview import by_ticket
 from tui.draw import plural
 from tui.waiting import Asked
 
@@ -141,6 +140,7 @@ class Commands:
         self, title: str, would: Outcome, do: Callable[[], Coroutine[Any, Any, None]], *, word: str = "do it"
     ) -> None:
         """Open the preview of what would be done; `do` is done on `y`, back where one was."""
+        from desk.preview import by_ticket
         from tui.sheets.preview import sheet
 
         app, store = self._app, self._front.desk.store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -29,12 +30,16 @@ class Prompting:
     def __init__(self, app: DeskApp) -> None:
         self._app = app
         self.prompt: Prompt | None = None
-        agent = app.front.who.agent
-        self.known = Known(
+        self._before = ""
+
+    @cached_property
+    def known(self) -> Known:
+        """What can be typed, as far as it is known; the first frame does not wait for all the actions there are."""
+        agent = self._app.front.who.agent
+        return Known(
             {name: action for name, action in load().items() if may(agent, name)},
             {verb.name: verb.summary for verb in VERBS.values() if not verb.quick and may(agent, verb.name)},
         )
-        self._before = ""
 
     @property
     def active(self) -> bool:

@@ -7,7 +7,6 @@ the environment tells, or by hand.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from desk.text import one_line
@@ -21,12 +20,11 @@ WAYS_TO_A_DESKTOP = ("9", "777", "99")
 
 _LENGTH = 120
 _END = "\x1b\\"
-_OUTSIDE = re.compile(r"[^\x20-\x7e\u00a1-\uffff\U00010000-\U0010ffff]")
 
 
 def safe(text: str, length: int = _LENGTH) -> str:
     """`text` as it may stand in a sequence: one line without any control, `length` characters at most."""
-    text = _OUTSIDE.sub("", one_line(text))
+    text = "".join(sign for sign in one_line(text) if " " <= sign <= "~" or sign > "\xa0")
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 

@@ -15,7 +15,6 @@ from desk.outgoing import News
 from desk.perform import Outcome
 from desk.telling import describe
 from tui.draw import flat, plural
-from tui.outgoing import question
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -113,6 +112,8 @@ class Waiting:
             else:
                 versions[number] = version
         if versions or not left:
+            from tui.outgoing import question
+
             result = asked.work(tuple(versions), versions)
             met |= dict.fromkeys(asked.ids, question(result)) if isinstance(result, News) else result.skipped
         return met

@@ -56,7 +56,9 @@ def test_the_way_to_the_screen_loads_what_its_first_frame_needs_and_no_more() ->
     """Each of these costs milliseconds of every start; see `make bench`, part screen."""
     late = {
         "channels", "cli.programs", "cli.shelf", "cli.snippets", "desk.canned", "desk.channel", "desk.hours", "desk.hooks",
-        "desk.macros", "desk.rules", "hashlib", "hmac", "psycopg", "pygments", "relay.programs", "tomllib",
+        "desk.macros", "desk.preview", "desk.rules", "desk.sla", "hashlib", "hmac", "psycopg", "pygments", "relay.programs",
+        "tomllib", "tui.attaching", "tui.drafts", "tui.markup", "tui.outgoing", "tui.reviewing", "tui.screens.sheet",
+        "tui.screens.ticket", "tui.thread", "tui.writing",
     }  # fmt: skip
     code = "import sys, cli.main, cli.screen, cli.watching, cli.themes, storage.opening, tui.app; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
