@@ -56,8 +56,13 @@ CHECKS: dict[str, Check] = {}
 
 
 async def run(name: str, ground: Ground) -> None:
-    """Do one check; raises Broken, or NotHere."""
-    await CHECKS[name](ground)
+    """Do one check; raises Broken, also for an error that nobody expects there, or NotHere."""
+    try:
+        await CHECKS[name](ground)
+    except (Broken, NotHere):
+        raise
+    except Exception as error:
+        raise Broken(f"{type(error).__name__}: {error}") from error
 
 
 def check(body: Check) -> Check:
@@ -96,7 +101,8 @@ def sender(channel: Channel) -> Sender:
     """The channel as one that answers; NotHere for one that only listens, and says so."""
     if not channel.capabilities.sends:
         raise NotHere("it only listens")
-    assert isinstance(channel, Sender), "its capabilities say that it sends, and it has no render and send"
+    if not isinstance(channel, Sender):
+        raise Broken("its capabilities say that it sends, and it has no render and send")
     return channel
 
 
