@@ -442,6 +442,7 @@ class Dialogue:
         known = self._known
         if not known.agents:
             known.agents, known.teams = list(self.here.store().agents()), list(self.here.store().teams())
+            known.accounts = {name: account.channel for name, account in self.here.store().accounts().items()}
         if line.startswith("/"):
             begun = line[1:].lstrip()
             return [Choice(f"/ {one.text}", one.label, one.hint) for one in query(begun, known)]

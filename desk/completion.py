@@ -20,12 +20,16 @@ class Choice(Struct, frozen=True):
 
 
 class Known(Struct):
-    """What can be typed here: verbs of the desk and of the front end, agents, teams, tags seen, earlier lines."""
+    """What can be typed here: verbs of the desk and of the front end, agents, teams, tags seen, earlier lines.
+
+    `accounts` are their names, each with the channel it is of.
+    """
 
     actions: Mapping[str, Action]
     verbs: Mapping[str, str] = field(default_factory=dict)
     agents: Sequence[str] = ()
     teams: Sequence[str] = ()
+    accounts: Mapping[str, str] = field(default_factory=dict)
     tags: set[str] = field(default_factory=set)
     history: list[str] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
@@ -86,6 +90,8 @@ def values(argument: Argument | None, known: Known) -> Iterable[str]:
     """What an argument can be, as far as that is known."""
     if argument is None:
         return ()
+    if argument.name == "account":
+        return sorted(known.accounts)
     match argument.param.word:
         case "agent":
             return ("me", "none", *known.agents)
@@ -123,5 +129,7 @@ def query(line: str, known: Known) -> list[Choice]:
         choices = ("me", "none", *known.agents) if name == "assignee" else ("mine", "none", *known.teams)
     elif name == "tag":
         choices = ("none", *sorted(known.tags))
+    elif name == "channel":
+        choices = sorted({*known.accounts.values(), *known.accounts})
     hint = Choice(line, f"{name}:", FIELDS[name].help)
     return [hint, *(Choice(f"{stem}{sign}{name}:{c}", c) for c in choices if c.startswith(value) and c != value)]

@@ -24,9 +24,9 @@ COLUMNS = (
 )  # fmt: skip
 """What a list can show of a ticket; `who` is the assignee, `age` and `updated` count from the first and the last event."""
 
-TAKEN = "gvhn-/"
-"""What `g` means something else with: `gg` the first line, `gv` a view by its name, `gh` health, `gn` notices,
-`g/` anywhere, `g-` the list before."""
+TAKEN = "gvhcn-/"
+"""What `g` means something else with: `gg` the first line, `gv` a view by its name, `gh` health, `gc` the next chat,
+`gn` notices, `g/` anywhere, `g-` the list before."""
 
 
 class View(Struct, frozen=True):

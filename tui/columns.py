@@ -32,7 +32,19 @@ STATUS = {
 _STATUS_STYLE = {Status.NEW: "strong", Status.OPEN: "text"}
 PRIORITY = {Priority.LOW: "low", Priority.NORMAL: "norm", Priority.HIGH: "high", Priority.URGENT: "urg"}
 _PRIORITY_STYLE = {Priority.LOW: "faint", Priority.NORMAL: "quiet", Priority.HIGH: "high", Priority.URGENT: "urgent"}
-_CHANNELS = {"email": "mail"}
+_CHANNELS = {
+    "email": "mail",
+    "stackexchange": "stack exchange",
+    "nntp": "newsgroup",
+    "x": "X",
+    "irc": "IRC",
+    "xmpp": "XMPP",
+}
+_SHORT = {
+    "telegram": "tgram", "discourse": "forum", "mastodon": "masto", "stackexchange": "stack", "nntp": "news",
+    "facebook": "page", "messenger": "msgr", "instagram": "insta",
+}  # fmt: skip
+"""The words for a column, where those of `_CHANNELS` are too long."""
 VIEWS, WRITES = "views", "writes"
 """What somebody may do at a ticket, as `Presence.doing` has it."""
 
@@ -78,7 +90,7 @@ def layout(width: int, number: int = 4, chosen: Sequence[str] = ()) -> tuple[Col
     if some:
         plan += [
             ("requester", "REQUESTER", 32 if vast else 26 if wide else 18, 2, False),
-            ("channel", "CH", 5, 2, False),
+            ("channel", "CH", 6, 2, False),
         ]
     if most:
         plan.append(("team", "TEAM", 10, 2, False))
@@ -93,7 +105,7 @@ def layout(width: int, number: int = 4, chosen: Sequence[str] = ()) -> tuple[Col
 _Plan = list[tuple[str, str, int, int, bool]]
 """Columns from the left: name, title, width (0: what is left), the gap behind, whether it stands right."""
 
-_WIDTHS = {"due": _DUE, "status": 4, "priority": 4, "tags": 18, "requester": 26, "channel": 5, "team": 10, "who": 10}
+_WIDTHS = {"due": _DUE, "status": 4, "priority": 4, "tags": 18, "requester": 26, "channel": 6, "team": 10, "who": 10}
 _TITLES = {"status": "ST", "priority": "PR", "number": "NO", "channel": "CH", "updated": "UPD"}
 
 
@@ -220,7 +232,8 @@ def _requester(case: Case, width: int) -> Pieces:
 
 
 def _channel(case: Case, width: int) -> Pieces:
-    return ((cut(channel(case.row.ticket.channel), width), "quiet"),)
+    name = case.row.ticket.channel
+    return ((cut(_SHORT.get(name) or channel(name), width), "quiet"),)
 
 
 def who(ticket: Ticket, me: str | None) -> str:

@@ -51,6 +51,11 @@ class Prompting:
         self.known.agents, self.known.teams = agents, teams
         self.known.tags.update(tags)
 
+    def _informed(self) -> Known:
+        """What can be typed, with the accounts that there are by now."""
+        self.known.accounts = {name: account.channel for name, account in self._app.edges.accounts.items()}
+        return self.known
+
     async def recall(self) -> None:
         """Bring back what was typed before this screen was opened."""
         if (memory := self._app.front.memory) is not None:
@@ -115,7 +120,7 @@ class Prompting:
 
     def command(self, text: str = "", hint: str | None = None) -> None:
         """Ask for a command line, beginning with `text`."""
-        known = self.known
+        known = self._informed()
         self.ask(Asking(":", lambda line: completion.command(line, known), self._run, known.history), text, hint)
 
     async def _run(self, line: str | None) -> None:
@@ -182,7 +187,7 @@ class Prompting:
         """Ask for a query; the list follows what is typed."""
         self._before = self._app.queue.query_text
         text = f"{self._before} " if self._before else ""
-        known = self.known
+        known = self._informed()
         self.ask(
             Asking(
                 "/", lambda line: completion.query(line, known), self._filtered, known.filters, typed=self._filtering

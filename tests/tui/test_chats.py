@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+import channels
 from desk import intake
 from desk.capabilities import Capabilities
 from desk.channel import Edit, Inbound, Reaction, Removal, Told
@@ -16,6 +17,7 @@ from desk.query import EVERYTHING
 from desk.store import Batch
 from tests.desks import NOW, Room
 from tests.tui.shown import front, run, shown
+from tui.columns import _SHORT, channel
 from tui.front import Front
 from tui.links import items
 from tui.thread import Telling, goes_on, told
@@ -171,3 +173,29 @@ def test_a_link_of_a_post_that_is_no_web_address_is_no_link() -> None:
         [item] = items([_message(1, 0, link=link)])
         assert item.links == (), link
         assert "javascript" not in str(told(item, Telling(80, NOW)))
+
+
+def test_channels_and_accounts_complete_in_queries_and_commands(chats: Chats) -> None:
+    chats.hear(chats.says("$1", "It is down"))
+
+    async def body() -> None:
+        async with shown(chats.front) as screen:
+            await screen.press("slash")
+            await screen.type("channel:ma")
+            assert [one.text for one in screen.app.prompting.prompt.found] == [  # type: ignore[union-attr]
+                f"is:open channel:{name}" for name in ("ma", "mastodon", "matrix")
+            ]
+            await screen.press("backspace", "backspace")
+            await screen.type("room")
+            await screen.see("1 ticket")
+            await screen.press("escape", "colon")
+            await screen.type("reply --account p")
+            assert "reply --account posts" in [one.text for one in screen.app.prompting.prompt.found]  # type: ignore[union-attr]
+
+    run(body())
+
+
+def test_the_word_for_a_channel_fits_its_column() -> None:
+
+    for kind in channels.kinds():
+        assert len(_SHORT.get(kind) or channel(kind)) <= 6, kind

@@ -27,7 +27,7 @@ def test_first_screen_shows_clock_number_subject_and_who(tmp_path: Path) -> None
             row = next(line for line in screen.lines if "Cannot log in" in line)
             assert " me " in row
             assert " 2 " in row
-            assert "“Hello, this" in row
+            assert "“Hello, thi" in row
 
     run(body())
 
