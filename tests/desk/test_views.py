@@ -37,7 +37,7 @@ def test_a_table_changes_what_it_names_of_a_shipped_view_and_may_hide_it() -> No
         ('query = "is:opne"', 'line 2: "is:opne" means nothing (did you mean "open"?)'),
         ('sort = "urgent"', 'line 2: there is no order "urgent" (did you mean "urgency"?)'),
         ('columns = ["due", "sujbect"]', 'line 2: there is no column "sujbect" (did you mean "subject"?)'),
-        ('key = "gg"', 'line 2: "gg" is no key for a view: one character, none of g v h n - /'),
+        ('key = "gg"', 'line 2: "gg" is no key for a view: one character, none of g v h c n - /'),
         ('qery = "is:open"', 'line 2: unknown key "qery" (did you mean "query"?)'),
         ('columns = "due"', 'line 2: columns is a list: columns = ["..."]'),
     ],
