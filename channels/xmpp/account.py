@@ -127,9 +127,16 @@ class Account:
         self._caught_up -= self._rooms.entered
         self._rooms.entered.clear()
         rooms = self._rooms.all.values()
-        for archive in [""] * self._archived + [room.address for room in rooms if room.joined and room.archived]:
+        archives = [""] * self._archived + [room.address for room in rooms if room.joined and room.archived]
+        first = self._clock() - self._settings.history_d * DAY
+        for archive in archives:
+            # A room that joins an account which is read already has nothing to catch up with. All others stand
+            # in the cursor from the first batch on, for it may be the last before a break.
+            fresh = cursor is None or not archive
+            standing.at.setdefault(archive, Since("", first if fresh else self._clock()))
+        for archive in archives:
             if archive not in self._caught_up:
-                async for batch in self._missed(stream, archive, standing, fresh=cursor is None):
+                async for batch in self._missed(stream, archive, standing):
                     yield batch
                 self._caught_up.add(archive)
         for room in rooms:
@@ -143,16 +150,13 @@ class Account:
         if cursor is None or self._rooms.troubles:
             yield await self._batch([], standing)
 
-    async def _missed(self, stream: Stream, archive: str, standing: Standing, *, fresh: bool) -> AsyncIterator[Batch]:
-        """What an archive has behind where we stand in it; of one that we never read, the last days."""
-        first = self._clock() - self._settings.history_d * DAY
-        # A room that joins an account which is read already has nothing to catch up with.
-        since = standing.at.get(archive) or Since("", first if fresh or not archive else self._clock())
+    async def _missed(self, stream: Stream, archive: str, standing: Standing) -> AsyncIterator[Batch]:
+        """What an archive has behind where we stand in it."""
+        since = standing.at[archive]
         if archive and since.id:
             # What is corrected or taken back next was said before; who said it is to be known.
             for result in await self._archive.until(stream, archive, since.at):
                 self._reader.recall(result, self._rooms.all[archive])
-        standing.at[archive] = since
         async for results, last in self._archive.after(stream, archive, since):
             came = [_Came(self._understood(result, archive)) for result in results]
             for one in came:
