@@ -253,6 +253,53 @@ def a_team(sizes: Sizes) -> Iterable[Line]:
         )  # fmt: skip
 
 
+def on_channels(sizes: Sizes) -> Iterable[Line]:
+    """Every kind of channel on a real server: how soon, how many, how much."""
+    from bench import channels
+
+    for name, names in channels.loaded().items():
+        yield Line(f"libraries loaded by {name}, unused", ", ".join(names) or "none", goal="none")
+    if absent := channels.absent():
+        yield Line("channels", f"not here: {absent}")
+        return
+    long = sizes.turns > 3
+    found = channels.measure(60 if long else 20, 20.0 if long else 5.0, 50)
+    yield Line(f"start, {len(channels.KINDS)} channels read", f"{found.start_s:.1f} s", goal="2 s")
+    for kind, delays in found.delays.items():
+        yield Line(
+            f"{kind}, sent to seen, p50",
+            f"{_at(delays, 0.5):.0f} ms",
+            "p99",
+            f"{_at(delays, 0.99):.0f} ms",
+            "",
+            "1,000 ms",
+        )
+    yield Line(
+        "a mixed stream",
+        f"{found.sent_per_s:.0f}/s",
+        "done after the last",
+        f"{found.behind_s * 1000:.0f} ms",
+        "",
+        "200/s",
+    )
+    yield Line(
+        "sent to seen in it, p50", f"{_at(found.stream, 0.5):.0f} ms", "p99", f"{_at(found.stream, 0.99):.0f} ms"
+    )
+    yield Line(f"{found.many} accounts, all read", f"{found.many_start_s:.1f} s")
+    yield Line(
+        f"{found.many} accounts, idle",
+        f"{found.many_cpu:.1%} of a core",
+        "memory",
+        f"{found.many_mib:.0f} MiB",
+        "",
+        "5% / 200 MB",
+    )
+
+
+def _at(delays: list[float], share: float) -> float:
+    return sorted(delays)[int(len(delays) * share)] * 1000
+
+
 PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "import": import_,
     "ls": ls,
@@ -265,6 +312,7 @@ PARTS: dict[str, Callable[[Sizes], Iterable[Line]]] = {
     "rules": a_hundred_rules,
     "clocks": clocks_,
     "team": a_team,
+    "channels": on_channels,
 }
 
 
