@@ -309,6 +309,22 @@ def test_nobody_sends_again_who_may_only_read(tmp_path: Path) -> None:
     run(body())
 
 
+def test_a_paused_account_says_who_and_why_and_how_it_goes_on(tmp_path: Path) -> None:
+    room = Room.open(tmp_path)
+    room.store.hold_account("support", "by lee: spam wave", Batch("pause", room.clock))
+
+    async def body() -> None:
+        async with shown(of(room)) as screen:
+            await screen.see("support paused")
+            await screen.run("health")
+            await screen.see("paused: by lee: spam wave", "deskhand channel resume support")
+            room.store.hold_account("support", "", Batch("resume", room.clock))
+            await screen.press("q")
+            await screen.see("support ok")
+
+    run(body())
+
+
 def test_health_names_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     room = Room.open(tmp_path)
     room.do("reply Hello", 1)
