@@ -319,7 +319,7 @@ def measure(messages: int, seconds: float, many: int) -> Found:
         spread = ("email", "matrix", "xmpp", "irc", "nntp")
         crowd = {
             f"{kind}{n}": ground.account(kind, False).table | {"kind": kind}
-            for kind in half
+            for kind in spread
             for n in range(many // len(spread))
         }
         with Relay(crowd) as relay:

@@ -275,6 +275,10 @@ def on_channels(sizes: Sizes) -> Iterable[Line]:
             "1,000 ms",
         )
     yield Line(
+        "of email the server's IDLE, p50", f"{_at(found.idle_alone, 0.5):.0f} ms", "p99",
+        f"{_at(found.idle_alone, 0.99):.0f} ms",
+    )  # fmt: skip
+    yield Line(
         "a mixed stream",
         f"{found.sent_per_s:.0f}/s",
         "done after the last",
