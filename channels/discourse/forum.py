@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from channels.discourse.settings import Settings
-from channels.kit.fields import table, tables
+from channels.kit.fields import number, table, tables
 from channels.kit.http import Answer, Http, retry_after, segment, usual_words
 from desk.capabilities import Rate
 from desk.channel import AuthRequired, ChannelError, RateLimited, WindowClosed
@@ -139,7 +139,7 @@ def whole(value: object) -> int | None:
     """A number that names something, or None."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return number({"value": value}, "value")
 
 
 def stream(topic: Fields) -> list[int]:

@@ -7,12 +7,13 @@ from typing import Any
 
 _EMPTY: Mapping[str, Any] = {}
 _LATEST_S = 4_000_000_000
+_LARGEST = 1 << 63
 
 
 def number(given: Mapping[str, Any], name: str) -> int | None:
-    """A whole number."""
+    """A whole number, none that is larger than anything is counted in."""
     found = given.get(name)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < _LARGEST else None
 
 
 def string(given: Mapping[str, Any], name: str) -> str:

@@ -11,6 +11,7 @@ import email.utils
 import ipaddress
 import json
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from channels.kit.buckets import Buckets
 from channels.kit.secrets import Token
 from desk.capabilities import Rate
 from desk.channel import AuthRequired, ChannelError, Permanent, Phase, RateLimited, Retry, Unknown
+from desk.text import storable
 
 if TYPE_CHECKING:
     import httpx2
@@ -35,6 +37,12 @@ LIMIT_BYTES = 8 * 1024 * 1024
 
 PATIENCE_S = 60.0
 """How long to leave a service alone that asks for patience and does not say how long."""
+
+LONGEST_S = 86_400.0
+"""No service is left alone for longer, whatever it asks for."""
+
+DRIP_S = 300.0
+"""An answer that comes in drops, none too late, has so long beyond the time for one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +80,10 @@ class Answer(Struct, frozen=True):
     def json(self) -> Any:
         """The bytes as JSON; `Retry` when they are none (a proxy's error page)."""
         try:
-            return json.loads(self.data or b"null")
-        except ValueError:
+            found = json.loads(self.data or b"null")
+            # One half of a character in a customer's name is nothing that a cursor can be written with.
+            return _whole(found) if _HALF.search(self.data) else found
+        except (ValueError, RecursionError):
             raise Retry("the other side answered with something that is no JSON") from None
 
     @property
@@ -83,6 +93,20 @@ class Answer(Struct, frozen=True):
         if not isinstance(found, dict):
             raise Retry("the other side answered with something else than was asked for")
         return found
+
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _whole(found: Any) -> Any:
+    """`found` with every text in it `storable`."""
+    if isinstance(found, str):
+        return storable(found)
+    if isinstance(found, list):
+        return [_whole(one) for one in found]
+    if isinstance(found, dict):
+        return {_whole(name): _whole(value) for name, value in found.items()}
+    return found
 
 
 Words = Callable[[Answer], str]
@@ -156,15 +180,24 @@ class Http:
             await self.buckets.take(bucket)
         client = await self._ready()
         address = path if path.startswith(("https://", "http://")) else self._settings.url.rstrip("/") + path
-        request = client.build_request(
-            method, address, params=params, json=json, data=form, files=files, content=content,
-            headers={**(self._proof or {}), **(headers or {})},
-            timeout=httpx2.Timeout(timeout_s or self._settings.timeout_s, connect=min(10.0, self._settings.timeout_s)),
-        )  # fmt: skip
+        patience_s = timeout_s or self._settings.timeout_s
+        try:
+            request = client.build_request(
+                method, address, params=params, json=json, data=form, files=files, content=content,
+                headers={**(self._proof or {}), **(headers or {})},
+                timeout=httpx2.Timeout(patience_s, connect=min(10.0, self._settings.timeout_s)),
+            )  # fmt: skip
+        except (httpx2.InvalidURL, ValueError):
+            # Something in it that the other side named: an id of a megabyte, a header of two lines.
+            raise Permanent(f"{self.host} named something that cannot be asked for") from None
         if phase is not None:
             await phase("data")
         try:
-            answer = await self._exchange(client, request, limit)
+            answer = await self._exchange(client, request, limit, patience_s + DRIP_S)
+        except _TooMuch as error:
+            if phase is not None and not idempotent:
+                raise Unknown(f"{error}; it may have gone out") from None
+            raise
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise Retry(f"{self.host} cannot be reached: {_reason(error)}") from None
         except (httpx2.HTTPError, httpx2.StreamError) as error:
@@ -197,23 +230,31 @@ class Http:
         headers = dict(self._proof or {}) if proven and ours else {}
         request = client.build_request("GET", url, headers=headers, timeout=self._settings.timeout_s)
         try:
-            answer = await self._exchange(client, request, limit)
+            answer = await self._exchange(client, request, limit, 2 * self._settings.timeout_s)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise Retry(f"{host}: {_reason(error)}") from None
         if answer.status != 200:
-            raise self._failure(answer, "", sure=True)
+            failure = self._failure(answer, "", sure=True)
+            # One file that is closed to us says nothing of the account.
+            raise Permanent(f"{host} does not give it") if isinstance(failure, AuthRequired) else failure
         return answer.data
 
-    async def _exchange(self, client: httpx2.AsyncClient, request: httpx2.Request, limit: int) -> Answer:
-        response = await client.send(request, stream=True)
+    async def _exchange(self, client: httpx2.AsyncClient, request: httpx2.Request, limit: int, most_s: float) -> Answer:
+        import httpx2
+
         try:
-            data = bytearray()
-            async for piece in response.aiter_bytes():
-                data += piece
-                if len(data) > limit:
-                    raise Permanent(f"{urlsplit(str(request.url)).hostname} answers with more than {limit:,} bytes")
-        finally:
-            await response.aclose()
+            async with asyncio.timeout(most_s):
+                response = await client.send(request, stream=True)
+                try:
+                    data = bytearray()
+                    async for piece in response.aiter_bytes():
+                        data += piece
+                        if len(data) > limit:
+                            raise _TooMuch(f"{request.url.host} answers with more than {limit:,} bytes")
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise httpx2.ReadTimeout("it comes too slowly") from None
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(data))
 
     def _failure(self, answer: Answer, bucket: str, *, sure: bool) -> ChannelError:
@@ -265,11 +306,15 @@ class Http:
             await client.aclose()
 
 
+class _TooMuch(Permanent):
+    """An answer goes on beyond what is read of one."""
+
+
 def usual_words(answer: Answer) -> str:
     """The sentence that most services put into their errors."""
     try:
-        found = json.loads(answer.data or b"null")
-    except ValueError:
+        found = answer.json
+    except Retry:
         return ""
     for name in ("error_description", "detail", "description", "message", "title", "error", "errors"):
         value = found.get(name) if isinstance(found, dict) else None
@@ -294,12 +339,12 @@ def retry_after(answer: Answer) -> float | None:
     if not said:
         return None
     try:
-        return max(0.0, float(said))
+        return min(LONGEST_S, max(0.0, float(said)))
     except ValueError:
         pass
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
+        return min(LONGEST_S, max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time()))
+    except (ValueError, OverflowError):
         return None
 
 

@@ -7,7 +7,6 @@ Endpoints and errors are those of the Matrix Client-Server API, version 1.11 and
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -227,8 +226,8 @@ _MEDIA = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 def _field(answer: Answer, name: str) -> object:
     try:
-        found = json.loads(answer.data or b"null")
-    except ValueError:
+        found = answer.json
+    except Retry:
         return None
     return found.get(name) if isinstance(found, dict) else None
 
