@@ -123,7 +123,7 @@ def _cleaned(value: _T, name: str = "") -> _T:
         changed = {key: better for key, held in pairs if (better := _cleaned(held, key)) != held}
         clean = replace(value, **changed) if changed else value
     elif type(value) is int:
-        clean = min(max(value, -_LAST), _LAST)
+        clean = min(max(cast(int, value), -_LAST), _LAST)
     return cast(_T, clean)
 
 
