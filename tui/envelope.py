@@ -12,7 +12,7 @@ from desk.completion import Choice
 from desk.errors import Away, Invalid
 from desk.model import Account, Draft, Identity, Message, Millis
 from desk.outgoing import FORWARD, NOTE, call, paths
-from desk.threads import conversation_key
+from desk.threads import PRIVATE, conversation_key
 from tui import attaching, recipients
 from tui.attaching import File
 from tui.completion import Asking
@@ -98,17 +98,39 @@ class Envelope:
             return
 
         async def then(found: Mapping[str, str]) -> None:
-            chosen = {**self.options, **dict.fromkeys(recipients.WAYS, ""), **found, "all": ""}
-            if kind != FORWARD:
-                chosen["only"] = "yes"
+            nothing = dict.fromkeys((*recipients.WAYS, *recipients.OPTIONS.values(), "all", "only"), "")
+            chosen = {**self.options, **nothing, **self._meant(found, kind)}
             await self.address(number, kind, chosen)
             await writing.changed()
 
         self.ask(kind, then)
 
+    def _meant(self, found: Mapping[str, str], kind: str) -> dict[str, str]:
+        """What of the line is the agent's own choice: what stands there unchanged is left to the desk.
+
+        In a room or below a post those who are reached are no addresses that one could write to
+        instead; over another account, or in private, the customer has another address.
+        """
+        message, chosen = self.message, dict(found)
+        if message is None or kind == FORWARD:
+            return chosen
+        same = chosen.get("account", message.account) == message.account
+        if same:
+            chosen.pop("account", None)
+            if self.options.get("account"):
+                chosen["account"] = self.options["account"]
+        shown = recipients.read(recipients.line(message, copies=True), copies=True)
+        untouched = all(chosen.get(way, "") == shown.get(way, "") for way in recipients.WAYS)
+        turned = bool(chosen.get("private")) != (PRIVATE in message.flags)
+        if untouched and not (same and not turned and can(self._account, "copies")):
+            before = self.options if same and not turned else {}
+            return {**chosen, **{way: before.get(way, "") for way in recipients.WAYS}}
+        return {**chosen, "only": "yes"}
+
     def ask(self, kind: str, then: Callable[[Mapping[str, str]], Awaitable[None]], typed: str = "") -> None:
         """Ask for recipients until they can be read."""
         app, copies = self._app, can(self._account, "copies")
+        accounts = [one for one in app.edges.accounts.values() if one.capabilities is None or one.capabilities.sends]
         store, view = app.front.desk.store, app.ticket.view
         known = _met(view.thread) if view else []
 
@@ -116,21 +138,20 @@ class Envelope:
             if text is None:
                 return
             try:
-                found = recipients.read(text, copies=copies)
+                await then(recipients.read(text, copies=copies))
             except Invalid as error:
                 self._app.prompting.ask(asking, text, str(error))
-                return
-            await then(found)
 
         def more(text: str) -> Sequence[Choice]:
             word = recipients.begun(text)[1].strip()
             return recipients.more(text, store.customers(word, 8)) if len(word) > 1 else []
 
-        asking = Asking("recipients", lambda text: recipients.choices(text, known), read, more=more)
+        asking = Asking("recipients", lambda text: recipients.choices(text, known, accounts), read, more=more)
         message = self.message if self._writing.stage else None
         ways = "to, cc and bcc, commas between addresses" if copies else "to, commas between addresses"
-        line = recipients.line(message, copies=copies) if message else "to: "
-        app.prompting.ask(asking, typed or line, f"To whom is the {kind} to go? {ways}")
+        line = recipients.line(message, copies=copies, accounts=accounts) if message else "to: "
+        more_ways = "; over another account" if len(accounts) > 1 else ""
+        app.prompting.ask(asking, typed or line, f"To whom is the {kind} to go? {ways}{more_ways}")
 
     def wait(self, when: str) -> None:
         """Let it go out then; "" is as soon as it is sent."""

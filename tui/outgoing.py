@@ -110,12 +110,19 @@ def room_left(
         told.append((left, "quiet" if until - now > HOUR else "notice"))
     most, unit = can.limit(public=IN_PUBLIC in message.flags)
     if most is not None:
-        long = length(text, unit)
-        count = len(split(text, most, unit)) if can.splits and long > most else 1
-        over = long > most and not can.splits
+        long, count = length(text, unit), len(_pieces(account, message, text))
         words = f"{long:,}/{most:,} {unit}" + (f", {plural(count, 'message')}" if count > 1 else "")
-        told.append((words, "trouble" if over else "quiet"))
+        told.append((words, "trouble" if long > most and not can.splits else "quiet"))
     return tuple(told)
+
+
+def _pieces(account: Account | None, message: Message, text: str) -> Sequence[str]:
+    """The messages that a text becomes on its account: more than one where it is too long for one."""
+    can = account.capabilities if account else None
+    most, unit = can.limit(public=IN_PUBLIC in message.flags) if can else (None, "")
+    if can is None or most is None or not can.splits or length(text, unit) <= most:
+        return (text,)
+    return split(text, most, unit)
 
 
 def _people(message: Message, room: int) -> str:
@@ -186,13 +193,16 @@ def review(found: Checked, width: int, news: str = "") -> list[Drawn]:
         *_field("status", _statuses(found), "", inner, ground, "note" if kind == NOTE else "quiet"),
         Drawn((), ground),
     ]
-    drawn += [Drawn((("  " + line, style),), ground) for line in wrap(found.text, inner)]
+    pieces = _pieces(found.account, message, found.text)
+    for place, piece in enumerate(pieces, 1):
+        drawn += [Drawn((("  " + line, style),), ground) for line in wrap(piece, inner)]
+        if place < len(pieces):
+            drawn.append(Drawn(((f"  ── {place} of {len(pieces)} messages", "quiet"),), ground))
     theirs = [File(a.name, a.size) for a in message.attachments]
     if files := [*theirs, *found.files]:
         drawn += [Drawn((), ground), *attached(files, limit(found.account, "attachment_limit_bytes"), width)]
-    if longest := limit(found.account, "text_limit"):
-        over = len(found.text) > longest
-        drawn.append(Drawn(((f"  {len(found.text):,} of {longest:,} characters", "trouble" if over else "quiet"),)))
+    if counted := room_left(message, found.account, found.text, None, 0):
+        drawn += [Drawn((), ground), *(Drawn((("  " + told, how),), ground) for told, how in counted)]
     return drawn
 
 
@@ -211,11 +221,18 @@ def _fields(found: Checked) -> Iterator[tuple[str, str, str]]:
     for way, person in recipients(message):
         back, new = person.value in found.returned, person.value in found.strangers
         yield way, _address(person), "! mail to it came back" if back else "new to this desk" if new else ""
-    yield "by", channel(message.channel), ""
+    yield "by", _carrier(message), ""
     if can(found.account, "subject"):
         yield "subject", flat(message.subject), ""
     if found.goes:
         yield "goes out", found.goes, ""
+
+
+def _carrier(message: Message) -> str:
+    """The channel with the account, where that has another name, and who reads it where not the customer alone."""
+    named = channel(message.channel) + (f" ({flat(message.account)})" if message.account != message.channel else "")
+    scope = _scope(message)
+    return named if scope == "public" else f"{named}, {scope}"
 
 
 def _statuses(found: Checked) -> str:

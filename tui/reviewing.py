@@ -23,7 +23,7 @@ from tui.attaching import File, weigh
 from tui.commands import told
 from tui.completion import Asking, search
 from tui.draw import wrap
-from tui.outgoing import Checked, question, review
+from tui.outgoing import Checked, can, question, review
 from tui.waiting import Asked
 from tui.widgets.lines import Drawn, Lines
 
@@ -156,12 +156,15 @@ class Reviewing:
 
         strangers = [a for a in people if a not in seen and a not in ticket.cc and not _known(store.customers(a, 5), a)]
         when = draft.options.get("at")
+        account = store.accounts().get(message.account)
+        # In a chat everybody sees who speaks.
+        letter = can(account, "subject")
         return Checked(
             draft,
             message,
             foreseen.status or str(ticket.status),
-            store.accounts().get(message.account),
-            signature(front.who.agent, front.desk.config, ticket) if message.kind is Kind.PUBLIC else "",
+            account,
+            signature(front.who.agent, front.desk.config, ticket) if message.kind is Kind.PUBLIC and letter else "",
             files,
             store.write(back) if people else frozenset(),
             frozenset(strangers),
@@ -245,7 +248,9 @@ class Reviewing:
             after = {"y": "", "s": ", solved now", "p": ", pending now"}[key]
             app.say(f"goes out {goes}{after} · {undo} takes it back", "good")
         elif outcome.queued:
-            app.edges.sending = (app.front.now() + app.front.desk.config.undo, _SENT[key])
+            found = self.found
+            live = bool(found and found.account and found.account.capabilities and found.account.capabilities.live)
+            app.edges.sending = (app.front.now() + app.front.desk.config.undo_window(live=live), _SENT[key])
             app.edges.clear()
             app.edges.refresh()
         else:

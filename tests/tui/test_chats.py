@@ -199,3 +199,95 @@ def test_the_word_for_a_channel_fits_its_column() -> None:
 
     for kind in channels.kinds():
         assert len(_SHORT.get(kind) or channel(kind)) <= 6, kind
+
+
+def test_a_post_is_answered_in_private_by_the_line_of_recipients(chats: Chats) -> None:
+    ann = Identity("mastodon", "ann@social.example", "Ann")
+    number = chats.hear(chats.says("p1", "Down!", ann, public=True), account="posts", kind="mastodon")
+
+    async def body() -> None:
+        async with shown(chats.front) as screen:
+            await screen.run(f"show {number}")
+            await screen.press("r")
+            await screen.see("REPLY  everybody can read it · mastodon · to ann@social.example", "0/500")
+            await screen.type("Which city?")
+            await screen.press("ctrl+y")
+            await screen.see("to: Ann <mastodon:ann@social.example>  over: posts  private: no")
+            await screen.press("enter")
+            await screen.see("everybody can read it")
+            await screen.press("ctrl+y", *["backspace"] * 3)
+            await screen.type("perhaps")
+            await screen.press("enter")
+            await screen.see('private is yes or no, not "perhaps"')
+            await screen.press(*["backspace"] * 7)
+            await screen.type("yes")
+            await screen.press("enter")
+            await screen.see("REPLY  in private · mastodon · to ann@social.example")
+            await screen.press("ctrl+s")
+            await screen.see("mastodon (posts), in private")
+            await screen.press("y")
+            await screen.see("in 10 s")
+        said = chats.room.store.thread(number)[-1]
+        assert said.flags == ("private",)
+
+    run(body())
+
+
+def test_another_account_is_chosen_and_reaches_the_customer_its_own_way(chats: Chats) -> None:
+    number = chats.hear(chats.says("$1", "Hello?"))
+    chats.room.do("join matrix:@ann:example.org", 1)
+
+    async def body() -> None:
+        async with shown(chats.front) as screen:
+            await screen.run("show 1")
+            await screen.press("r")
+            await screen.see("REPLY  public · mail")
+            await screen.press("ctrl+y")
+            await screen.see("over: support")
+            await screen.press(*["backspace"] * 8)
+            await screen.type("ro")
+            assert [one.label for one in screen.app.prompting.prompt.found] == ["room"]  # type: ignore[union-attr]
+            await screen.type("om")
+            await screen.press("enter")
+            await screen.see("REPLY  public · matrix · to @ann:example.org", "0/200")
+            await screen.type("word " * 100)
+            await screen.see("500/200 characters, 3 messages")
+            await screen.press("ctrl+s")
+            await screen.see("── 1 of 3 messages", "── 2 of 3 messages", "500/200 characters, 3 messages")
+            await screen.press("y")
+            await screen.see("sent in 3 s")
+        assert chats.room.store.thread(1)[-1].account == "room"
+
+    run(body())
+    assert number == 2
+
+
+def test_an_account_that_is_not_there_is_asked_for_again(chats: Chats) -> None:
+    chats.hear(chats.says("$1", "Hello?"))
+
+    async def body() -> None:
+        async with shown(chats.front) as screen:
+            await screen.run("show 2")
+            await screen.press("r", "ctrl+y", "backspace", "backspace")
+            await screen.type("f")
+            await screen.press("enter")
+            await screen.see("there is no account", "over: roof")
+            await screen.press("escape")
+            await screen.see("REPLY  public · matrix")
+
+    run(body())
+
+
+def test_an_answer_too_long_for_a_post_says_by_how_much(chats: Chats) -> None:
+    ann = Identity("mastodon", "ann@social.example", "Ann")
+    number = chats.hear(chats.says("p1", "Down!", ann, public=True), account="posts", kind="mastodon")
+
+    async def body() -> None:
+        async with shown(chats.front) as screen:
+            await screen.run(f"show {number}")
+            await screen.press("r")
+            screen.app.writing.body = "word " * 101
+            await screen.press("x", "ctrl+s")
+            await screen.see("506/500 characters", "posts takes 500: shorten it by 6")
+
+    run(body())
