@@ -9,7 +9,7 @@ import signal
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -294,13 +294,17 @@ class DeskApp(App[None], inherit_bindings=False):
         self.focus_pane()
         self.waiting.seen(number)
         self.edges.refresh()
-        self.run_worker(self.guarded(self._see(number)))
+        # Behind the frame that shows it: a thread that reads takes turns with what draws.
+        self.call_after_refresh(self.run_worker, partial(self._see, number))
 
     async def _see(self, number: int) -> None:
-        await self.writing.glance()
-        await self.ticket.learn()
-        await self.ticket.see()
-        await self.queue.touched((number,), own=False)
+        try:
+            await self.writing.glance()
+            await self.ticket.learn()
+            await self.ticket.see()
+            await self.queue.touched((number,), own=False)
+        except DeskError as error:
+            self.fail(error)
 
     async def open_sheet(self, sheet: Sheet) -> None:
         """Show a sheet above what is shown; where it is open already, one goes back to it."""

@@ -112,12 +112,12 @@ class Peek:
     def _look(self) -> None:
         if self.shown:
             # The newest one only: what was asked for before is not waited for.
-            self._pane.run_worker(self._read(self._pane.list.current), group="peek", exclusive=True)
+            self._pane.run_worker(self._read, group="peek", exclusive=True)
 
-    async def _read(self, number: int | None) -> None:
+    async def _read(self) -> None:
         from tui.widgets.preview import Glance
 
-        store = self._pane.front.desk.store
+        store, number = self._pane.front.desk.store, self._pane.list.current
 
         def work() -> Glance | None:
             try:

@@ -146,7 +146,7 @@ class TicketPane(Vertical):
         """Read what is known around the ticket, which the first frame does not wait for."""
         if (view := self.view) is None:
             return
-        known = await self.runner.read(lambda: card.known(self.front.desk.store, view.ticket))
+        known = await self.runner.read(lambda: card.known(self.front.desk.store, view.ticket, view.thread))
         if self.view is not None and self.view.ticket.id == view.ticket.id:
             self.known = known
             self.tell()

@@ -38,7 +38,7 @@ class Line(Whole, Widget):
 
     def render_line(self, y: int) -> Strip:
         """The line as it is drawn: the right end wins when both do not fit."""
-        width = self.size.width
+        width = self.outer_size.width
         right = _fitted(self.right, max(0, width - 1))
         room = max(0, width - 2 - sum(cell_len(text) for text, _ in right) - (1 if right else 0))
         left = _fitted(self.left, room)
@@ -56,7 +56,8 @@ class Rule(Whole, Widget):
 
     def render_line(self, y: int) -> Strip:
         """The line."""
-        return strip([("─" * self.size.width, self.look["rule"])], self.size.width)
+        width = self.outer_size.width
+        return strip([("─" * width, self.look["rule"])], width)
 
 
 def _fitted(parts: Sequence[Part], width: int) -> list[Part]:

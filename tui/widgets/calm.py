@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol, Self
 
+from rich.color import Color
+from rich.style import Style
 from textual import events
 from textual.geometry import Offset, Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
+
+_NO_COLOUR = Color.default()
+_KEPT = 300
 
 
 class _Drawing(Protocol):
@@ -27,6 +34,21 @@ class Whole:
         return lines if crop.x == 0 else [line.crop(crop.x, crop.right) for line in lines]
 
 
+class _Bar(Whole, ScrollBar):
+    """A scrollbar that is drawn as quickly as what it stands beside."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What is asked for of it."""
+        bar = self.render()
+        assert isinstance(bar, ScrollBarRender)
+        assert isinstance(bar.style, Style)
+        drawn = ScrollBarRender.render_bar(
+            self.outer_size.height, bar.virtual_size, bar.window_size, bar.position,
+            back_color=bar.style.bgcolor or _NO_COLOUR, bar_color=bar.style.color or _NO_COLOUR,
+        ).segments  # fmt: skip
+        return [Strip([drawn[y]], 1) for y in crop.line_range]
+
+
 class Calm(Whole, ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; looks the same with and without the focus, so a prompt that opens repaints nothing."""
 
@@ -35,6 +57,39 @@ class Calm(Whole, ScrollView, can_focus=True, inherit_bindings=False):
 
     cursor = 0
     """The line that keys act on, where there is one."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.kept: dict[object, Strip] = {}
+        """Lines as they were drawn, by all that they tell; until something else makes them look otherwise."""
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Draw these parts again, or all of it anew."""
+        if not regions:
+            self.kept.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def redraw(self, lines: Iterable[int]) -> None:
+        """Draw these lines of the screen again."""
+        width = self.outer_size.width
+        if regions := [Region(0, y, width, 1) for y in lines]:
+            self.refresh(*regions)
+
+    def keep(self, told: object, drawn: Strip) -> Strip:
+        """Keep a line that was drawn, and some others, but not all there ever were."""
+        if len(self.kept) >= _KEPT:
+            self.kept.clear()
+        self.kept[told] = drawn
+        return drawn
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Its scrollbar."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = _Bar(name="vertical", thickness=1)
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     def watch_virtual_size(self, size: Size) -> None:
         """Show in the scrollbar how much there is."""

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from msgspec import Struct
 
 from desk.alike import Alike, mentioned
-from desk.model import MINUTE, SECOND, Customer, Draft, Effort, Identity, Millis, Presence, Ticket
+from desk.model import MINUTE, SECOND, Customer, Draft, Effort, Identity, Message, Millis, Presence, Ticket
 from desk.query import LIVE, VISIBLE, All, Is
 from desk.store import Row, Store
 from desk.when import brief
@@ -22,6 +22,9 @@ ROOM = 140
 """Columns of the screen from which the card stands beside the conversation."""
 
 _LAST = 3
+_RECENT = 100
+"""So many messages are searched for other addresses of the customer: each search holds up the screen a little."""
+
 _DOING = {
     "views": "is looking at this", "writes": "is writing here", "typing": "is typing …", "online": "is online", "away": "is away",
 }  # fmt: skip
@@ -53,8 +56,8 @@ def _counts(known: Known) -> str:
     return f"{told[0]} ticket{'' if known.tickets == 1 else 's'} · {told[1]} open"
 
 
-def known(store: Store, ticket: Ticket) -> Known:
-    """Read what is known around a ticket; runs in a thread."""
+def known(store: Store, ticket: Ticket, thread: Sequence[Message]) -> Known:
+    """Read what is known around a ticket and its messages; runs in a thread."""
     theirs = All((VISIBLE, Is("requester", (ticket.requester,))))
     numbers = [link.ticket for link in ticket.links]
     rows = store.page(theirs, sort="newest", limit=_LAST + 1).rows
@@ -68,7 +71,7 @@ def known(store: Store, ticket: Ticket) -> Known:
         {row.ticket.id: row for row in store.rows(numbers)} if numbers else {},
         store.effort(ticket.id),
         store.drafts(ticket=ticket.id),
-        store.alike(ticket.requester, sorted(set(mentioned(store.thread(ticket.id))))[:_LAST]),
+        store.alike(ticket.requester, sorted(set(mentioned(thread[-_RECENT:])))[:_LAST]),
     )
 
 

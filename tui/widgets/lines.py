@@ -25,7 +25,7 @@ class Lines(Calm, inherit_bindings=False):
     """Lines that scroll by keys; only those that changed are drawn again."""
 
     def __init__(self, look: Look, id: str | None = None) -> None:
-        super().__init__(id=id)
+        super().__init__(id)
         self.look = look
         self.lines: list[Drawn] = []
 
@@ -46,19 +46,18 @@ class Lines(Calm, inherit_bindings=False):
         before, self.lines = self.lines, list(lines)
         self.virtual_size = Size(1, len(self.lines))
         top = self.scroll_offset.y
-        for y in range(self.size.height):
-            if before[top + y : top + y + 1] != self.lines[top + y : top + y + 1]:
-                self.refresh(Region(0, y, self.size.width, 1))
+        self.redraw(
+            y for y in range(self.size.height) if before[top + y : top + y + 1] != self.lines[top + y : top + y + 1]
+        )
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        line = y + self.scroll_offset.y
-        if line >= len(self.lines):
-            return Strip.blank(self.size.width)
-        drawn = self.lines[line]
-        return strip(
-            [(text, self.look[style]) for text, style in drawn.parts], self.size.width, self.look[drawn.ground]
-        )
+        line, width = y + self.scroll_offset.y, self.outer_size.width
+        drawn = self.lines[line] if line < len(self.lines) else Drawn()
+        if (kept := self.kept.get((drawn, width))) is not None:
+            return kept
+        parts = [(text, self.look[style]) for text, style in drawn.parts]
+        return self.keep((drawn, width), strip(parts, width, self.look[drawn.ground]))
 
     def move(self, by: int) -> None:
         """Scroll `by` lines."""
@@ -120,4 +119,6 @@ class Picked(Lines):
             return super().render_line(y)
         drawn = self.lines[line]
         parts = ((CURSOR, "cursor"), (" ", drawn.ground), *drawn.parts[1:])
-        return strip([(text, self.look[style]) for text, style in parts], self.size.width, self.look[drawn.ground])
+        return strip(
+            [(text, self.look[style]) for text, style in parts], self.outer_size.width, self.look[drawn.ground]
+        )

@@ -217,9 +217,8 @@ class QueueList(Calm, inherit_bindings=False):
 
     def _redraw_gutter(self, ids: Iterable[int]) -> None:
         changed = set(ids)
-        for line in self.in_sight:
-            if self.ids[line] in changed:
-                self.refresh(Region(1, line - self.scroll_offset.y, 1, 1))
+        top = self.scroll_offset.y
+        self.redraw(line - top for line in self.in_sight if self.ids[line] in changed)
 
     # -- drawing ----------------------------------------------------------------
 
@@ -237,6 +236,7 @@ class QueueList(Calm, inherit_bindings=False):
         self.digits = max(self.digits, len(str(self.order.highest)))
         columns = layout(self.size.width, self.digits, self.chosen)
         if columns != self.columns:
+            self.kept.clear()
             if self._drawn:
                 self._drawn.clear()
                 self.refresh()
@@ -258,7 +258,7 @@ class QueueList(Calm, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        line, width = y + self.scroll_offset.y, self.size.width
+        line, width = y + self.scroll_offset.y, self.outer_size.width
         if line >= len(self.ids):
             return self._blank(y)
         number = self.ids[line]
@@ -267,13 +267,16 @@ class QueueList(Calm, inherit_bindings=False):
             self._want(line)
             return strip([self._pointer(line)], width)
         self._drawn[number] = told
-        parts = [self._pointer(line), self._sign(number)]
+        begin = (self._pointer(line), self._sign(number))
+        if (kept := self.kept.get((begin, told[1], width))) is not None:
+            return kept
+        parts = [*begin]
         x = GUTTER
         for column, pieces in zip(self.columns, told[1], strict=True):
             parts.append((" " * (column.x - x), self.look["text"]))
             parts += [(text, self.look[style]) for text, style in pieces]
             x = column.x + column.width
-        return strip(parts, width)
+        return self.keep((begin, told[1], width), strip(parts, width))
 
     def _pointer(self, line: int) -> tuple[str, Style]:
         return (CURSOR, self.look["cursor"]) if line == self.cursor else (" ", self.look["text"])
@@ -290,15 +293,12 @@ class QueueList(Calm, inherit_bindings=False):
 
     def repaint(self) -> None:
         """Repaint the lines in sight that would read differently now, as when a clock went on."""
-        for line in self.in_sight:
-            number = self.ids[line]
-            drawn = self._drawn.get(number)
-            if number in self.rows and (drawn is None or self._differs(number, drawn)):
-                self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+        top = self.scroll_offset.y
+        self.redraw(line - top for line in self.in_sight if self._differs(self.ids[line]))
 
-    def _differs(self, number: int, drawn: _Told) -> bool:
-        now = self._cells(number)
-        return now is None or now[1] != drawn[1] or now[0].row.unread != drawn[0].row.unread
+    def _differs(self, number: int) -> bool:
+        now, drawn = self._cells(number), self._drawn.get(number)
+        return now is not None and (drawn is None or now[1] != drawn[1] or now[0].row.unread != drawn[0].row.unread)
 
     def meet(self, around: Mapping[int, Sequence[Presence]]) -> None:
         """Show who is at which ticket now."""
