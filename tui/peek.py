@@ -10,6 +10,7 @@ from desk.query import suggest
 
 if TYPE_CHECKING:
     from textual.timer import Timer
+    from textual.worker import Worker
 
     from tui.screens.queue import QueuePane
     from tui.widgets.preview import Glance, Preview
@@ -112,7 +113,7 @@ class Peek:
     def _look(self) -> None:
         if self.shown:
             # The newest one only: what was asked for before is not waited for.
-            self._pane.run_worker(self._read, group="peek", exclusive=True)
+            _: Worker[None] = self._pane.run_worker(self._read, group="peek", exclusive=True)
 
     async def _read(self) -> None:
         from tui.widgets.preview import Glance
