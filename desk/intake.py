@@ -17,6 +17,7 @@ from desk import signals
 from desk.acknowledge import acknowledgement
 from desk.channel import Inbound, Item, Raw, Receipt, Signal, Told
 from desk.config import DeskConfig
+from desk.echoes import echoed
 from desk.events import Delivered, Event, Opened, Posted, change
 from desk.loops import Answered, refusal
 from desk.model import (
@@ -212,10 +213,13 @@ def _take_ours(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -
         # Said to nobody who is waiting here.
         tx.remember(how.account, item.external_id, None)
         return
-    echo = next((m for m in reversed(tx.thread(ticket.id)) if _echoed(tx, m, how, item)), None)
-    if echo is not None:
-        tx.remember(how.account, item.external_id, echo.id)
-        _signal(tx, how, Receipt(batch.at, item.external_id, State.SENT, detail="seen there"), batch, taken)
+    if (echo := echoed(tx, how.account, item, tx.thread(ticket.id))) is not None:
+        # What is told later of a part must not be taken for the whole of what nobody knows to be there.
+        known = echo.whole or echo.message.state is not State.UNKNOWN
+        tx.remember(how.account, item.external_id, echo.message.id if known else None)
+        if echo.whole:
+            seen = Receipt(batch.at, item.external_id, State.SENT, detail="seen there")
+            _signal(tx, how, seen, batch, taken)
         taken.doubles += 1
         return
     tx.put_blobs(item.blobs)
@@ -224,21 +228,6 @@ def _take_ours(tx: Tx, how: Intake, item: Inbound, batch: Batch, taken: Taken) -
     tx.remember(how.account, item.external_id, message.id)
     taken.messages += 1
     taken.touched.add(ticket.id)
-
-
-_ECHO: Millis = 15 * 60_000
-
-
-def _echoed(tx: Tx, message: Message, how: Intake, item: Inbound) -> bool:
-    """Whether `item` is what went out as `message`: the same words, not long ago, and nobody said so yet."""
-    if message.direction is not Direction.OUT or message.account != how.account or message.agent is None:
-        return False
-    if message.state not in (State.SENDING, State.UNKNOWN, State.SENT) or abs(item.received_at - message.at) > _ECHO:
-        return False
-    if all(delivery.remote_id for delivery in tx.deliveries(message.id)):
-        return False
-    said, wrote = " ".join(item.text.split()), " ".join(message.text.split())
-    return wrote in said or said in wrote
 
 
 def _answered(tx: Tx, how: Intake, item: Inbound) -> Held | None:

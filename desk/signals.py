@@ -101,9 +101,11 @@ def _came_to(tx: Tx, message: Message, signal: Receipt, target: str | None = Non
     if message.direction is not Direction.OUT:
         return
     deliveries = tx.deliveries(message.id)
-    # Seen there while we did not know of it: nobody told us what it is called.
-    about = [d for d in deliveries if target is None or d.remote_id in (target, None)]
-    if not any(d.remote_id == target for d in about) and signal.state in _LOST:
+    about = [d for d in deliveries if target in (None, d.remote_id)]
+    if not about:
+        # Seen there while we did not know of it: nobody told us what it is called.
+        about = [d for d in deliveries if d.remote_id is None and d.part == 0]
+    if not about and signal.state in _LOST:
         # One of the parts before the last. That it came says little of the whole, that it did not says enough.
         about = deliveries
     for delivery in about:

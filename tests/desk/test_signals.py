@@ -142,6 +142,17 @@ def test_a_receipt_is_about_what_is_called_that_and_no_other_recipient(chat: Cha
     assert told == {"$ann": (State.FAILED, "gone"), "$bob": (State.READ, "")}
 
 
+def test_what_one_recipient_got_says_nothing_of_what_nobody_knows(chat: Chat) -> None:
+    chat.room.do('reply "On it." --to matrix:@ann:example.org --to matrix:@bob:example.org', 1)
+    at = chat.room.clock + MINUTE
+    ends = ((State.SENT, "$ann", ("@bob:example.org",)), (State.UNKNOWN, None, ()))
+    for state, remote_id, again in ends:
+        (one,) = chat.store.claim("relay", at, at + MINUTE)
+        chat.store.settle(one.delivery.id, "relay", state, at, remote_id=remote_id, next_at=at, again=again)
+    chat.hear(Receipt(at, "$ann", State.READ))
+    assert [d.state for d, _ in chat.store.outbox(tuple(State))] == [State.UNKNOWN, State.READ]
+
+
 def test_a_part_that_was_read_is_not_the_whole_and_one_that_failed_is(chat: Chat) -> None:
     chat.room.do('reply "On it."', 1)
     at = chat.room.clock + MINUTE
@@ -198,6 +209,29 @@ def test_what_was_seen_is_sent_though_its_sender_does_not_know(chat: Chat) -> No
     chat.hear(_echo(chat))
     assert chat.store.settle(delivery, "relay", State.UNKNOWN, chat.room.clock + MINUTE, error="it broke off")
     assert chat.store.thread(1)[-1].state is State.SENT
+
+
+@pytest.mark.parametrize("said", ["On it. Or so I thought, then came the fire", "", "On"])
+def test_what_only_shares_words_with_a_reply_is_no_echo_of_it(chat: Chat, said: str) -> None:
+    chat.room.do('reply "On it."', 1)
+    chat.sends(1, None, State.UNKNOWN)
+    us = Identity("matrix", "@desk:example.org")
+    assert chat.hear(chat.says("$tel", said, us, ours=True)).messages == 1
+    assert [m.state for m in chat.store.thread(1) if m.agent] == [State.UNKNOWN]
+    assert chat.hear(chat.says("$out", "@ann On it.", us, ours=True)).doubles == 1
+    assert [m.state for m in chat.store.thread(1) if m.agent] == [State.SENT]
+
+
+def test_a_part_that_is_seen_there_proves_nothing_of_the_others(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, replace(CHAT, splits=True, text_limit=30))
+    chat.hear(chat.says("$1", "The printer is on fire"))
+    chat.room.do('reply "First pull the plug. Then look for water."', 1)
+    chat.sends(1, None, State.UNKNOWN)
+    first = chat.says("$out", "First pull the plug.", Identity("matrix", "@desk:example.org"), ours=True)
+    assert chat.hear(first).doubles == 1
+    chat.hear(Receipt(chat.room.clock, "$out", State.READ))
+    assert chat.store.thread(1)[-1].state is State.UNKNOWN
+    assert len(chat.store.thread(1)) == 2
 
 
 def test_what_a_colleague_said_with_another_program_is_ours(chat: Chat) -> None:
