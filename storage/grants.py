@@ -47,8 +47,9 @@ RIGHTS: dict[str, dict[str, str]] = {
     "account": {Role.READ_ONLY: _READ, Role.LEAD: "UPDATE (held)", RELAY: _KEEP},
     "customer": {
         Role.READ_ONLY: _READ,
-        Role.AGENT: "INSERT, UPDATE (name, words, organisation_words)",
-        Role.LEAD: "UPDATE (organisation, notes, blocked)",
+        # Whoever joins two of them joins what is known of them.
+        Role.AGENT: "INSERT, UPDATE (name, organisation, notes, words, organisation_words)",
+        Role.LEAD: "UPDATE (blocked)",
     },
     "identity": {Role.READ_ONLY: _READ, Role.AGENT: "INSERT, UPDATE (customer)", RELAY: "UPDATE (undeliverable)"},
     "contact": {Role.READ_ONLY: _READ, RELAY: _KEEP},

@@ -20,6 +20,10 @@ def join(ticket: Ticket, other: Person, *, ctx: Context) -> list[Event]:
     gone = ctx.customer(other.requester) if isinstance(other, Ticket) else ctx.customer_for(other)
     if gone.id == kept.id:
         raise Conflict(f"#{ticket.id} and {gone.name} are one customer already")
+    if gone.blocked != kept.blocked:
+        raise Conflict(
+            f"{(gone if gone.blocked else kept).name} is blocked and the other is not; block both or none, then join"
+        )
     moved = _named(ctx.identities(gone.id))
     events: list[Event] = [
         Changed(gone.id, "identities", moved, [], "customer"),

@@ -18,8 +18,11 @@ def merge(ticket: Ticket, into: TicketRef, *, ctx: Context) -> list[Event]:
         if one.merged_into:
             raise Invalid(f"#{one.id} was merged into #{one.merged_into} already")
     messages = tuple(m.id for m in ctx.thread(ticket))
+    owed = ticket.callback_at if ticket.status.live else None
     kept = change(
         into,
+        # Who was promised a call waits for it, whatever ticket it is on; the first to come is the one that is owed.
+        callback_at=min((at for at in (into.callback_at, owed) if at is not None), default=None),
         tags=tuple(sorted({*into.tags, *ticket.tags})),
         watchers=tuple(sorted({*into.watchers, *ticket.watchers})),
         cc=tuple(sorted({*into.cc, *ticket.cc})),

@@ -65,6 +65,16 @@ def test_a_promise_to_call_back_is_due_then_and_kept_by_reaching_them(tmp_path: 
     ] == "fulfil"
 
 
+def test_the_promise_of_a_call_goes_along_when_its_ticket_is_merged(tmp_path: Path) -> None:
+    room = Room.open(tmp_path, 2)
+    room.do("call --back 2h", 1)
+    promised = room.store.ticket(1).callback_at
+    room.do("merge #2", 1)
+    assert (room.store.ticket(2).callback_at, promised is None) == (promised, False)
+    room.undo()
+    assert room.store.ticket(2).callback_at is None
+
+
 def test_a_solved_ticket_owes_no_call(tmp_path: Path) -> None:
     room = Room.open(tmp_path, 1)
     room.do("call --back 2h; solve", 1)

@@ -98,6 +98,13 @@ def test_what_makes_no_sense_is_told(chat: Chat) -> None:
         chat.room.do("part c7@acme.example", 1)
 
 
+def test_nobody_who_is_blocked_is_let_in_by_another_name(chat: Chat) -> None:
+    chat.room.do("block", 1)
+    for line, ticket in (("join #2", 1), ("join #1", 2)):
+        with pytest.raises(Conflict, match="Ann Arden is blocked and the other is not"):
+            chat.room.do(line, ticket)
+
+
 def test_who_may_be_the_same_is_told_with_the_reason(chat: Chat) -> None:
     mail, talk = (chat.store.ticket(n).requester for n in (1, 2))
     (alike,) = chat.store.alike(mail)

@@ -239,6 +239,20 @@ def test_what_failed_can_be_sent_again_by_an_agent(shut: Shop) -> None:
     assert [d.state for d, _ in sam.store.outbox()] == [State.QUEUED]
 
 
+def test_an_agent_joins_customers_with_all_that_is_known_of_them(shop: Shop) -> None:
+    kept, gone = (shop.owner.ticket(number).requester for number in (1, 2))
+    with shop.server.admin(name(shop.url)) as admin:
+        admin.execute("UPDATE customer SET organisation = NULL WHERE id = %s", (kept,))
+        admin.execute("UPDATE customer SET notes = 'prefers calls' WHERE id = %s", (gone,))
+    sam = shop.room("sam")
+    sam.do("join #2", 1, by="sam")
+    found = shop.owner.customer(kept)
+    assert (found.organisation, found.notes, len(shop.owner.identities(kept))) == ("acme.example", "prefers calls", 2)
+    sam.undo(by="sam")
+    assert shop.owner.customer(kept).organisation is None
+    assert len(shop.owner.identities(gone)) == 1
+
+
 def test_a_reader_reads(shut: Shop) -> None:
     rob = shut.store("rob")
     assert rob.me(0) == shut.owner.agents()["rob"]
