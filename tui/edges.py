@@ -73,6 +73,10 @@ _READING = {
 """The same for somebody who changes nothing."""
 
 
+_NAMED = 3
+"""So many accounts are named in the top line."""
+
+
 class Edges:
     """Keeps the three lines true; each is repainted only when it reads differently."""
 
@@ -156,9 +160,17 @@ class Edges:
         if told := " · ".join(flat(fact) for fact in facts if fact):
             left.append((f"  {told}", "bar"))
         right: list[Part] = []
-        for account in self.accounts.values():
-            word, style = health(account)
-            right += [(f"{flat(account.name)} ", "quiet"), (f"{word}   ", style)]
+        fares = [(flat(account.name), *health(account)) for account in self.accounts.values()]
+        if len(fares) > _NAMED:
+            # Of many only those have a name that need somebody.
+            odd = [one for one in fares if one[2] != "quiet"]
+            if len(odd) <= _NAMED:
+                right.append((f"{plural(len(fares) - len(odd), 'account')} ok   ", "quiet"))
+            fares = odd
+        for name, word, style in fares[:_NAMED]:
+            right += [(f"{name} ", "quiet"), (f"{word}   ", style)]
+        if more := len(fares[_NAMED:]):
+            right.append((f"{more} more not ok   ", "trouble"))
         if self.here > 1:
             right.append((f"{self.here} here   ", "bar"))
         if told := self.notices():

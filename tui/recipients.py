@@ -90,6 +90,12 @@ def _parts(text: str) -> list[tuple[str, str]]:
     return parts + [(way.lower(), part) for way, part in zip(pieces[1::2], pieces[2::2], strict=True)]
 
 
+def _asked(stem: str) -> str:
+    """What is being typed behind `stem`: to whom, over which account, in private or not."""
+    parts = _parts(stem)
+    return parts[-1][0] if parts else "to"
+
+
 def begun(text: str) -> tuple[str, str]:
     """The line up to the address that is being typed, and what there is of it."""
     cut, quoted = 0, False
@@ -106,7 +112,7 @@ def choices(text: str, known: Iterable[Identity], accounts: Sequence[Account] = 
     """What the line may become: the address being typed completed from `known`, or the account."""
     stem, word = begun(text)
     wanted = word.strip().lower()
-    if (way := _parts(stem)[-1][0] if _parts(stem) else "to") in OPTIONS:
+    if (way := _asked(stem)) in OPTIONS:
         offered = [(one.name, channel(one.channel)) for one in accounts] if way == "over" else [("yes", ""), ("no", "")]
         return [
             Choice(f"{stem}{'' if stem.endswith(' ') else ' '}{name}", name, hint)
@@ -126,6 +132,8 @@ def choices(text: str, known: Iterable[Identity], accounts: Sequence[Account] = 
 def more(text: str, found: Sequence[Customer]) -> list[Choice]:
     """The same from customers that were found by what is being typed."""
     stem, word = begun(text)
+    if _asked(stem) in OPTIONS:
+        return []
     people = [(Identity("email", one.address, one.name), one.organisation) for one in found if "@" in one.address]
     return [
         _choice(stem, person, f"customer · {flat(organisation)}" if organisation else "customer")

@@ -75,6 +75,9 @@ def _spoken(message: Message) -> object:
 def told(item: Item, how: Telling, *, headed: bool = True) -> list[Drawn]:
     """A message as lines; without its head where it shares that of the one before."""
     message = item.message
+    if message.kind is Kind.SYSTEM and message.automatic and message.direction is Direction.IN:
+        # Who came and went is no speech.
+        return event((message.at, "", flat(message.visible)), how)
     note = message.kind is Kind.NOTE
     ground = "note" if note else "text"
     lines = [Drawn(tuple(_head(message, how)), ground)] if headed else []
@@ -258,7 +261,7 @@ def happened(records: Iterable[Record]) -> list[tuple[Millis, str, str]]:
 def event(one: tuple[Millis, str, str], how: Telling) -> list[Drawn]:
     """What happened, as quiet lines between messages."""
     at, who, what = one
-    lead = f"{_INDENT}· {said(at, how.now, how.zone)}  {who}: "
+    lead = f"{_INDENT}· {said(at, how.now, how.zone)}  " + (f"{who}: " if who else "")
     first, *rest = read(what, max(20, min(how.width - 2, WIDEST) - cell_len(lead)))
     lines = [Drawn(((lead + "".join(text for text, _ in first), "system"),))]
     return lines + [Drawn(((" " * cell_len(lead) + "".join(text for text, _ in line), "system"),)) for line in rest]

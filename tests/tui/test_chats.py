@@ -11,7 +11,7 @@ from msgspec.structs import replace
 import channels
 from desk import intake
 from desk.capabilities import Capabilities
-from desk.channel import Edit, Inbound, Reaction, Removal, Told
+from desk.channel import Edit, Inbound, Membership, Reaction, Removal, Told
 from desk.model import MINUTE, SECOND, Account, Direction, Identity, Kind, Message, State
 from desk.query import EVERYTHING
 from desk.store import Batch
@@ -289,5 +289,48 @@ def test_an_answer_too_long_for_a_post_says_by_how_much(chats: Chats) -> None:
             screen.app.writing.body = "word " * 101
             await screen.press("x", "ctrl+s")
             await screen.see("506/500 characters", "posts takes 500: shorten it by 6")
+
+    run(body())
+
+
+def test_who_comes_and_goes_is_told_in_one_quiet_line(chats: Chats) -> None:
+    number = chats.hear(chats.says("$1", "Hello?"), chats.says("$2", "Me too", BEN))
+    chats.hear(Membership("$j", chats.room.clock, "!room", BEN, False))
+
+    async def body() -> None:
+        async with shown(chats.front) as screen:
+            await screen.run(f"show {number}")
+            await screen.see("  Ben left")
+            assert "auto-reply" not in screen.text
+
+    run(body())
+
+
+def test_many_accounts_are_counted_and_only_those_in_trouble_named(chats: Chats) -> None:
+    for number in range(7):
+        chats.room.store.save_account(Account(f"chat{number}", "irc", "desk", health="ok", health_at=NOW))
+    chats.room.store.save_account(Account("page", "messenger", "1", health="paused: no token", paused=True))
+
+    async def body() -> None:
+        async with shown(chats.front, (80, 24)) as screen:
+            await screen.see("10 accounts ok   page paused   kim")
+            for number in range(4):
+                chats.room.store.save_account(Account(f"chat{number}", "irc", "desk", health="retrying: no"))
+            await screen.see("chat0 failing", "2 more not ok")
+            assert screen.lines[0].rstrip().endswith("02:40")
+
+    run(body())
+
+
+def test_why_two_may_be_one_person_is_told_whole(chats: Chats) -> None:
+    number = chats.hear(
+        chats.says("$1", "I am c0@acme.example by mail", Identity("matrix", "@c:example.org", "Customer 0"))
+    )
+
+    async def body() -> None:
+        async with shown(chats.front, (160, 40)) as screen:
+            await screen.run(f"show {number}")
+            await screen.see("perhaps also Customer 0", ":join c0@acme.example")
+            assert "…" not in "".join(line[120:] for line in screen.lines)
 
     run(body())

@@ -172,7 +172,8 @@ def _customer(seen: Seen, width: int) -> Iterator[Line]:
             yield ((cut(f"! came back: {flat(why)}" if why else "! mail there came back", width), "trouble"),)
     for alike in around.alike:
         kind = "" if alike.identity.kind == "email" else f"{alike.identity.kind}:"
-        yield ((cut(f"perhaps also {flat(alike.customer.name)} ({flat(alike.reason)})", width), "quiet"),)
+        for line in wrap(f"perhaps also {flat(alike.customer.name)} ({flat(alike.reason)})", width):
+            yield ((line, "quiet"),)
         yield ((cut(f"  :join {kind}{flat(alike.identity.value)}", width), "faint"),)
     if around.tickets:
         yield ((_counts(around), "quiet"),)
