@@ -20,7 +20,7 @@ from desk.channel import Retry
 if TYPE_CHECKING:
     from channels.email.imap import Imap
 
-NEWS_EVERY_S = 1.0
+NEWS_EVERY_S = 0.5
 """A server that reports news without a pause, or without any, wakes us up no more often."""
 
 log = logging.getLogger(__name__)
