@@ -301,7 +301,8 @@ def _failure(one: Outbound, error: Exception, *, before_data: bool) -> _Result:
 
 def _pause(one: Outbound, at_least_s: float = 0.0) -> float:
     """Seconds until the next attempt; a customer waits, but nobody's server is to be worn down for three days."""
-    return max(at_least_s, backoff(one.delivery.attempts + 2, longest_s=SLOWEST_S))
+    # Whatever the other side asks for, somebody looks once a day.
+    return min(max(at_least_s, backoff(one.delivery.attempts + 2, longest_s=SLOWEST_S)), 86_400.0)
 
 
 async def _archive(station: Station, part: Part, number: int) -> None:

@@ -289,7 +289,9 @@ def advice(said: str) -> str:
     table = said.removeprefix("permission denied for table ").strip('"')
     rights = RIGHTS.get(table, {RELAY: ""} if "for sequence" in said else {})
     people = [role for role in rights if role != RELAY]
-    if RELAY in rights and len(people) < 2:
+    # What a lead may do with an account they are not refused; to add one is the relay's all the same.
+    ours = _ADD in rights.get(RELAY, "") and not any(_ADD in rights[role] for role in people)
+    if RELAY in rights and (ours or len(people) < 2):
         return "that is the relay's (deskhand store grant --relay LOGIN) and the owner's"
     takes = f"it takes the role {' or '.join(people[1:] or people)}; " if people else ""
     return f"{takes}an admin gives a login the rights of its agent with: deskhand store grant AGENT"

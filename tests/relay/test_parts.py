@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from desk.capabilities import Capabilities
-from desk.channel import Outgoing, Part, Phase, Sent
+from desk.channel import Outgoing, Part, Phase, RateLimited, Sent
 from desk.errors import Busy
 from desk.model import Identity, State
 from relay import outbox as module
@@ -162,3 +162,16 @@ async def test_what_bounced_goes_again_as_a_whole(tmp_path: Path) -> None:
         room.store.retry(1, batch("outbox retry 1"))
         await until(lambda: room.states()[0][0] is State.SENT, "all of it again")
     assert channel.took == WHOLE + WHOLE
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300])
+async def test_patience_without_end_holds_up_no_other(tmp_path: Path, seconds: float) -> None:
+    class Slow(Chunks):
+        async def send(self, part: Part, key: str, phase: Phase) -> Sent:
+            raise RateLimited("later", seconds)
+
+    room = Room(tmp_path)
+    room.do("reply Hello")
+    async with running(outbox(engine(room, Slow()))):
+        await until(lambda: room.states()[0][0] is State.DEFERRED, "the delivery to wait")
+    assert (room.store.outbox()[0][1] or 0) < now() + 90_000_000
