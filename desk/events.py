@@ -88,7 +88,7 @@ class Reread(Struct, frozen=True):
 
 
 class Amended(Struct, frozen=True):
-    """Something about a message became another where it was written: its `text`, its `marks`, its `flags`."""
+    """Something about a message became another where it was written: its `text`, what is `visible` of it, `marks`, `flags`."""
 
     about: int
     message: int

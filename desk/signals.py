@@ -76,7 +76,13 @@ def _amend(tx: Tx, account: str, external_id: str, changes: list[_Change], batch
 def _edited(message: Message, signal: Edit) -> list[_Change]:
     text = storable(signal.text)
     flags = message.flags if EDITED in message.flags or text == message.text else (*message.flags, EDITED)
-    return [(message, "text", message.text, text), (message, "flags", message.flags, flags)]
+    visible = storable(signal.visible) or text
+    # With the text goes what is seen of it, all of it unless told otherwise.
+    return [
+        (message, "text", message.text, text),
+        (message, "visible", text if text != message.text else message.visible, visible),
+        (message, "flags", message.flags, flags),
+    ]
 
 
 def _marked(message: Message, signal: Reaction) -> tuple[Mark, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from desk.events import SETS, Record, _plain
-from desk.model import Direction, Kind, Message, Priority
+from desk.model import Direction, Kind, Message, Millis, Priority
 
 # -- telling it -------------------------------------------------------------
 
@@ -24,16 +25,21 @@ def noun(name: str) -> str:
     return _NOUNS.get(name, name.replace("_", " "))
 
 
-def show(name: str, value: Any) -> str:
+def utc(at: Millis) -> str:
+    """A moment as everybody understands it, wherever they are."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def show(name: str, value: Any, moment: Callable[[Millis], str] = utc) -> str:
     """A value of the field `name` in words."""
     if value is None or value == "" or value == () or value == []:
         return "queue" if name == "bin" else "none"
     if name == "priority":
         return str(Priority(value))
     if name.endswith(("_until", "_at")) and isinstance(value, int):
-        from datetime import UTC, datetime
-
-        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return moment(value)
     if name == "links":
         return ", ".join(f"{kind} #{ticket}" for kind, ticket in (_plain(v) for v in value))
     if name == "identities":
@@ -46,13 +52,12 @@ def show(name: str, value: Any) -> str:
 
 
 def _amended(data: dict[str, Any]) -> str:
-    if data["field"] == "text":
-        return "edited by its sender"
     if data["field"] == "marks":
         came = [f"+{mark} {who}" for mark, _, who in data["added"] if [mark, _, who] not in data["removed"]]
         went = [f"-{mark} {who}" for mark, _, who in data["removed"] if [mark, _, who] not in data["added"]]
         return ", ".join(came + went)
-    return "taken back by its sender"
+    back = data["field"] == "flags" and "taken-back" in data["added"]
+    return "taken back by its sender" if back else "edited by its sender"
 
 
 _TURNS = {
@@ -74,8 +79,8 @@ def called(message: Message) -> str:
     return f"the {word} on #{message.ticket}"
 
 
-def describe(record: Record) -> str:
-    """`record` as a short phrase: "status open → solved", "tag +vpn", "note 81"."""
+def describe(record: Record, moment: Callable[[Millis], str] = utc) -> str:
+    """`record` as a short phrase: "status open → solved", "tag +vpn", "note 81"; `moment` says a time."""
     data = record.data
     match record.kind:
         case "Opened":
@@ -85,7 +90,7 @@ def describe(record: Record) -> str:
             if name in SETS:
                 signs = [f"-{show(name, [v])}" for v in removed or ()] + [f"+{show(name, [v])}" for v in added or ()]
                 return f"{noun(name)} {' '.join(signs)}"
-            return f"{noun(name)} {show(name, removed)} → {show(name, added)}"
+            return f"{noun(name)} {show(name, removed, moment)} → {show(name, added, moment)}"
         case "Posted":
             if data["kind"] == "public":
                 word = "message in" if data["direction"] == "in" else "reply"
@@ -106,6 +111,6 @@ def describe(record: Record) -> str:
             return f"message {data['message']} {data['state']}" + (f": {data['detail']}" if data.get("detail") else "")
         case "Clock":
             open_ended = data["due"] is None or data["what"] in ("fulfil", "cancel")
-            until = "" if open_ended else f" until {show('due_at', data['due'])}"
+            until = "" if open_ended else f" until {moment(data['due'])}"
             return f"{data['clock'].replace('-', ' ')} {_TURNS[data['what']]}{until}"
     return record.kind

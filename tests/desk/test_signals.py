@@ -70,6 +70,17 @@ def test_an_edit_changes_the_text_and_the_log_keeps_the_old_one(chat: Chat) -> N
     assert chat.store.check() == []
 
 
+def test_an_edit_shows_no_quote_and_is_told_as_one(chat: Chat) -> None:
+    from desk.telling import describe
+
+    chat.hear(Edit("$2", chat.room.clock, "$1", "> Which floor?\nFloor 3!", "Floor 3!"))
+    (message,) = chat.store.thread(1)
+    assert (message.text, message.visible) == ("> Which floor?\nFloor 3!", "Floor 3!")
+    assert {describe(r) for r in chat.store.log(ticket=1) if r.kind == "Amended"} == {"message 1 edited by its sender"}
+    chat.hear(Removal("$3", chat.room.clock, "$1"))
+    assert describe(chat.store.log(ticket=1)[-1]) == "message 1 taken back by its sender"
+
+
 def test_a_search_finds_what_a_message_says_now(chat: Chat) -> None:
     from desk.query import Env, parse
 
