@@ -218,12 +218,14 @@ class Taking(Pending):
         self._flush_people()
         self._flush_messages()
         self._people.clear()
+        unknown, givers = not reads.read_identities(self.conn, customer), set()
         for kind, value in identities:
             row = self.conn.execute(
                 "SELECT customer FROM identity WHERE kind = ? AND value = ?", (kind, value)
             ).fetchone()
             if row is None or row[0] == customer:
                 continue
+            givers.add(row[0])
             self.conn.execute("UPDATE identity SET customer = ? WHERE kind = ? AND value = ?", (customer, kind, value))
             said = self.conn.execute(
                 "SELECT message.id, message.people FROM message JOIN ticket ON ticket.id = message.ticket "
@@ -231,6 +233,21 @@ class Taking(Pending):
                 (row[0], customer, row[0]),
             ).fetchall()
             theirs = [(customer, number) for number, people in said if rows.said_by(people) == (kind, value)]
+            if theirs:
+                self.conn.executemany("UPDATE message SET customer = ? WHERE id = ?", theirs)
+        for giver in givers:
+            self._hand_over_the_rest(customer, giver, unknown)
+
+    def _hand_over_the_rest(self, customer: int, giver: int, unknown: bool) -> None:
+        """What was said by no identity (a call, under another address) goes with the last one, and comes back with the ticket."""
+        left = {(identity.kind, identity.value) for identity in reads.read_identities(self.conn, giver)}
+        if left and not unknown:
+            return
+        for ticket in self.tickets_of(customer if left else giver):
+            said = self.conn.execute(
+                "SELECT id, people FROM message WHERE ticket = ? AND customer = ?", (ticket, giver)
+            )
+            theirs = [(customer, number) for number, people in said.fetchall() if rows.said_by(people) not in left]
             if theirs:
                 self.conn.executemany("UPDATE message SET customer = ? WHERE id = ?", theirs)
 

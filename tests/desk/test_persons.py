@@ -98,6 +98,18 @@ def test_what_makes_no_sense_is_told(chat: Chat) -> None:
         chat.room.do("part c7@acme.example", 1)
 
 
+def test_calls_and_what_came_under_another_address_go_along_and_come_back(chat: Chat) -> None:
+    elsewhere = (Identity("email", "ann@home.example"),)
+    chat.room.receive(chat.room.mail(8, name="Bea", reply_to=elsewhere))
+    chat.room.do("call --theirs --outcome voicemail Call me", 3)
+    bea, ann = (chat.store.ticket(n).requester for n in (3, 2))
+    chat.room.do("join #3", 2)
+    assert [m.customer for m in chat.store.thread(3)] == [ann, ann]
+    chat.room.undo()
+    assert [m.customer for m in chat.store.thread(3)] == [bea, bea]
+    assert [m.customer for m in chat.store.thread(2)] == [ann]
+
+
 def test_nobody_who_is_blocked_is_let_in_by_another_name(chat: Chat) -> None:
     chat.room.do("block", 1)
     for line, ticket in (("join #2", 1), ("join #1", 2)):
