@@ -58,7 +58,7 @@ class Reading:
         self._typing: dict[str, set[str]] = {}
         self._looked = False
         self._tried: dict[Url | None, int] = {}
-        self._senders: OrderedDict[str, str] = OrderedDict()
+        self._senders: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._reactions: OrderedDict[str, Reaction] = OrderedDict()
 
     # -- asking --------------------------------------------------------------
@@ -205,21 +205,28 @@ class Reading:
             return None
         told = seen.told
         if isinstance(told, Edit):
-            return told if await self._is_theirs(told.target, event, room) else None
+            # The server lets anybody say that they edit ("Validity of replacement events").
+            return told if await self._sender(told.target, room) == event.get("sender") else None
         if isinstance(told, Reaction):
+            if not await self._sender(told.target, room):
+                return None
             _keep(self._reactions, told.external_id, told)
         elif isinstance(told, Removal) and (reaction := self._reactions.get(told.target)):
             return replace(reaction, external_id=told.external_id, received_at=told.received_at, gone=True)
         elif isinstance(told, Inbound) and told.sender:
-            _keep(self._senders, told.external_id, told.sender.value)
+            _keep(self._senders, (room.id, told.external_id), told.sender.value)
+            if told.answers and not await self._sender(told.answers, room):
+                # What was said in another room is another customer's.
+                told = replace(told, answers=None)
             return await self._with_file(told, seen)
         return told
 
-    async def _is_theirs(self, target: str, event: Mapping[str, Any], room: Room) -> bool:
-        """Whether who edits a message wrote it; the server lets anybody say that they do ("Validity of replacement events")."""
-        if target not in self._senders:
-            _keep(self._senders, target, str((await self._server.event(room.id, target)).get("sender")))
-        return self._senders[target] == event.get("sender")
+    async def _sender(self, target: str, room: Room) -> str:
+        """Who said something in this room; "" when nobody did: anybody can name any event of any room."""
+        if (room.id, target) not in self._senders:
+            found = (await self._server.event(room.id, target)).get("sender")
+            _keep(self._senders, (room.id, target), found if isinstance(found, str) else "")
+        return self._senders[room.id, target]
 
     async def _with_file(self, told: Inbound, seen: Seen) -> Inbound:
         if seen.file is None:
@@ -307,7 +314,7 @@ def _cursor(since: str) -> str:
     return json.dumps({"since": since})
 
 
-def _keep(kept: OrderedDict[str, Any], name: str, value: Any) -> None:
+def _keep(kept: OrderedDict[Any, Any], name: object, value: object) -> None:
     kept[name] = value
     while len(kept) > _REMEMBERED:
         kept.popitem(last=False)

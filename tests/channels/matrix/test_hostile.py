@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from channels.matrix.events import Eye, link, read
 from channels.matrix.homeserver import Url, media
 from channels.matrix.rooms import Place, Room
-from desk.channel import Edit, Inbound
-from tests.channels.matrix.accounts import Desk, account
+from desk.channel import Edit, Inbound, Reaction, Removal
+from tests.channels.matrix.accounts import Desk, account, only
 from tests.channels.matrix.test_reading import begun, together
 from tests.servers.synapse import Refused, Synapse
 
@@ -172,3 +173,47 @@ async def test_no_secret_is_shown(synapse: Synapse, capfd: pytest.CaptureFixture
     out, err = capfd.readouterr()
     assert canary not in shown + out + err
     assert ann.id
+
+
+async def test_what_is_named_from_another_room_is_left_alone(synapse: Synapse) -> None:
+    ann, ours, room = together(synapse)
+    desk = await begun(synapse, ours)
+    question = ann.says(room, "my account number is 4711")
+    (asked,) = await desk.heard()
+    assert asked.external_id == question
+    mallory = synapse.person("mallory")
+    own = mallory.opens(ours.id)
+    ours.does(own, "join")
+    mallory.says(own, "and mine?", **{"m.relates_to": {"m.in_reply_to": {"event_id": question}}})
+    edit = {"m.relates_to": {"rel_type": "m.replace", "event_id": question}}
+    hostile: list[tuple[str, dict[str, Any]]] = [
+        ("m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": question, "key": "-1"}}),
+        ("m.room.message", {"msgtype": "m.text", "body": "* x", "m.new_content": {"body": "x"}, **edit}),
+        ("m.room.redaction", {"redacts": question}),
+    ]
+    for kind, content in hostile:
+        # This server knows better; another one may not.
+        with suppress(Refused):
+            mallory.sends(own, kind, content)
+    told = await desk.read()
+    (said,) = only(Inbound, told)
+    assert (said.text, said.conversation, said.answers) == ("and mine?", own, None)
+    assert not [item for item in told if isinstance(item, Edit | Reaction | Removal)]
+    await desk.channel.close()
+
+
+async def test_nobody_takes_back_what_others_said(synapse: Synapse) -> None:
+    mallory = synapse.person("mallory")
+    ann, ours, room = together(synapse, mallory)
+    desk = await begun(synapse, ours)
+    question = ann.says(room, "hello")
+    with suppress(Refused):
+        # Not the way that the server watches over.
+        mallory.sends(room, "m.room.redaction", {"redacts": question})
+    told = await desk.read()
+    assert [item.text for item in only(Inbound, told)] == ["hello"]
+    assert not only(Removal, told)
+    ann.redacts(room, question)
+    (gone,) = only(Removal, await desk.read())
+    assert gone.target == question
+    await desk.channel.close()
