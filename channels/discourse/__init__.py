@@ -53,10 +53,12 @@ class Discourse:
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
+        self._forum.http.settled()
         return self._reading.poll(cursor)
 
     async def confirm(self, batch: Batch) -> None:
         """Nobody to tell: a forum keeps what it shows."""
+        self._forum.http.settled()
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
         """The posts that `draft` becomes."""

@@ -41,6 +41,9 @@ PATIENCE_S = 60.0
 LONGEST_S = 86_400.0
 """No service is left alone for longer, whatever it asks for."""
 
+FILES_BYTES = 128 * 1024 * 1024
+"""So much of files is fetched before the relay says that it is safe: what waits for that, waits in memory."""
+
 DRIP_S = 300.0
 """An answer that comes in drops, none too late, has so long beyond the time for one of them."""
 
@@ -141,6 +144,7 @@ class Http:
         self.buckets = Buckets(rates)
         self._client: httpx2.AsyncClient | None = None
         self._proof: Mapping[str, str] | None = None
+        self._fetched_bytes = 0
 
     @property
     def host(self) -> str:
@@ -226,6 +230,8 @@ class Http:
         ours = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
         if not ours and (parts.scheme != "https" or not any(host == h or host.endswith(f".{h}") for h in hosts)):
             raise Permanent(f"a file on {host or 'no host'} is not fetched: it is not {self.host}")
+        if self._fetched_bytes >= FILES_BYTES:
+            raise Permanent("too many files came at once")
         client = await self._ready()
         headers = dict(self._proof or {}) if proven and ours else {}
         request = client.build_request("GET", url, headers=headers, timeout=self._settings.timeout_s)
@@ -237,7 +243,12 @@ class Http:
             failure = self._failure(answer, "", sure=True)
             # One file that is closed to us says nothing of the account.
             raise Permanent(f"{host} does not give it") if isinstance(failure, AuthRequired) else failure
+        self._fetched_bytes += len(answer.data)
         return answer.data
+
+    def settled(self) -> None:
+        """What was downloaded is safe, or forgotten: there is room for more."""
+        self._fetched_bytes = 0
 
     async def _exchange(self, client: httpx2.AsyncClient, request: httpx2.Request, limit: int, most_s: float) -> Answer:
         import httpx2

@@ -57,10 +57,12 @@ class Mastodon:
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
+        self._server.http.settled()
         return self._reading.poll(cursor)
 
     async def confirm(self, batch: Batch) -> None:
         """Nobody to tell: what was read stays there."""
+        self._server.http.settled()
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
         """The posts that `draft` becomes."""

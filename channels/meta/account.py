@@ -53,10 +53,12 @@ class Meta:
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`."""
+        self.graph.http.settled()
         return self.reading.poll(cursor)
 
     async def confirm(self, batch: Batch) -> None:
         """Nobody to tell: Meta keeps what it shows."""
+        self.graph.http.settled()
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
         """The messages, or the comment, that `draft` becomes."""

@@ -58,10 +58,12 @@ class Telegram:
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`, in batches."""
+        self._api.settled()
         return self.reader.poll(cursor)
 
     async def confirm(self, batch: Batch) -> None:
         """`batch` is safe here: Telegram may forget it with the next question."""
+        self._api.settled()
         self.reader.confirm(batch)
 
     async def wait(self, seconds: float) -> None:

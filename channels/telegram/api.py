@@ -73,6 +73,10 @@ class BotApi:
         place = self._settings.url.rstrip("/") + (await self._path(quote(path), "file/"))
         return await self._http.download(place, limit)
 
+    def settled(self) -> None:
+        """The files that were fetched are safe, or forgotten."""
+        self._http.settled()
+
     async def _path(self, method: str, before: str = "") -> str:
         if self._secret is None:
             found = await asyncio.to_thread(self._settings.secret)

@@ -66,10 +66,12 @@ class X:
 
     def poll(self, cursor: str | None) -> AsyncIterator[Batch]:
         """Everything after `cursor`, as far as the budget reaches."""
+        self._api.http.settled()
         return self.reading.poll(cursor)
 
     async def confirm(self, batch: Batch) -> None:
         """Nobody to tell: X keeps what it shows."""
+        self._api.http.settled()
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
         """The posts, or the messages, that `draft` becomes."""

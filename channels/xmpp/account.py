@@ -42,6 +42,12 @@ TEXT_BYTES = 8000
 
 TOGETHER = 100
 
+LIVELY, MOST = 500, 5_000
+"""With so many messages waiting nobody is told who types, and with so many no more are taken."""
+
+KNOWN, DEVICES = 2_000, 20
+"""Of so many people it is known with how many devices they are there."""
+
 MISSING = "XMPP needs a library that is not installed: run pip install 'deskhand[xmpp]'"
 
 
@@ -84,7 +90,7 @@ class Account:
         self._quiet = True
         self._returned: dict[str, asyncio.Future[Element]] = {}
         self._echoes: dict[str, asyncio.Future[str]] = {}
-        self._devices: dict[str, set[str]] = {}
+        self._devices: Lately[str, set[str]] = Lately(KNOWN)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -195,6 +201,7 @@ class Account:
 
     async def _batch(self, came: list[_Came], standing: Standing) -> Batch:
         standing.number += 1
+        self._files.settled()
         whole = await asyncio.gather(*(self._files.fetched(one.read) for one in came))
         self._owed.append(_Owed(standing.number, came))
         return Batch(tuple(item for read in whole for item in read.told), standing.text())
@@ -273,8 +280,9 @@ class Account:
             for answer in ("subscribed", "subscribe"):
                 stream.tell(xml.element("presence", to=bare(sender), type=answer))
         elif kind in ("", "unavailable") and bare(sender) not in ("", self._own.value, *self._rooms.all):
-            devices = self._devices.setdefault(bare(sender), set())
-            (devices.discard if kind else devices.add)(resource(sender))
+            devices = self._devices.get(bare(sender)) or set()
+            (devices.discard if kind or len(devices) >= DEVICES else devices.add)(resource(sender))
+            self._devices[bare(sender)] = devices
             if kind and devices:
                 return  # another device of theirs is still there
             does = "" if kind else doing(presence)
@@ -285,6 +293,13 @@ class Account:
     def _keep(self, read: Read) -> None:
         if read.told or read.place is not None:
             stream = self._stream
+            waiting = len(self._buffer)
+            if waiting >= LIVELY and all(isinstance(item, Activity) for item in read.told):
+                return
+            if waiting >= MOST and stream is not None:
+                # Nobody takes it in. What the server was not told to be safe it keeps, or its archive does.
+                stream.fail(Retry(f"{MOST:,} messages wait until the store takes them"))
+                return
             self._buffer.append(_Came(read, stream, stream.handled if stream is not None else 0))
             self._news.set()
 
@@ -427,7 +442,7 @@ class Account:
     async def _hang_up(self) -> None:
         stream, self._stream = self._stream, None
         self._rooms.left()
-        self._devices.clear()
+        self._devices = Lately(KNOWN)
         self._caught_up.clear()
         if stream is not None:
             await stream.close()

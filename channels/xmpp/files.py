@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from channels.kit.http import Http, Service
+from channels.kit.http import FILES_BYTES, Http, Service
 from channels.kit.texts import file
 from channels.xmpp import xml
 from channels.xmpp.names import bare
@@ -22,6 +23,11 @@ from desk.model import Attachment
 
 if TYPE_CHECKING:
     from channels.xmpp.stream import Stream
+
+HOSTS = 16
+"""Connections to the shelves of so many servers are kept: anybody can name any number of them."""
+
+AT_ONCE = 4
 
 HEADERS = {"authorization", "cookie", "expires"}
 """What a slot may ask us to send along; anything else is left out (XEP-0363, 6)."""
@@ -39,7 +45,9 @@ class Files:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._hosts: dict[str, Http] = {}
+        self._hosts: OrderedDict[str, Http] = OrderedDict()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._fetched_bytes = 0
         self._shelf: Shelf | None = None
         self._ours: set[str] = set()
 
@@ -79,9 +87,15 @@ class Files:
             for e in put.iterfind(f"{{{xml.UPLOAD}}}header")
             if e.get("name", "").lower() in HEADERS
         }
-        await self._http(where).ask("PUT", where, content=data, headers={"Content-Type": content_type, **headers})
+        await (await self._http(where)).ask(
+            "PUT", where, content=data, headers={"Content-Type": content_type, **headers}
+        )
         self._ours.add(urlsplit(found).hostname or "")
         return found
+
+    def settled(self) -> None:
+        """What was fetched is handed out: there is room for more."""
+        self._fetched_bytes = 0
 
     async def fetched(self, read: Read) -> Read:
         """A message with the files that it names; one that is not fetched becomes a line of the text."""
@@ -122,15 +136,25 @@ class Files:
             raise Permanent(f"{host or 'it'} is no server of theirs or ours (file_hosts allows more)")
         if not self._settings.max_file_mb:
             raise Permanent("no files are fetched (max_file_mb = 0)")
-        return await self._http(url).download(url, self._settings.max_file_mb * MIB)
+        async with self._turns:
+            if self._fetched_bytes >= FILES_BYTES:
+                raise Permanent("too many files came at once")
+            data = await (await self._http(url)).download(url, self._settings.max_file_mb * MIB)
+            self._fetched_bytes += len(data)
+            return data
 
-    def _http(self, url: str) -> Http:
+    async def _http(self, url: str) -> Http:
         parts = urlsplit(url)
         key = f"{parts.scheme}://{parts.netloc}"
         if key not in self._hosts:
             service = Service(url=key, ca_file=self._settings.ca_file, timeout_s=self._settings.timeout_s)
             self._hosts[key] = Http(service, login=dict)
-        return self._hosts[key]
+        self._hosts.move_to_end(key)
+        http = self._hosts[key]
+        http.settled()  # of all hosts together is counted here
+        if len(self._hosts) > HOSTS:
+            await self._hosts.popitem(last=False)[1].close()
+        return http
 
     async def close(self) -> None:
         """Hang up."""

@@ -295,6 +295,8 @@ class Reader:
         if room is not None and room.archived:
             return external(room.address, id)
         to = reply.get("to") or ""
+        if bare(to) not in ("", bare(conversation), self._own.value):
+            return None  # what others said is not theirs to answer here
         author = to if bare(to) in self._rooms else bare(to)
         return self._known(author or conversation, id)
 

@@ -118,6 +118,8 @@ class Small(LocalHttp):
     """Refuses files, and answers whatever is posted with too much."""
 
     def answer(self, request: Request) -> Reply:
+        if request.path == "/picture":
+            return Reply(200, b"x" * 100)
         return Reply(401, {}) if request.method == "GET" else Reply(200, b"x" * (LIMIT_BYTES + 1))
 
 
@@ -143,6 +145,22 @@ async def test_an_answer_without_an_end_to_a_message_leaves_open_whether_it_went
             await service.ask("POST", "/send", json={}, phase=phase)
         with pytest.raises(Permanent):
             await service.ask("POST", "/send", json={}, phase=phase, idempotent=True)
+    finally:
+        await service.close()
+        server.stop()
+
+
+async def test_so_many_files_are_fetched_and_more_when_they_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "FILES_BYTES", 150)
+    server = Small()
+    service = Http(Service(url=server.url, token="t"), login=dict)
+    try:
+        for _ in range(2):
+            await service.download(f"{server.url}/picture", 1000)
+        with pytest.raises(Permanent, match="too many files"):
+            await service.download(f"{server.url}/picture", 1000)
+        service.settled()
+        await service.download(f"{server.url}/picture", 1000)
     finally:
         await service.close()
         server.stop()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from channels.xmpp import account
 from desk.channel import Inbound, Permanent, Receipt, Retry, Unknown
 from desk.model import State
 from tests.channels.xmpp.seats import SIGNED, Seat, answer, hears, nothing
@@ -252,3 +255,35 @@ async def test_a_server_that_goes_silent_in_the_middle_is_left_and_asked_anew(
     assert seat.account._stream is not stream, "another connection, and the archive has the message"
     assert (await hears(ann)).get("id") in (sent.remote_id or "")
     await seat.close()
+
+
+async def test_what_nobody_takes_in_is_left_to_the_server(
+    prosody: Prosody, desk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "MOST", 5)
+    ann = prosody.client(prosody.account("busy")).online()
+    seat = Seat(prosody, desk)
+    await seat.read()
+    wrote = [f"question {number}" for number in range(30)]
+    for text in wrote:
+        ann.say(desk, text)
+    with pytest.raises(Retry, match="wait until the store takes them"):
+        await until_lost(seat)
+    assert len(seat.account._buffer) <= 5
+    heard: list[str] = []
+    while len(heard) < 30:
+        heard += await seat.texts()
+        with suppress(Retry):
+            await seat.account.wait(0.2)
+    assert sorted(set(heard)) == sorted(wrote)
+    ann.close()
+    await seat.close()
+
+
+async def until_lost(seat: Seat) -> None:
+    """Wait without reading, as while the store is away."""
+    while True:
+        await asyncio.sleep(0.02)
+        stream = seat.account._stream
+        if stream is not None and stream.lost.done():
+            raise Retry(stream.lost.result())
