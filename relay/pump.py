@@ -221,7 +221,7 @@ class _Ahead:
 
     def put(self, batch: Batch, parsed: asyncio.Task[list[Told]]) -> None:
         """Another batch, behind all others."""
-        size = sum(len(item.data) for item in batch.items if isinstance(item, Raw))
+        size = sum(map(_bytes, batch.items))
         self._waiting.append(_Fetched(batch, parsed, size))
         self._changed.set()
 
@@ -261,6 +261,12 @@ class _Ahead:
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+def _bytes(item: Item) -> int:
+    if isinstance(item, Raw):
+        return len(item.data)
+    return len(item.text) + sum(len(blob.packed) for blob in item.blobs) if isinstance(item, Inbound) else 0
 
 
 def _count(ready: Sequence[_Fetched]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from desk.blobs import Blob
 from desk.channel import Batch, Capabilities, Edit, Inbound, Permanent, Raw, Retry, Told
 from desk.errors import Busy
 from desk.intake import Intake, Taken, prepare, take_in
@@ -129,6 +130,17 @@ async def test_no_more_is_fetched_ahead_than_there_is_room_for(tmp_path: Path, m
     # Three batches fill the room, and one is told of before it is forgotten.
     assert channel.furthest <= 4
     assert kept(room) == expected(40)
+
+
+async def test_files_of_messages_that_need_no_parser_fill_the_room_too() -> None:
+    ahead = module._Ahead()
+    blob = Blob("0" * 64, 1_000_000, b"x" * module.AHEAD_BYTES)
+    message = Inbound("m/1", now(), None, "Look", blobs=(blob,))
+    nothing: asyncio.Task[list[Told]] = asyncio.create_task(asyncio.sleep(0, []))
+    ahead.put(Batch((message,), "1"), nothing)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ahead.room(), 0.05)
+    await nothing
 
 
 async def test_batch_that_fills_the_room_is_committed_before_the_next_is_fetched(
