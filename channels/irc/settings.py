@@ -54,7 +54,7 @@ class Settings(Password):
     # Further lines of the same person are for us for so many minutes; 0 = never.
     follow_minutes: int = 10
     # Lines of one person at most so many seconds apart are one message.
-    gather_s: float = 4.0
+    gather_s: float = 0.5
     # Whether people may write to the desk in private.
     queries: bool = True
     # How many lines go out at once; from then on one every two seconds.
