@@ -16,6 +16,7 @@ from desk.channel import (
     AuthRequired,
     Batch,
     ChannelError,
+    Edit,
     Inbound,
     Outgoing,
     Part,
@@ -70,7 +71,8 @@ class Flawed:
     def __init__(self, settings: Settings) -> None:
         self._server, self._flaw = settings.server, settings.flaw
         self._number, self._closed = next(self._opened), False
-        can: dict[str, Any] = {"kinds": ("flawed",), "text_limit": 100, "splits": True} | FLAWS.get(self._flaw, {})
+        can: dict[str, Any] = {"kinds": ("flawed",), "text_limit": 100, "splits": True}
+        can |= {"idempotent": self._flaw != "cut again"} | FLAWS.get(self._flaw, {})
         self.capabilities = Capabilities(**can)
         none = self._flaw == "nobody"
         self.addresses: Sequence[Identity] = () if none else (Identity("flawed", "desk"),)
@@ -88,9 +90,15 @@ class Flawed:
             cursor = str(len(self._server.said)) if self._flaw == "eager" else str(numbers[-1] + 1)
             yield Batch(tuple(self._item(one) for one in numbers), cursor)
 
-    def _item(self, number: int) -> Inbound:
+    def _item(self, number: int) -> Inbound | Edit:
         name = {"names": f"{self._number}/{number}", "twins": "0"}.get(self._flaw, str(number))
-        return Inbound(name, 1_790_000_000_000 + number, ANN, self._server.said[number], conversation="ann")
+        text, at = self._server.said[number], 1_790_000_000_000 + number
+        if text in self._server.got:
+            return Inbound(text, at, self.addresses[0], text, conversation="ann", ours=self._flaw != "echo")
+        if self._flaw == "unsaid":
+            return Edit(name, at, "0", text)
+        who = {"nobody wrote": Identity("flawed", ""), "stranger": Identity("pigeon", "ann")}.get(self._flaw, ANN)
+        return Inbound(name, at // 1000 if self._flaw == "seconds" else at, who, text, conversation="ann")
 
     async def confirm(self, batch: Batch) -> None:
         if self._flaw == "confirm":
@@ -122,8 +130,10 @@ class Flawed:
             if self._flaw != "cut in silence":
                 raise errors.get(self._flaw) or Unknown("cut")
             return Sent()
-        self._server.got.append(key)
-        return Sent(key)
+        if key not in self._server.got:
+            self._server.got.append(key)
+            self._server.said.append(key)
+        return Sent({"key": f"{key}/{self._number}", "renamed": f"/{key}", "unnamed": None}.get(self._flaw, key))
 
     def _refuse(self) -> None:
         if self._server.mood != "refuses":

@@ -16,9 +16,27 @@ from channels.kit.conformance.ground import (
     read_anew,
     reader,
 )
-from desk.channel import Stream
+from desk.channel import Edit, Inbound, Reaction, Removal, Stream
 
 WAITING_S = 10.0
+_MILLIS = 100_000_000_000
+"""In milliseconds that is 1973, in seconds the year 5138: what lies below it was meant as seconds."""
+_TOLD_AS = {Edit: "edits", Removal: "deletes", Reaction: "reactions"}
+
+
+@check
+async def what_comes_in_is_as_the_capabilities_say(ground: Ground) -> None:
+    ground.news()
+    async with opened(ground) as channel:
+        can = channel.capabilities
+        for item in (item for batch in await read(channel, None) for item in batch.items):
+            if (word := _TOLD_AS.get(type(item))) is not None:
+                hold(getattr(can, word), f"it hands out {type(item).__name__}, and its capabilities have no `{word}`")
+            if isinstance(item, Inbound):
+                who, when = item.sender, item.received_at
+                hold(who and who.value, f"nobody has written {item.external_id}: a sender needs a value")
+                hold(who and who.kind in can.kinds, f"{who} has written, and `kinds` are {can.kinds}")
+                hold(when > _MILLIS, f"received_at is in milliseconds, and {item.external_id} says {when}")
 
 
 @check

@@ -8,8 +8,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from channels.kit.conformance.ground import Broken, Ground, NotHere, Phases, check, draft, hold, opened, sender
-from desk.channel import ChannelError, Part, Permanent, Retry, Sent, Unknown, WindowClosed
+from channels.kit.conformance.ground import (
+    Broken,
+    Ground,
+    NotHere,
+    Phases,
+    check,
+    draft,
+    hold,
+    messages,
+    opened,
+    read,
+    sender,
+)
+from desk.channel import ChannelError, Inbound, Part, Permanent, Retry, Sent, Stream, Unknown, WindowClosed
 from desk.lengths import length
 
 _TAG = re.compile(r"<[^<>]*>")
@@ -75,6 +87,39 @@ async def sending_says_when_it_can_no_longer_be_taken_back(ground: Ground) -> No
             hold(not sent.refused, f"the customer of the ground was refused: {sent.refused}")
             hold(phases == ["data"], f'send awaits phase("data") once, and told {phases}')
             await sending.archive(part)
+
+
+@check
+async def what_is_sent_again_by_its_key_is_there_once(ground: Ground) -> None:
+    names = []
+    for _ in range(2):
+        async with opened(ground) as channel:
+            sending = sender(channel)
+            if not channel.capabilities.idempotent:
+                raise NotHere("what was lost in the middle is not sent again")
+            (part, *_) = sending.render(draft(channel, ground))
+            names.append((await sending.send(part, "deskhand-5-7", Phases())).remote_id)
+    hold(names[0], "it takes a key, and nobody is told what came of it: Sent has no remote_id")
+    hold(names[0] == names[1], f"sent again by the same key it is there twice, as {names[0]} and {names[1]}")
+
+
+@check
+async def what_we_sent_comes_back_as_ours(ground: Ground) -> None:
+    async with opened(ground) as channel:
+        sending = sender(channel)
+        before = await read(channel, None)
+        parts = sending.render(draft(channel, ground))
+        sent = [
+            (await sending.send(part, f"deskhand-6-7-{number}", Phases())).remote_id
+            for number, part in enumerate(parts)
+        ]
+        if isinstance(channel, Stream):
+            await channel.wait(0.5)
+        own = {(one.kind, one.value) for one in channel.addresses}
+        for item in messages(await read(channel, before[-1].cursor if before else None)):
+            if isinstance(item, Inbound) and item.sender and (item.sender.kind, item.sender.value) in own:
+                hold(item.ours, f"what the desk sent comes back as a customer's, {item.external_id}: set `ours`")
+                hold(item.external_id in sent, f"what was sent as {sent} comes back as {item.external_id}")
 
 
 @check
