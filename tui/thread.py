@@ -22,6 +22,9 @@ from tui.widgets.lines import Drawn
 WIDEST = 110
 """Longer lines are hard to read, however wide the screen is."""
 
+LONG = 50_000
+"""Characters of a message that are shown at first."""
+
 _INDENT = "  "
 _SHARES: Millis = 2 * MINUTE
 _BAD = (State.FAILED, State.BOUNCED, State.UNKNOWN, State.DEFERRED)
@@ -86,7 +89,7 @@ def told(item: Item, how: Telling, *, headed: bool = True) -> list[Drawn]:
         lines.append(Drawn(((f"{_INDENT}here because {because}", "system"),), ground))
     if odd := flags.told(message.flags):
         lines.append(Drawn(((f"{_INDENT}! {flat('; '.join(odd))}", "notice"),), ground))
-    text, links = shown(item, message.text if message.id in how.unfolded else message.visible)
+    text, links = shown(item, message.text if message.id in how.unfolded else beginning(message))
     gone = message.kind is Kind.SYSTEM or flags.TAKEN_BACK in message.flags
     base = "note" if note else "system" if gone else "text"
     for parts in read(text.strip("\n"), min(how.width - 2 * len(_INDENT), WIDEST), typed=not message.html):
@@ -153,11 +156,23 @@ def _people(message: Message) -> str:
 # -- below the text -----------------------------------------------------------------
 
 
+def long(message: Message) -> bool:
+    """Whether there is so much of a message that telling all of it takes longer than a frame may."""
+    return len(message.text) > LONG
+
+
+def beginning(message: Message) -> str:
+    """What is shown of a message at first: no quotes and signatures, and of very much text the beginning."""
+    text = message.visible
+    return text if len(text) <= LONG else text[: max(text.rfind("\n", 0, LONG), LONG // 2)]
+
+
 def folded(message: Message) -> int:
-    """How many lines of the message are folded away: quotes and signatures."""
-    if message.text == message.visible:
+    """How many lines of the message are folded away: quotes and signatures, or the most of very much text."""
+    if message.text == (first := beginning(message)):
         return 0
-    return max(0, len(message.text.strip().splitlines()) - len(message.visible.strip().splitlines()))
+    lines = message.text.strip().count("\n") - first.strip().count("\n")
+    return max(int(first != message.visible), lines)
 
 
 def folds(item: Item) -> bool:
@@ -187,7 +202,8 @@ def _below(item: Item, links: Sequence[Link], how: Telling) -> Iterator[tuple[tu
         yield ((f"{_INDENT}▸ {plural(len(links) - len(listed), 'more link')} folded", quiet),)
     if lines := folded(message):
         mark, word = ("▾", "shown") if every else ("▸", "folded")
-        yield ((f"{_INDENT}{mark} {plural(lines, 'quoted line')} {word}", quiet),)
+        what = "quoted line" if len(message.visible) <= LONG else "more line"
+        yield ((f"{_INDENT}{mark} {plural(lines, what)} {word}", quiet),)
 
 
 def _trouble(message: Message, how: Telling) -> Iterator[tuple[tuple[str, str], ...]]:

@@ -254,6 +254,31 @@ def receive_folded(desk: Desk) -> None:
     receive(desk, [again], batch="folded", at=NOW + HOUR)
 
 
+def test_of_very_long_mail_the_beginning_is_told_and_the_rest_beside_the_screen(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path, tickets=0)
+    text = "".join(f"line {number} of the log\n" for number in range(20_000)) + "the needle"
+    receive(desk, [mail(1, text=text)], batch="b")
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            conversation = screen.app.ticket.conversation
+            await screen.press("enter", "G")
+            assert len(conversation.lines) < 5_000
+            await screen.see("more lines folded")
+            conversation.fold()
+            assert len(conversation.lines) < 5_000, "what takes long is told by a thread"
+            await screen.settle()
+            assert len(conversation.lines) > 20_000
+            await screen.press("f")
+            assert len(conversation.lines) < 5_000
+            await screen.press("slash")
+            await screen.type("needle")
+            await screen.press("enter")
+            await screen.see("the needle")
+
+    run(body())
+
+
 def test_only_what_is_in_sight_is_unfolded_and_the_place_stays(tmp_path: Path) -> None:
     _, desk, who = make_desk(tmp_path, tickets=0)
     text = "New words.\n" + "more\n" * 30 + "\n> old"

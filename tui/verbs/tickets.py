@@ -195,7 +195,7 @@ async def _search(app: DeskApp, words: str) -> None:
     from tui.draw import plural
 
     words = words.strip()
-    found = app.ticket.conversation.search(words)
+    found = await app.ticket.conversation.search(words)
     if words and not found:
         raise Invalid(f'"{words}" does not stand in this conversation')
     if words:

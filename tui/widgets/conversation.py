@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
+from msgspec.structs import replace
 from textual.timer import Timer
 
-from desk.model import Delivery, Millis
+from desk.model import Delivery, Message, Millis
 from tui.draw import Look
 from tui.links import Item
-from tui.thread import Telling, event, folded, folds, goes_on, told
+from tui.thread import Telling, beginning, event, folded, folds, goes_on, long, told
 from tui.widgets.lines import Drawn, Lines
 
 _AT_ONCE = 120
 """Messages that are told before the first frame; of longer conversations the rest follows, as many at a time."""
 
 Happening = tuple[Millis, str, str]
+_Made = tuple[list[Drawn], Sequence[int]]
+"""The lines of a message, and those of them with a hit."""
 
 
 class Conversation(Lines):
@@ -46,7 +50,10 @@ class Conversation(Lines):
         """The messages that are shown, while the others of a long conversation are still being told; then None."""
         self._unread: int | None = None
         self._fresh = False
-        self._known: dict[int, tuple[object, list[Drawn]]] = {}
+        self._known: dict[int, tuple[object, _Made]] = {}
+        self._untold: dict[int, tuple[object, Callable[[], _Made]]] = {}
+        """Long messages that a thread tells, by number."""
+        self._telling = False
         self._going_on: Timer | None = None
 
     # -- showing ------------------------------------------------------------------
@@ -61,6 +68,7 @@ class Conversation(Lines):
         self.items, self.trouble = items, trouble
         self.unfolded, self.why, self.happened, self._needle = frozenset(), False, None, None
         self._known.clear()
+        self._untold.clear()
         if self._going_on is not None:
             self._going_on.stop()
             self._going_on = None
@@ -86,7 +94,7 @@ class Conversation(Lines):
         if untold:
             how, today = self._how()
             for last, item in untold:
-                self._lines_of(item, how, today, headed=_headed(last, item, how))
+                self._made(item, how, today, headed=_headed(last, item, how))
         else:
             self._complete()
 
@@ -103,12 +111,23 @@ class Conversation(Lines):
         how = Telling(self.size.width, now, self.zone, self.unfolded, self.why, self.trouble, self.retry)
         return how, datetime.fromtimestamp(now / 1000, self.zone).date()
 
-    def _lines_of(self, item: Item, how: Telling, today: date, *, headed: bool) -> list[Drawn]:
+    def _key(self, item: Item, how: Telling, today: date, headed: bool) -> object:
+        """All that the lines of a message depend on."""
         number = item.message.id
-        key = (item, how.width, today, number in how.unfolded, how.why, how.trouble.get(number), headed)
-        if (known := self._known.get(number)) is None or known[0] != key:
-            known = self._known[number] = (key, told(item, how, headed=headed))
-        return known[1]
+        trouble = how.trouble.get(number)
+        return item, how.width, today, number in how.unfolded, how.why, trouble, headed, self._needle
+
+    def _made(self, item: Item, how: Telling, today: date, *, headed: bool) -> _Made:
+        number, needle = item.message.id, self._needle
+        key = self._key(item, how, today, headed)
+        known = self._known.get(number)
+        if known is not None and known[0] == key:
+            return known[1]
+        if long(item.message) and number in how.unfolded:
+            self._untold[number] = key, lambda: _made(item, how, headed, needle)
+            return known[1] if known else _made(item, replace(how, unfolded=frozenset()), headed, needle)
+        self._known[number] = key, (made := _made(item, how, headed, needle))
+        return made
 
     def _tell(self) -> None:
         if not self.size.width:
@@ -119,6 +138,37 @@ class Conversation(Lines):
         how, today = self._how()
         lines: list[Drawn] = []
         starts: list[int] = []
+        ids: list[int] = []
+        hits: list[int] = []
+
+        def add(made: _Made) -> None:
+            hits.extend(len(lines) + hit for hit in made[1])
+            lines.extend(made[0])
+
+        for happened, item, headed in self._order(how):
+            for one in happened:
+                add(_marked(event(one, how), self._needle))
+            if happened:
+                lines.append(Drawn())
+            if item is None:
+                break
+            if not headed:
+                lines.pop()
+            starts.append(len(lines))
+            ids.append(item.message.id)
+            add(self._made(item, how, today, headed=headed))
+            lines.append(Drawn())
+        if lines and not lines[-1].parts:
+            lines.pop()
+        self._starts, self._ids, self._hits = starts, ids, hits
+        self.put(lines)
+        self._settle(follow, place)
+        if self._untold and not self._telling:
+            self._telling = True
+            self.run_worker(self._tell_long())
+
+    def _order(self, how: Telling) -> Iterator[tuple[Sequence[Happening], Item | None, bool]]:
+        """What happened before each message, the message, and whether it has a head; in the end what happened after all."""
         items = self._shown()
         begun = items[0].message.at if items and self._window else 0
         between = [one for one in self.happened or () if one[0] >= begun]
@@ -127,24 +177,21 @@ class Conversation(Lines):
         for item in items:
             begin = after
             while after < len(between) and between[after][0] < item.message.at:
-                lines += event(between[after], how)
                 after += 1
-            if after > begin:
-                lines.append(Drawn())
-            headed = after > begin or _headed(last, item, how)
-            if not headed:
-                lines.pop()
-            starts.append(len(lines))
-            lines += self._lines_of(item, how, today, headed=headed)
-            lines.append(Drawn())
+            yield between[begin:after], item, after > begin or _headed(last, item, how)
             last = item
-        for one in between[after:]:
-            lines += event(one, how)
-        if lines and not lines[-1].parts:
-            lines.pop()
-        self._starts, self._ids = starts, [item.message.id for item in items]
-        self.put(self._marked(lines))
-        self._settle(follow, place)
+        yield between[after:], None, False
+
+    async def _tell_long(self) -> None:
+        """Tell all of messages that take long, in a thread; until then their beginning is shown."""
+        try:
+            while self._untold:
+                untold, self._untold = self._untold, {}
+                for number, (key, make) in untold.items():
+                    self._known[number] = (key, await asyncio.to_thread(make))
+                self._tell()
+        finally:
+            self._telling = False
 
     @property
     def whole(self) -> str:
@@ -244,24 +291,31 @@ class Conversation(Lines):
 
     # -- searching ----------------------------------------------------------------
 
-    def search(self, words: str) -> int:
+    async def search(self, words: str) -> int:
         """Mark `words` wherever they stand, folded text too, and go to the first place in or below sight; how many there are."""
-        self._complete()
-        self._needle = re.compile(re.escape(words), re.IGNORECASE) if words else None
-        if self._needle is not None:
-            self.unfolded |= self._holding(self._needle)
+        needle, items = re.compile(re.escape(words), re.IGNORECASE) if words else None, self.items
+        holding = await asyncio.to_thread(_holding, items, needle) if needle else frozenset()
+        if items is not self.items:
+            return 0
+        self._needle, self._window = needle, None
+        self.unfolded |= holding
+        how, today = self._how()
+        wanted = [
+            (item, headed, key)
+            for _, item, headed in self._order(how)
+            if item and self._known.get(item.message.id, (None,))[0] != (key := self._key(item, how, today, headed))
+        ]
+
+        def work() -> dict[int, tuple[object, _Made]]:
+            return {item.message.id: (key, _made(item, how, headed, needle)) for item, headed, key in wanted}
+
+        made = await asyncio.to_thread(work)
+        if items is self.items:
+            self._known |= made
         self._tell()
         if self._hits:
             self._show_hit(next((hit for hit in self._hits if hit >= self.scroll_offset.y), self._hits[0]))
         return len(self._hits)
-
-    def _holding(self, needle: re.Pattern[str]) -> frozenset[int]:
-        """Messages in whose folded part it stands."""
-        return frozenset(
-            item.message.id
-            for item in self.items
-            if folded(item.message) and needle.search(item.message.text) and not needle.search(item.message.visible)
-        )
 
     def again(self, by: int) -> tuple[int, int] | None:
         """Go to the next hit, or the one before, around the ends: (which, of how many); None when there is none."""
@@ -279,17 +333,35 @@ class Conversation(Lines):
 
     _hit = -1
 
-    def _marked(self, lines: list[Drawn]) -> list[Drawn]:
-        self._hits = []
-        if (needle := self._needle) is None:
-            return lines
-        marked = []
-        for number, line in enumerate(lines):
-            if needle.search("".join(text for text, _ in line.parts)):
-                self._hits.append(number)
-                line = Drawn(tuple(_mark(line.parts, needle)), line.ground)
-            marked.append(line)
-        return marked
+
+def _made(item: Item, how: Telling, headed: bool, needle: re.Pattern[str] | None) -> _Made:
+    return _marked(told(item, how, headed=headed), needle)
+
+
+def _marked(lines: list[Drawn], needle: re.Pattern[str] | None) -> _Made:
+    if needle is None:
+        return lines, ()
+    marked, hits = [], []
+    for number, line in enumerate(lines):
+        if needle.search("".join([text for text, _ in line.parts])):
+            hits.append(number)
+            line = Drawn(tuple(_mark(line.parts, needle)), line.ground)
+        marked.append(line)
+    return marked, hits
+
+
+def _holding(items: Sequence[Item], needle: re.Pattern[str]) -> frozenset[int]:
+    """Messages in whose folded part it stands."""
+
+    def stands(text: str) -> bool:
+        # Line by line: a search in all of it would let nobody draw meanwhile.
+        return any(needle.search(line) for line in text.splitlines())
+
+    def hidden(message: Message) -> bool:
+        first = beginning(message)
+        return stands(message.visible[len(first) :]) or (stands(message.text) and not stands(first))
+
+    return frozenset(item.message.id for item in items if folded(item.message) and hidden(item.message))
 
 
 def _headed(last: Item | None, item: Item, how: Telling) -> bool:
