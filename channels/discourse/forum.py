@@ -17,7 +17,7 @@ from channels.discourse.settings import Settings
 from channels.kit.fields import number, table, tables
 from channels.kit.http import Answer, Http, retry_after, segment, usual_words
 from desk.capabilities import Rate
-from desk.channel import AuthRequired, ChannelError, RateLimited, WindowClosed
+from desk.channel import AuthRequired, ChannelError, RateLimited, Retry, WindowClosed
 
 RATES = (Rate("requests", 60, 60.0),)
 
@@ -56,6 +56,8 @@ class Forum:
     async def latest(self, before: int | None = None) -> list[Fields]:
         """A page of public posts, the newest first; only those with a number below `before`."""
         found = (await self.get("/posts.json", {"before": before} if before else None)).fields
+        if not isinstance(found.get("latest_posts"), list):
+            raise Retry("the forum answered with something else than its posts: is the url right?")
         return tables(found, "latest_posts")
 
     async def topic(self, number: int | str, accept: Sequence[int] = ()) -> tuple[int, Fields]:

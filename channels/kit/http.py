@@ -11,6 +11,7 @@ import email.utils
 import ipaddress
 import json
 import logging
+import os
 import re
 import ssl
 import time
@@ -87,7 +88,9 @@ class Answer(Struct, frozen=True):
             # One half of a character in a customer's name is nothing that a cursor can be written with.
             return _whole(found) if _HALF.search(self.data) else found
         except (ValueError, RecursionError):
-            raise Retry("the other side answered with something that is no JSON") from None
+            raise Retry(
+                "the other side answered with no JSON but a page, perhaps of a proxy: is the url right?"
+            ) from None
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -278,7 +281,7 @@ class Http:
         said = f"{self.host} says: {self._words(answer) or f'status {answer.status}'}"
         match answer.status:
             case 401:
-                return AuthRequired(said)
+                return AuthRequired(f"{said}; make a new token for this account, and set it")
             case 408 | 425 | 503:
                 return Retry(said, retry_after(answer))
             case 429:
@@ -388,7 +391,11 @@ def segment(text: object) -> str:
 
 def _reason(error: Exception) -> str:
     """What went wrong, without any address."""
-    cause = error.__cause__ or error.__context__ or error
+    cause: BaseException = error
+    while (below := cause.__cause__ or cause.__context__) is not None:
+        cause = below
+    if isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
     named = {
         "ConnectTimeout": "no answer in time",
         "ReadTimeout": "no answer in time",
@@ -396,6 +403,11 @@ def _reason(error: Exception) -> str:
     }
     if type(error).__name__ in named:
         return named[type(error).__name__]
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({cause.verify_message}); see ca_file"
+    if isinstance(cause, OSError) and cause.strerror:
+        # The numbers of names that are not found are below nought, and say nothing to the system.
+        return os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
     text = str(cause).strip() or str(error).strip()
     return text[:200] if text and "://" not in text else type(error).__name__
 

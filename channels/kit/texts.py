@@ -9,6 +9,7 @@ from desk.capabilities import Capabilities
 from desk.channel import Outgoing, Permanent
 from desk.lengths import length, split
 from desk.model import Attachment
+from desk.text import storable
 
 HTML_LIMIT = 512 * 1024
 """HTML beyond this many characters is read as far as here: posts are short, and reading takes time."""
@@ -28,7 +29,7 @@ def html_of_markdown(text: str) -> str:
     """An agent's Markdown as HTML that nobody can slip a script into."""
     from channels.kit.mail.render import html
 
-    return html(text)
+    return html(storable(text))
 
 
 def file(name: str, content_type: str, data: bytes, number: int = 1) -> tuple[Attachment, Blob]:

@@ -85,6 +85,8 @@ class Server:
         if self._self is None:
             found = (await self.get("/api/v1/accounts/verify_credentials")).fields
             name = string(found, "acct") or string(found, "username")
+            if not name:
+                raise Retry("the server does not say whose the token is: is the url right?")
             if name.lower() != self.settings.handle.partition("@")[0]:
                 raise AuthRequired(
                     f"the token belongs to @{name}, not to @{self.settings.handle}: mend account or token"

@@ -47,6 +47,9 @@ class Graph:
         """Ask for something."""
         answer = await self.http.get(self._path(path), params, bucket=QUESTIONS, accept=accept)
         self._heed(answer, QUESTIONS)
+        if not accept and told(answer):
+            # Meta also tells of failures with a status that says all is well.
+            raise self._judged(answer) or Retry(f"Meta says: {said(answer) or 'an error'}")
         return answer.fields if 200 <= answer.status < 300 else {}
 
     async def post(self, path: str, bucket: str, *, phase: Phase | None = None, **body: Any) -> Fields:

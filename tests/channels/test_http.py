@@ -6,12 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+import channels
 from channels.kit import http
 from channels.kit.http import LIMIT_BYTES, LONGEST_S, Answer, Http, Service, retry_after, usual_words
-from desk.channel import Permanent, Retry, Unknown
+from desk.channel import Permanent, Poller, Retry, Unknown
 from tests.servers.local_http import LocalHttp, Reply, Request
 
 
@@ -163,4 +165,54 @@ async def test_so_many_files_are_fetched_and_more_when_they_are_safe(monkeypatch
         await service.download(f"{server.url}/picture", 1000)
     finally:
         await service.close()
+        server.stop()
+
+
+async def test_what_cannot_be_reached_is_said_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    refused = Http(Service(url=f"http://127.0.0.1:{port}", token="t"), login=dict)
+    unknown = Http(Service(url="https://nowhere.invalid", token="t"), login=dict)
+    try:
+        with pytest.raises(Retry, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
+            await refused.get("/")
+        with pytest.raises(Retry, match=r"^nowhere.invalid cannot be reached: [^\[]+$"):
+            await unknown.get("/")
+    finally:
+        await refused.close()
+        await unknown.close()
+
+
+class Wrong(LocalHttp):
+    """Says with a status of success that something failed."""
+
+    def answer(self, request: Request) -> Reply:
+        return Reply(200, {"error": {"message": "An error came up", "code": 1}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("discourse", {"user": "desk"}),
+        ("facebook", {"page": "1"}),
+        ("instagram", {"page": "1", "account": "2"}),
+        ("mastodon", {"account": "desk@social.example.com"}),
+        ("matrix", {"user": "@desk:example.com"}),
+        ("stackexchange", {"site": "stackoverflow", "tags": ("python",)}),
+        ("telegram", {"username": "desk_bot"}),
+        ("x", {"user": "desk"}),
+    ],
+)
+async def test_a_failure_that_looks_like_success_is_tried_again(kind: str, more: dict[str, Any]) -> None:
+    server = Wrong()
+    token = {} if kind == "stackexchange" else {"token": "123456:ABC-def"}
+    module = channels.load(kind)
+    channel = module.open("support", module.Settings(url=server.url, **token, **more))
+    assert isinstance(channel, Poller)
+    try:
+        with pytest.raises(Retry):
+            async for _ in channel.poll(None):
+                pass
+    finally:
+        await channel.close()
         server.stop()
