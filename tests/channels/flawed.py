@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from channels.kit.texts import pieces
+from channels.kit.texts import check_files, pieces
 from desk.capabilities import Capabilities, Rate
 from desk.channel import (
     AuthRequired,
@@ -110,6 +110,8 @@ class Flawed:
         await asyncio.sleep(seconds * (100 if self._flaw == "wait" else 0.1))
 
     def render(self, draft: Outgoing) -> Sequence[Part]:
+        if self._flaw != "left out":
+            check_files(draft, self.capabilities)
         if self._flaw == "long":
             texts = [draft.text]
         elif self._flaw == "halves":
@@ -151,7 +153,8 @@ class Flawed:
     async def archive(self, part: Part) -> None: ...
 
     async def check(self) -> Sequence[str]:
-        self._refuse()
+        if self._flaw != "all well":
+            self._refuse()
         return () if self._flaw == "check" else ("all is well",)
 
     async def close(self) -> None:

@@ -33,6 +33,7 @@ FOUND = {
     "wait": "waiting_ends_in_time",
     "bytes": "the_same_draft_gives_the_same_bytes",
     "long": "a_long_text_is_split_or_refused",
+    "left out": "files_that_it_does_not_carry_are_refused",
     "halves": "a_long_text_is_split_or_refused",
     "no phase": "sending_says_when_it_can_no_longer_be_taken_back",
     "phases": "sending_says_when_it_can_no_longer_be_taken_back",
@@ -48,6 +49,7 @@ FOUND = {
     "token": "the_secret_turns_up_nowhere",
     "cause": "the_secret_turns_up_nowhere",
     "log": "the_secret_turns_up_nowhere",
+    "all well": "the_secret_turns_up_nowhere",
     "refused": "the_secret_turns_up_nowhere",
 }
 """Every flaw, and the check that is there to find it."""

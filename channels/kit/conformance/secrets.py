@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Awaitable
+from contextlib import suppress
 
 from channels.kit.conformance.ground import Ground, NotHere, Phases, check, draft, hold, opened, read
 from desk.channel import AuthRequired, Channel, Poller, Sender
@@ -31,6 +32,8 @@ async def the_secret_turns_up_nowhere(ground: Ground) -> None:
                     any(isinstance(error, AuthRequired) for error in refused),
                     "refused credentials are AuthRequired, so that the account waits for a person",
                 )
+                with suppress(AuthRequired):
+                    hold(not await channel.check(), "the credentials are refused, and check says that all is well")
     finally:
         log.removeHandler(handler)
         log.setLevel(level)

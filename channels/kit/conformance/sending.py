@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import replace
+
 from channels.kit.conformance.ground import (
     Broken,
     Ground,
@@ -21,6 +23,7 @@ from channels.kit.conformance.ground import (
     read,
     sender,
 )
+from channels.kit.texts import file
 from desk.channel import ChannelError, Inbound, Part, Permanent, Retry, Sent, Stream, Unknown, WindowClosed
 from desk.lengths import length
 
@@ -74,6 +77,21 @@ def _texts(part: Part) -> Iterator[str]:
 
     with suppress(ValueError):
         yield from inside(json.loads(part.data))
+
+
+@check
+async def files_that_it_does_not_carry_are_refused(ground: Ground) -> None:
+    async with opened(ground) as channel:
+        render, can = sender(channel).render, channel.capabilities
+        if can.attachment_limit_bytes:
+            raise NotHere("files go along")
+        data = b"Hello"
+        attachment, _ = file("hello.txt", "text/plain", data)
+        try:
+            render(replace(draft(channel, ground), attachments=((attachment, data),)))
+        except Permanent:
+            return
+        raise Broken("a file that does not go along is left out in silence: refuse it with check_files")
 
 
 @check
