@@ -147,7 +147,8 @@ class Session:
         """Ask the server's archive for what was said since; where there is none, nothing is asked (draft/chathistory)."""
         if not self.capabilities & {"draft/chathistory", "chathistory"} or "batch" not in self.capabilities:
             return
-        most = min(BACKLOG, int(self.supports.get("CHATHISTORY") or "0") or BACKLOG)
+        said = self.supports.get("CHATHISTORY", "")
+        most = min(BACKLOG, (int(said) if said.isdecimal() and len(said) < 9 else 0) or BACKLOG)
         since = self._hearing.since("")
         if since and self._settings.queries:
             self._say("CHATHISTORY", "TARGETS", f"timestamp={_stamp(since)}", f"timestamp={_stamp(self._now())}", "50")

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from msgspec import Struct
 
 from channels.nntp.settings import MIB, Settings
-from channels.nntp.wire import News, TooLarge
+from channels.nntp.wire import NUMBER, News, TooLarge
 from desk.channel import Item, Raw, Removal
 from desk.model import DAY, Millis
 
@@ -68,7 +68,7 @@ async def enter(news: News, group: str) -> Group | None:
     if reply.code == 411:
         return None
     words = reply.words.split()
-    if reply.code != 211 or len(words) < 3 or not all(word.isdigit() for word in words[:3]):
+    if reply.code != 211 or len(words) < 3 or not all(map(NUMBER.fullmatch, words[:3])):
         raise news.trouble(reply)
     return Group(group, int(words[1]), int(words[2]))
 
@@ -216,10 +216,10 @@ def _listed(line: bytes) -> Seen | None:
     from channels.kit.mail.ids import moment
 
     fields = line.decode("utf-8", "replace").split("\t")
-    if not fields[0].isdigit():
+    if not NUMBER.fullmatch(fields[0]):
         return None
     fields += [""] * (8 - len(fields))
-    size = int(fields[6]) if fields[6].strip().isdigit() else 0
+    size = int(fields[6]) if NUMBER.fullmatch(fields[6].strip()) else 0
     return Seen(int(fields[0]), moment(fields[3]), _name(fields[4].encode()), size)
 
 

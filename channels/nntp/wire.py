@@ -18,6 +18,8 @@ CONNECT_S = 20.0
 GOODBYE_S = 1.0
 OVERVIEW_BYTES = 32 * MIB
 """No answer that is not an article is read further than this."""
+NUMBER = re.compile(r"[0-9]{1,18}")
+"""What is one to us: signs that look like digits, and thousands of them, are none."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -167,7 +169,7 @@ class News:
         """The first line of an answer."""
         line = (await self._until(b"\n", 4096)).decode("utf-8", "replace").strip()
         code, _, words = line.partition(" ")
-        if len(code) != 3 or not code.isdigit():
+        if len(code) != 3 or not NUMBER.fullmatch(code):
             raise Retry(f"{self.host} does not speak as a news server does; see host, port and tls")
         reply = Reply(int(code), _CONTROL.sub("", words)[:300])
         if reply.code == 400:
@@ -240,4 +242,4 @@ def _reason(exc: BaseException) -> str:
     return (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or type(exc).__name__
 
 
-__all__ = ["News", "Reply", "TooLarge", "dotted"]
+__all__ = ["NUMBER", "News", "Reply", "TooLarge", "dotted"]

@@ -64,7 +64,7 @@ class Files:
                 if xml.UPLOAD in features(answer):
                     limit = answer.find(f".//{{{xml.DATA}}}field[@var='max-file-size']/{{{xml.DATA}}}value")
                     said = (limit.text or "") if limit is not None else ""
-                    self._shelf = Shelf(address, int(said) if said.isdecimal() else 0)
+                    self._shelf = Shelf(address, int(said) if said.isdecimal() and len(said) < 16 else 0)
                     break
         return self._shelf
 

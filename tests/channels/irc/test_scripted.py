@@ -352,3 +352,12 @@ async def test_a_line_that_comes_twice_is_heard_once() -> None:
         server.say(ANN.format("m1", "desk: hello"), ANN.format("m3", "again"))
         assert said(await until(channel)) == [("ann.s@net", "again")]
         await channel.close()
+
+
+async def test_an_archive_that_does_not_say_how_much_it_tells_is_still_read() -> None:
+    async with ScriptedIrc(capabilities=CAPABILITIES + " batch draft/chathistory") as server:
+        server.motd = "005 {nick} CHATHISTORY=many :are supported\r\n:irc.test 422 {nick} :no message of the day"
+        channel = account(server.port)
+        await read(channel)
+        assert [line for line in server.lines if line.startswith("CHATHISTORY")]
+        await channel.close()

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from channels.nntp import Settings
+from channels.nntp.reading import _listed
 from desk.channel import AuthRequired, Permanent, Retry, Unknown
 from tests.channels.nntp.places import OUR_ID, Phases, account, draft, names, read, removed
 from tests.servers.scripted_nntp import ScriptedNntp
@@ -213,3 +214,19 @@ def test_settings_that_make_no_sense(other: dict[str, object], why: str) -> None
     }
     with pytest.raises(ValueError, match=why):
         Settings(**(table | other))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("answer", ["211 \u00b2 1 2 test.help", "211 1 1 " + "9" * 3000 + " test.help", "\u00b2\u00b2\u00b2 1 1 1 test.help"])  # fmt: skip
+async def test_what_only_looks_like_a_number_is_none(answer: str) -> None:
+    async with ScriptedNntp() as server:
+        server.answers["GROUP"] = answer
+        with pytest.raises(Retry):
+            await read(account(server.port))
+
+
+@pytest.mark.parametrize(
+    "line", ["1\ts\tf\td\t<a@b>\tr\t\u00b2\t3", "1\ts\tf\td\t<a@b>\tr\t" + "9" * 5000, "\u00b2\ts", "9" * 5000]
+)
+def test_a_line_of_the_overview_with_strange_numbers_stops_nothing(line: str) -> None:
+    seen = _listed(line.encode())
+    assert seen is None or seen.size_bytes == 0
