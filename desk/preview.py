@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from desk.events import Event, Posted, Record, payload
-from desk.model import Kind
+from desk.model import Kind, Millis
 from desk.perform import Outcome
-from desk.telling import describe
+from desk.telling import describe, utc
 
 
 def by_ticket(outcome: Outcome) -> dict[int, list[Event]]:
@@ -21,13 +21,13 @@ def by_ticket(outcome: Outcome) -> dict[int, list[Event]]:
     return found
 
 
-def told(event: Event) -> str:
-    """An event as a short phrase: a change as the log has it, a message with whom it goes to."""
+def told(event: Event, moment: Callable[[Millis], str] = utc) -> str:
+    """An event as a short phrase: a change as the log has it, a message with whom it goes to; `moment` says a time."""
     if isinstance(event, Posted):
         to = recipients(event)
         return f"{_word(event, to)} to {', '.join(to)}" if to else _word(event, to)
     entity, about, plain = payload(event)
-    return describe(Record(0, 0, "", entity, about, type(event).__name__, plain))
+    return describe(Record(0, 0, "", entity, about, type(event).__name__, plain), moment)
 
 
 def recipients(event: Posted) -> Sequence[str]:

@@ -141,9 +141,10 @@ class Commands:
     ) -> None:
         """Open the preview of what would be done; `do` is done on `y`, back where one was."""
         from desk.preview import by_ticket
+        from desk.when import coming
         from tui.sheets.preview import sheet
 
-        app, store = self._app, self._front.desk.store
+        app, store, front = self._app, self._front.desk.store, self._front
         numbers = sorted({*by_ticket(would), *would.done} - {0})
         subjects = await app.runner.read(lambda: {row.ticket.id: row.ticket.subject for row in store.rows(numbers)})
 
@@ -152,7 +153,16 @@ class Commands:
             await do()
 
         app.edges.clear()
-        await app.open_sheet(sheet(f"Preview of {title}", would, subjects, done, word=word))
+        await app.open_sheet(
+            sheet(
+                f"Preview of {title}",
+                would,
+                subjects,
+                done,
+                word=word,
+                moment=lambda at: coming(at, front.now(), front.zone),
+            )
+        )
 
     async def level(self, by: int) -> None:
         """Give each target the next higher or lower priority."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from msgspec import Struct
@@ -119,7 +119,7 @@ def _head(message: Message, how: Telling) -> Iterable[tuple[str, str]]:
     quiet = "note" if message.kind is Kind.NOTE else "quiet"
     when = " · ".join((said(message.at, how.now, how.zone), *flags.aside(message.flags)))
     if message.kind is Kind.NOTE:
-        yield " NOTE ", "note_word"
+        yield from ((" ", quiet), ("NOTE", "note_word"), (" ", quiet))
         away = message.direction is Direction.OUT and message.to
         to = f" → {cut(_people(message), most)}" if away else ""
         yield (
@@ -255,8 +255,8 @@ def _link(link: Link, room: int, quiet: str) -> Iterator[tuple[tuple[str, str], 
 _TOLD = ("Changed", "Moved", "Withdrawn", "Restored", "Clock", "Delivered")
 
 
-def happened(records: Iterable[Record]) -> list[tuple[Millis, str, str]]:
-    """What happened besides messages: (when, who, what), all that one batch did in one."""
+def happened(records: Iterable[Record], moment: Callable[[Millis], str]) -> list[tuple[Millis, str, str]]:
+    """What happened besides messages: (when, who, what), all that one batch did in one; `moment` says a time."""
     found: dict[str, tuple[Millis, str, list[str]]] = {}
     for record in records:
         data = record.data
@@ -270,7 +270,7 @@ def happened(records: Iterable[Record]) -> list[tuple[Millis, str, str]]:
             continue
         source = record.source.replace(":", " ", 1) if record.source.startswith(("rule:", "macro:")) else ""
         who = " · ".join(filter(None, (record.agent or "", source))) or record.source or "the desk"
-        found.setdefault(record.batch, (record.at, who, []))[2].append(describe(record))
+        found.setdefault(record.batch, (record.at, who, []))[2].append(describe(record, moment))
     return [(at, flat(who), flat(", ".join(what))) for at, who, what in found.values()]
 
 

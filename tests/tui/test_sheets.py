@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,24 @@ def test_the_log_of_a_ticket_tells_who_did_what_and_leads_back(tmp_path: Path) -
             assert screen.app.place == "ticket"
             await screen.press("q")
             assert screen.app.place == "queue"
+
+    run(body())
+
+
+def test_whatever_is_told_of_a_ticket_is_told_in_the_agents_own_time(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who, zone=timezone(timedelta(hours=9)))) as screen:
+            await screen.run("preview snooze 4h")
+            await screen.see("snoozed until none → today 15:40")
+            await screen.press("y")
+            await screen.run("log 1")
+            await screen.see("What happened to #1", "today 11:40  kim", "snoozed until none → today 15:40")
+            assert "UTC" not in screen.text
+            await screen.press("enter", "e")
+            await screen.see("snoozed until none → today 15:40")
+            assert "UTC" not in screen.text
 
     run(body())
 
@@ -464,6 +483,18 @@ def test_what_writes_to_nobody_runs_at_once(tmp_path: Path) -> None:
             await screen.type("tag vpn")
             await screen.press("enter")
             await screen.until(lambda: room.store.ticket(2).tags == ("vpn",))
+
+    run(body())
+
+
+def test_preview_cuts_nothing_of_what_would_change(tmp_path: Path) -> None:
+    room = Room.open(tmp_path)
+
+    async def body() -> None:
+        async with shown(of(room), (80, 24)) as screen:
+            await screen.run("preview reply Hello; tag vpn; team network; solve")
+            await screen.see("+ reply to c0@acme.example", "tags +vpn", "→ solved")
+            assert "VPN drops every 20 minut…" in screen.text
 
     run(body())
 

@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from desk import sla
-from desk.model import Attachment, Customer, Delivery, Message, Presence, Ticket
+from desk.model import Attachment, Customer, Delivery, Message, Millis, Presence, Ticket
+from desk.when import coming
 from tui.clock import clocks
 from tui.columns import channel, who
 from tui.draw import Look, cut, flat
@@ -157,9 +158,13 @@ class TicketPane(Vertical):
         if view is None or not wanted:
             self.conversation.tell_events(None)
             return
-        store = self.front.desk.store
+        store, now, zone = self.front.desk.store, self.front.now(), self.front.zone
         number = view.ticket.id
-        found = await self.runner.read(lambda: happened(store.log(ticket=number, limit=_LOG, newest=True)))
+
+        def read() -> list[tuple[Millis, str, str]]:
+            return happened(store.log(ticket=number, limit=_LOG, newest=True), lambda at: coming(at, now, zone))
+
+        found = await self.runner.read(read)
         if self.view is not None and self.view.ticket.id == number:
             self.conversation.tell_events(found)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from desk.errors import Invalid
 from desk.telling import describe
-from desk.when import said
+from desk.when import coming, said
 from tui.draw import cut, flat
 from tui.keymap import number
 from tui.sheets import Entry, Page, Sheet
@@ -32,10 +32,10 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         cells = [
             (
                 (said(record.at, now, front.zone), "quiet"), (cut(flat(record.agent or record.source or "-"), 16), "agent"),
-                (flat(describe(record)), "text"),
+                (flat(describe(record, lambda at: coming(at, now, front.zone))), "text"),
             )
             for record in records
         ]  # fmt: skip
         return Page([Entry(parts, ticket=wanted) for parts in aligned(cells, width, give=(2,))])
 
-    return Sheet(f"What happened to #{wanted}", read, hints=(("back", "back"),))
+    return Sheet(f"What happened to #{wanted}", read)

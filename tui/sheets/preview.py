@@ -9,34 +9,39 @@ from rich.cells import cell_len
 
 from desk.events import Posted
 from desk.preview import by_ticket, recipients, told
+from desk.telling import utc
 from tui.draw import cut, flat, pad, plural, wrap
 from tui.sheets import Entry, Page, Sheet
 from tui.sheets.kit import groups, heading
 
 if TYPE_CHECKING:
+    from desk.model import Millis
     from desk.perform import Outcome
 
 _WHOLE = 10
-"""Of so many tickets at most each message is shown as it would go out; of more, how each begins."""
+"""Of so many tickets at most all that would change is shown, and each message as it would go out; of more, how each begins."""
 
 _LINES = 30
 
 
 def sheet(
-    title: str, would: Outcome, subjects: Mapping[int, str], do: Callable[[], Coroutine[Any, Any, None]], *, word: str = "do it"
+    title: str, would: Outcome, subjects: Mapping[int, str], do: Callable[[], Coroutine[Any, Any, None]], *, word: str = "do it",
+    moment: Callable[[Millis], str] = utc,
 ) -> Sheet:  # fmt: skip
-    """The outcome of a dry run; `do` is what `y` does."""
+    """The outcome of a dry run; `do` is what `y` does, `moment` says a time."""
     of_each = by_ticket(would)
     messages = [event for event in would.events if isinstance(event, Posted)]
     texts = {event.message.text for event in messages}
-    told_apart = len(texts) > 1
+    told_apart, few = len(texts) > 1, len(of_each) <= _WHOLE
 
     def read(width: int) -> Page:
         tickets: list[Entry] = []
         every = {*of_each, *would.skipped, *would.done}
         digits = max((len(str(number)) for number in every), default=0) + 2
         changed = {
-            number: " · ".join(("+ " if isinstance(event, Posted) else "") + flat(told(event)) for event in events)
+            number: " · ".join(
+                ("+ " if isinstance(event, Posted) else "") + flat(told(event, moment)) for event in events
+            )
             for number, events in of_each.items()
         }
         longest = max((cell_len(flat(subjects.get(number, ""))) for number in of_each), default=0)
@@ -48,10 +53,12 @@ def sheet(
                 (pad(f"#{number}" if number else "new", digits), "quiet"),
                 (f"  {pad(flat(subjects.get(number, '')), room)}  ", "text"),
             )
-            first = cut(changed[number], width - room - digits - 4)
+            beside = width - room - digits - 4
+            first, *rest = wrap(changed[number], beside) if few else [cut(changed[number], beside)]
             tickets.append(Entry((*lead, (first, "good")), ticket=number or None, key=number))
+            tickets += [Entry(((f"{'':{digits + room + 4}}{line}", "good"),), heads=True) for line in rest]
             if told_apart:
-                shown = 3 if len(of_each) <= _WHOLE else 1
+                shown = 3 if few else 1
                 for event in (e for e in events if isinstance(e, Posted)):
                     for line in list(wrap(event.message.text, width - 14))[:shown]:
                         tickets.append(Entry((("          | ", "quiet"), (line, "quoted")), heads=True))
