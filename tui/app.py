@@ -159,7 +159,7 @@ class DeskApp(App[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Top line, list or ticket, notice, status line."""
-        self.edges.place, self.edges.pending = lambda: self.place, self.hands.pending
+        self.edges.place, self.edges.pending = self._told_place, self.hands.pending
         self.edges.key, self.edges.marking = self.hands.key, self.queue.marking
         self.edges.tour = self.tour.told
         self.edges.outage, self.edges.waiting = lambda: self.runner.away, self.waiting.told
@@ -267,6 +267,10 @@ class DeskApp(App[None], inherit_bindings=False):
             return "sheet" if self.trail else "queue"
         writing = self.writing
         return "noting" if writing.stage == "reviewing" and writing.kind == NOTE else writing.stage or "ticket"
+
+    def _told_place(self) -> str:
+        # A note goes nowhere: the key that asks to whom is none of its own.
+        return "jotting" if self.place == "writing" and self.writing.kind == NOTE else self.place
 
     @property
     def reading(self) -> bool:

@@ -28,6 +28,14 @@ KEYS = {
         ("^e", "editor"),
         ("esc", "keep"),
     ),
+    "jotting": (
+        ("^s", "review"),
+        ("^o", "attach"),
+        ("^q", "quote"),
+        ("^t", "snippet"),
+        ("^e", "editor"),
+        ("esc", "keep"),
+    ),
     "reviewing": (
         ("y", "send"),
         ("s", "solve"),

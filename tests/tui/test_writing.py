@@ -97,6 +97,8 @@ def test_note_is_told_apart_and_goes_nowhere(tmp_path: Path) -> None:
             await screen.press("i")
             await screen.see("NOTE", "internal · only colleagues see it")
             assert "REPLY" not in screen.text
+            assert "^s review" in screen.status
+            assert "^y to" not in screen.status
             await screen.type("Ask for the MTU")
             await screen.press("ctrl+s")
             await screen.see("y keep it")
