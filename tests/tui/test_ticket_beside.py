@@ -79,6 +79,18 @@ def test_the_card_tells_who_the_customer_is_and_what_is_around(tmp_path: Path) -
     run(body())
 
 
+def test_a_long_name_leaves_room_for_the_address_behind_it(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path, tickets=0)
+    receive(desk, [mail(0, name="Maximiliane Alexandra " * 5)], batch="m")
+
+    async def body() -> None:
+        async with shown(front(desk, who), (80, 24)) as screen:
+            await screen.press("enter")
+            await screen.see("Maximiliane Alexandra Maximiliane", "… · c0@acme.example · acme.example")
+
+    run(body())
+
+
 def test_where_it_has_no_room_the_card_is_a_sheet(tmp_path: Path) -> None:
     _, desk, who = make_desk(tmp_path)
 

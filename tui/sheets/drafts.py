@@ -12,8 +12,6 @@ from tui.sheets.kit import cell
 if TYPE_CHECKING:
     from tui.app import DeskApp
 
-_WHEN = 17
-
 
 def sheet(app: DeskApp, rest: str) -> Sheet:
     """All of the agent's own, as they stand here and in the store."""
@@ -25,20 +23,22 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
         rows = {row.ticket.id: row.ticket for row in front.desk.store.rows([one.ticket for one in found])}
         digits = max((len(str(one.ticket)) for one in found), default=0)
         now, entries = front.now(), []
-        for one in found:
+        whens = [said(one.at, now, front.zone) for one in found]
+        early = max(map(len, whens), default=0)
+        for one, when in zip(found, whens, strict=True):
             ticket = rows.get(one.ticket)
             subject = flat(ticket.subject) if ticket else "(this ticket is gone)"
-            room = width - _WHEN - digits - 15
+            room = width - early - digits - 15
             text = flat(one.text) or "(no words yet)"
             about = cut(subject, max(12, room // 2))
             entries.append(
                 Entry(
                     (
-                        (pad(said(one.at, now, front.zone), _WHEN), "quiet"),
+                        (pad(when, early), "quiet"),
                         (f"  {one.ticket:>{digits}}  ", "quiet"),
                         *cell((one.kind, "note" if one.kind == "note" else "reply_word"), 7),
                         (f"  {about}", "text"),
-                        (f"  “{cut(text, max(8, width - _WHEN - digits - 17 - len(about)))}”", "quiet"),
+                        (f"  “{cut(text, max(8, width - early - digits - 17 - len(about)))}”", "quiet"),
                     ),
                     line=f"unsent {one.ticket} {one.kind}",
                     ticket=one.ticket,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from desk.when import said
-from tui.draw import cut, flat, pad
+from tui.draw import flat
 from tui.notices import Notice, heard
 from tui.sheets import Entry, Page, Sheet
-from tui.sheets.kit import cell, groups, heading
+from tui.sheets.kit import aligned, groups, heading
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
@@ -43,17 +43,22 @@ def sheet(app: DeskApp, rest: str) -> Sheet:
             lines = store.log(after=max(last, notices.since - _MOST), limit=_MOST)
             before = heard(store, me, [record for record in lines if record.seq <= notices.since])
 
-        def line(one: Notice) -> Entry:
-            parts = (
-                (pad(said(one.at, now, front.zone), 17), "quiet"), ("  ", "text"), *cell((_WORDS[one.event], _STYLES.get(one.event, "text")), 9),
-                (cut(flat(one.text), width - 28), "text"),
-            )  # fmt: skip
-            return Entry(parts, ticket=one.ticket)
-
+        lately = list(reversed(notices.log))
+        told = [*lately, *reversed(before)]
+        cells = [
+            (
+                (said(one.at, now, front.zone), "quiet"), (_WORDS[one.event], _STYLES.get(one.event, "text")),
+                (flat(one.text), "text"),
+            )
+            for one in told
+        ]  # fmt: skip
+        found = [
+            Entry(parts, ticket=one.ticket) for one, parts in zip(told, aligned(cells, width, give=(2,)), strict=True)
+        ]
         return Page(
             groups(
-                (heading("In this session"), [line(one) for one in reversed(notices.log)]),
-                (heading("Since you last did something here"), [line(one) for one in reversed(before)]),
+                (heading("In this session"), found[: len(lately)]),
+                (heading("Since you last did something here"), found[len(lately) :]),
             ),
             unit="notice",
         )

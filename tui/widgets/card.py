@@ -22,6 +22,9 @@ ROOM = 140
 """Columns of the screen from which the card stands beside the conversation."""
 
 _LAST = 3
+_NAME = 36
+"""Of a name so many cells stand on the one line: behind it come address, counts and tags."""
+
 _RECENT = 100
 """So many messages are searched for other addresses of the customer: each search holds up the screen a little."""
 
@@ -119,10 +122,10 @@ def one_line(seen: Seen) -> tuple[str, ...]:
     if seen.known and seen.known.tickets:
         counts = [_counts(seen.known)]
     facts = [
-        name or address,
+        cut(name or address, _NAME),
         "blocked" if customer.blocked else "",
         address if name and customer.name != customer.address else "",
-        flat(customer.organisation or ""),
+        cut(flat(customer.organisation or ""), _NAME),
         *counts,
         flat(" ".join(seen.ticket.tags)),
         *(f"{link.kind} #{link.ticket}" for link in seen.ticket.links),
