@@ -46,6 +46,9 @@ _HAPPY: dict[str, tuple[list[list[str]], dict[str, Any]]] = {
     "type": ([["type", "1", "bug"]], {"type": "bug"}),
     "rename": ([["rename", "1", "Another", "name"]], {"subject": "Another name"}),
     "merge": ([["merge", "1", "2"]], {"merged_into": 2}),
+    "call": ([["call", "1", "It was the cable."]], {"status": "open"}),
+    "join": ([["join", "1", "phone:+4930123456"]], {"status": "new"}),
+    "part": ([["join", "1", "phone:+4930123456"], ["part", "1", "phone:+4930123456"]], {"status": "new"}),
     "link": ([["link", "1", "2", "parent"]], {"links": [{"kind": "parent", "id": 2}]}),
 }  # fmt: skip
 _ELSEWHERE = {"open", "split", "release", "move"}

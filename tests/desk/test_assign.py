@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as with_
 from pathlib import Path
 
 import pytest
@@ -222,7 +221,7 @@ def test_keep_prefers_who_has_the_customers_other_tickets(room: Room) -> None:
     room.do("assign bea", 1)
     room.do("solve", 1)
     first = room.store.thread(1)[0].sender
-    room.receive(with_(mail(900, at=room.clock), sender=first), with_(mail(901, at=room.clock), sender=first))
+    room.receive(replace(mail(900, at=room.clock), sender=first), replace(mail(901, at=room.clock), sender=first))
     room.do("distribute --keep network", 6, 7)
     assert now(room, 6, 7) == ["bea", "bea"]
     room.do("distribute network", 2, 3)

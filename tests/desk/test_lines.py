@@ -15,7 +15,7 @@ from desk.assign import WAYS
 from desk.errors import DeskError, Invalid, NotFound
 from desk.lines import Call, parse, script
 from desk.model import Priority, Status
-from desk.params import LINKS
+from desk.params import LINKS, OUTCOMES
 from desk.templates import expand
 
 # -- a strategy for every kind of argument ----------------------------------
@@ -47,6 +47,9 @@ def _plain(argument: Argument) -> st.SearchStrategy[Any]:
         "priority": st.sampled_from([str(p) for p in Priority]),
         "kind": st.sampled_from(sorted(LINKS)),
         "way": st.sampled_from(WAYS),
+        "outcome": st.sampled_from(OUTCOMES),
+        "length": st.sampled_from(["90s", "4m", "1h10m"]),
+        "person": st.one_of(_ADDRESS, st.integers(1, 10**9).map(str)),
         "word": _FOLDED,
         "when": st.sampled_from(["2h", "reply", "tomorrow 9:00", "2026-01-31", "fri 8:15", "2026-01-31 09:00"]),
         "address": _ADDRESS,

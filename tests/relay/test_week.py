@@ -129,7 +129,7 @@ class Week:
         station = engine.stations[0]
         how = Intake("support", "email", engine.config, engine.signer, pumping._own(engine))
         try:
-            await pumping._read(engine, station, how)
+            await pumping._read(engine, station, how, pumping.Strays())
         except AuthRequired:
             self.said["login refused"] += 1
         except ChannelError:
