@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Self
+from collections.abc import Callable, Sequence
 
-from rich.cells import cell_len
 from rich.color import Color, ColorType
 from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.geometry import Region
-from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
@@ -48,38 +44,11 @@ class Body(TextArea):
         self.register_theme(TextAreaTheme("desk", cursor_style=Style(reverse=True, underline=True)))
         self.theme = "desk"
         self._refused = refused
-        self._drawn: dict[int, Strip] = {}
-        """The lines as they stand on the screen."""
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
-        self._drawn[y] = strip = super().render_line(y)
-        return strip
-
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Draw again what reads differently; the base class would draw all of it at every key."""
-        if not (regions or layout or recompose) and repaint and self.is_attached and self._drawn:
-            regions = tuple(self._different())
-            if not regions:
-                return self
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def restyled(self) -> None:
         """Draw all of it: its colours are others, and what it remembers of its lines has those before."""
-        self._drawn.clear()
         self.notify_style_update()
         self.refresh()
-
-    def _different(self) -> Iterator[Region]:
-        for y in range(self.size.height):
-            before, now = self._drawn.get(y), super().render_line(y)
-            if before is None or before.cell_length != now.cell_length:
-                yield Region(0, y, self.size.width, 1)
-            elif before != now:
-                old, new = _cells(before), _cells(now)
-                first = next((x for x, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
-                last = next((x for x in range(1, min(len(old), len(new)) + 1) if old[-x] != new[-x]), len(new))
-                yield Region(self.gutter.left + first, y, max(1, now.cell_length - last + 1 - first), 1)
 
     async def _on_paste(self, event: events.Paste) -> None:
         # In place of what the base class would do.
@@ -194,11 +163,6 @@ class Composer(Vertical):
         """What stands before the cursor in its line."""
         row, column = self.area.cursor_location
         return self.area.document.get_line(row)[:column]
-
-
-def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
-    """What stands in each cell; a wide character has two."""
-    return [(sign, style) for text, style, _ in strip for sign in text for _ in range(max(1, cell_len(sign)))]
 
 
 def _value(color: Color) -> str:
