@@ -493,7 +493,11 @@ def test_preview_cuts_nothing_of_what_would_change(tmp_path: Path) -> None:
     async def body() -> None:
         async with shown(of(room), (80, 24)) as screen:
             await screen.run("preview reply Hello; tag vpn; team network; solve")
-            await screen.see("+ reply to c0@acme.example", "tags +vpn", "→ solved")
+            await screen.see(
+                "+ reply to c0@acme.example",
+                "status new → open · tags +vpn",
+                "team none → network · status open → solved",
+            )
             assert "VPN drops every 20 minut…" in screen.text
 
     run(body())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -22,6 +22,7 @@ _WHOLE = 10
 """Of so many tickets at most all that would change is shown, and each message as it would go out; of more, how each begins."""
 
 _LINES = 30
+_BETWEEN = " · "
 
 
 def sheet(
@@ -39,14 +40,12 @@ def sheet(
         every = {*of_each, *would.skipped, *would.done}
         digits = max((len(str(number)) for number in every), default=0) + 2
         changed = {
-            number: " · ".join(
-                ("+ " if isinstance(event, Posted) else "") + flat(told(event, moment)) for event in events
-            )
+            number: [("+ " if isinstance(event, Posted) else "") + flat(told(event, moment)) for event in events]
             for number, events in of_each.items()
         }
         longest = max((cell_len(flat(subjects.get(number, ""))) for number in of_each), default=0)
         # The subject gives way to what changes, but never all of its room.
-        room = width - digits - 4 - max(map(cell_len, changed.values()), default=0)
+        room = width - digits - 4 - max((cell_len(_BETWEEN.join(each)) for each in changed.values()), default=0)
         room = min(longest, max(12, width // 3, room))
         for number, events in of_each.items():
             lead = (
@@ -54,7 +53,7 @@ def sheet(
                 (f"  {pad(flat(subjects.get(number, '')), room)}  ", "text"),
             )
             beside = width - room - digits - 4
-            first, *rest = wrap(changed[number], beside) if few else [cut(changed[number], beside)]
+            first, *rest = _beside(changed[number], beside) if few else [cut(_BETWEEN.join(changed[number]), beside)]
             tickets.append(Entry((*lead, (first, "good")), ticket=number or None, key=number))
             tickets += [Entry(((f"{'':{digits + room + 4}}{line}", "good"),), heads=True) for line in rest]
             if told_apart:
@@ -97,6 +96,18 @@ def sheet(
         title, read, hints=(("show", "open the ticket"), ("narrow", "narrow"), ("back", "leave, nothing is done")), answers=answers,
         live=False, empty="Nothing would be done.",
     )  # fmt: skip
+
+
+def _beside(changes: Sequence[str], width: int) -> Iterator[str]:
+    """The changes in lines: a new line begins with a change, where it can."""
+    line = ""
+    for change in changes:
+        longer = f"{line}{_BETWEEN}{change}" if line else change
+        if line and cell_len(longer) > width:
+            yield from wrap(line, width)
+            longer = change
+        line = longer
+    yield from wrap(line, width)
 
 
 def _totals(would: Outcome, messages: list[Posted]) -> str:

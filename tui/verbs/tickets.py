@@ -84,7 +84,7 @@ async def next(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def next_chat(app: DeskApp, count: int | None, rest: str) -> None:
-    """Go to the next conversation that goes to and fro (a messenger, a chat room) and waits for you."""
+    """Go to the next chat that waits for you, of a messenger or a chat room."""
     store, me, here = (
         app.front.desk.store,
         app.front.me,
