@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 
 from desk.model import Attachment, Identity, State
 from desk.store import Batch
-from tests.desks import NOW, Room
+from tests.desks import NOW, Room, make_desk
 from tests.tui.shown import Shown, front, run, shown
 
 pytestmark = pytest.mark.sqlite("what is drawn does not depend on the engine")
@@ -111,3 +112,18 @@ def test_no_hostile_text_reaches_a_line_of_any_screen(kind: str, tmp_path: Path)
     run(body())
     # Where nothing of it is shown nothing is proved.
     assert seen >= {"list", "preview", "ticket", "history", "reply", "merging", "goto", "outbox", "health"}, seen
+
+
+def test_what_is_pasted_into_the_prompt_is_as_wide_as_it_is_drawn(tmp_path: Path) -> None:
+    _, desk, who = make_desk(tmp_path)
+
+    async def body() -> None:
+        async with shown(front(desk, who)) as screen:
+            await screen.press("colon")
+            assert screen.app.screen.focused is not None
+            screen.app.screen.focused.post_message(events.Paste("help \x1b[2J\x1b]0;title\x07\nand more"))
+            await screen.settle()
+            harmless(screen, "a paste")
+            assert "help ␛[2J␛]0;title␇" in screen.lines[-1]
+
+    run(body())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -15,6 +16,17 @@ from desk.text import clean
 from tui.completion import SHOWN, Asking
 from tui.draw import Look, cut, pad, wrap
 from tui.widgets.lines import Drawn, Lines
+
+
+class _Field(Input):
+    """The line; what is pasted into it is cleaned first."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        # In place of what the base class would do.
+        event.stop()
+        event.prevent_default()
+        first, *_ = event.text.splitlines() or [""]
+        self.replace(clean(first).replace("\t", " "), *self.selection)
 
 
 class Prompt(Vertical):
@@ -44,7 +56,7 @@ class Prompt(Vertical):
         yield Lines(self.look, "choices")
         with Horizontal(id="typing"):
             yield Static(id="sign", markup=False)
-            field = Input(compact=True, id="field", select_on_focus=False)
+            field = _Field(compact=True, id="field", select_on_focus=False)
             field.cursor_blink = False
             yield field
 
