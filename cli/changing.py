@@ -255,11 +255,21 @@ def _tell_person(here: Session, outcome: Outcome, recipients: dict[int, tuple[st
         more = f" and {len(numbers) - 20:,} more" if len(numbers) > 20 else ""
         click.echo(f"{name} {'would get' if dry_run else 'gets'} {', '.join(f'#{n}' for n in numbers[:20])}{more}")
     for message, addresses in recipients.items():
-        wait = here.store().config.undo_s
-        when = "" if dry_run else f", in {wait} s; deskhand undo takes it back"
+        when = "" if dry_run else f", in {_wait_s(here, outcome, message)} s; deskhand undo takes it back"
         click.echo(f"message {message} {'would go' if dry_run else 'goes'} to {', '.join(addresses)}{when}")
     for number, reason in outcome.skipped.items():
         output.say(f"#{number} left alone: {reason}")
+
+
+def _wait_s(here: Session, outcome: Outcome, message: int) -> int:
+    """Seconds until a message goes out: fewer where the customer looks on."""
+    from desk.events import Posted
+
+    store = here.store()
+    posted = next(e.message for e in outcome.events if isinstance(e, Posted) and e.message.id == message)
+    account = store.accounts().get(posted.account)
+    live = account is not None and account.capabilities is not None and account.capabilities.live
+    return store.config.undo_window(live=live) // 1000
 
 
 @click.command("do")

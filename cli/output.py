@@ -93,6 +93,8 @@ def message_json(message: Message) -> dict[str, Any]:
         "message_id": message.message_id,
         "automatic": message.automatic,
         "flags": list(message.flags),
+        "marks": [{"mark": mark.mark, "by": mark.by, "who": mark.who} for mark in message.marks],
+        "link": message.link,
     }
 
 
@@ -305,10 +307,15 @@ def _message(message: Message, zone: Any) -> None:
         )
     )
     if message.flags:
-        from desk.flags import told
+        from desk.flags import aside, told
 
-        click.echo(click.style(f"! {one_line('; '.join(told(message.flags)))}", fg="red"))
+        if alarming := told(message.flags):
+            click.echo(click.style(f"! {one_line('; '.join(alarming))}", fg="red"))
+        if quiet := aside(message.flags):
+            click.echo(click.style(f"({one_line('; '.join(quiet))})", dim=True))
     click.echo(clean(message.visible).rstrip())
+    if message.marks:
+        click.echo(click.style("  ".join(one_line(f"{mark.mark} {mark.who}") for mark in message.marks), dim=True))
     hidden = message.text.count("\n") - message.visible.count("\n")
     if hidden > 0:
         click.echo(click.style(f"({hidden} quoted lines folded)", dim=True))

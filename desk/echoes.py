@@ -35,11 +35,15 @@ def echoed(tx: Tx, account: str, item: Inbound, thread: Sequence[Message]) -> Ec
     return None
 
 
+_UNDER_WAY = (State.SENDING, State.DEFERRED, State.UNKNOWN, State.SENT)
+"""What may be there already: with a key that makes one of two, also what is to be sent again."""
+
+
 def _awaited(tx: Tx, account: str, item: Inbound, message: Message) -> bool:
     """Whether it can be `message`: not long ago, and nobody said yet what that is called there."""
     if message.direction is not Direction.OUT or message.account != account or message.agent is None:
         return False
-    if message.state not in (State.SENDING, State.UNKNOWN, State.SENT) or abs(item.received_at - message.at) > _SOON:
+    if message.state not in _UNDER_WAY or abs(item.received_at - message.at) > _SOON:
         return False
     return not all(delivery.remote_id for delivery in tx.deliveries(message.id))
 

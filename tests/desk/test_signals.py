@@ -245,6 +245,13 @@ def test_a_part_that_is_seen_there_proves_nothing_of_the_others(tmp_path: Path) 
     assert len(chat.store.thread(1)) == 2
 
 
+def test_what_is_to_be_sent_again_by_its_key_may_be_there_already(chat: Chat) -> None:
+    chat.room.do('reply "On it."', 1)
+    chat.sends(1, None, State.DEFERRED)
+    assert chat.hear(chat.says("$out", "On it.", Identity("matrix", "@desk:example.org"), ours=True)).doubles == 1
+    assert len(chat.store.thread(1)) == 2
+
+
 def test_what_a_colleague_said_with_another_program_is_ours(chat: Chat) -> None:
     told = chat.says("$tel", "I am looking at it from the train", Identity("matrix", "@desk:example.org"), ours=True)
     assert chat.hear(told).messages == 1
