@@ -186,7 +186,7 @@ class Engine:
 
     async def free(self, account: str) -> None:
         """Return when nobody has the account paused."""
-        while account in self.held:
+        while account in self.held:  # noqa: ASYNC110 - it is resumed in another process
             await asyncio.sleep(HELD_S)
 
     async def report(self, part: str, words: str) -> None:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 SOON: Millis = HOUR
 """From here on a due time is shown as near."""
 
-_KINDS = {"first-reply": "first reply", "next-reply": "next reply", "resolution": "resolution", "call-back": "call back"}
+_KINDS = {
+    "first-reply": "first reply",
+    "next-reply": "next reply",
+    "resolution": "resolution",
+    "call-back": "call back",
+}
 _DONE = (Status.SOLVED, Status.CLOSED)
 
 
