@@ -25,9 +25,15 @@ _WORD = re.compile(r"\s*\S+")
 
 
 class Look(dict[str, Style]):
-    """The styles of a theme by name, ready to draw with; `note+strong` is the second one over the first."""
+    """The styles of a theme by name, ready to draw with; `note+strong` is the second one over the first.
+
+    `#112233#445566` is a colour on another, whatever the theme: a picture's.
+    """
 
     def __missing__(self, name: str) -> Style:
+        if name.startswith("#"):
+            above_, below_ = (Color.parse(half).downgrade(ColorSystem.EIGHT_BIT) for half in (name[:7], name[7:]))
+            return Style(color=above_, bgcolor=below_)
         below, plus, above = name.rpartition("+")
         if not plus:
             raise KeyError(name)

@@ -253,6 +253,6 @@ def health(account: Account) -> tuple[str, str]:
     """How an account fares, in a word, and its style."""
     if account.paused or account.held:
         return "paused", "notice"
-    if account.health in ("", "ok"):
-        return "ok", "quiet"
-    return "failing", "trouble"
+    if account.health.startswith(("retrying", "waiting")):
+        return "failing", "trouble"
+    return "ok", "quiet"

@@ -16,6 +16,7 @@ from desk.text import clean
 from tui import files
 from tui.draw import flat, plural, size, wrap
 from tui.keymap import number
+from tui.pictures import picture
 from tui.sheets import Entry, Page, Sheet
 
 if TYPE_CHECKING:
@@ -115,16 +116,33 @@ async def look(app: DeskApp, count: int | None, rest: str) -> None:
     number = _number(view, rest.strip() or str(count or ""))
     attachment = view.files()[number]
     data = await _data(app, attachment)
-    await app.open_sheet(await asyncio.to_thread(_shown, attachment, data, number))
+    coloured = app.front.theme.name != "mono"
+    await app.open_sheet(await asyncio.to_thread(_shown, attachment, data, number, coloured))
 
 
-def _shown(attachment: Attachment, data: bytes, number: int) -> Sheet:
+def _shown(attachment: Attachment, data: bytes, number: int, coloured: bool) -> Sheet:
     name, kind = flat(attachment.name) or "unnamed", flat(attachment.content_type)
     text = files.text_of(data, attachment.content_type)
-    if text is None:
-        told = files.picture(data) or kind
-        text = f"{told}, {size(len(data))}. It cannot be shown as text.\n\n:save {number} saves it, :pipe {number} COMMAND gives it to a program."
-    return _sheet(name, text, kind)
+    if text is not None:
+        return _sheet(name, text, kind)
+    ways = f":save {number} saves it, :pipe {number} COMMAND gives it to a program."
+    if told := files.picture(data):
+        return _gallery(name, data, f"{told}, {size(len(data))}", ways, coloured)
+    return _sheet(name, f"{kind}, {size(len(data))}. It cannot be shown as text.\n\n{ways}", kind)
+
+
+def _gallery(title: str, data: bytes, facts: str, ways: str, coloured: bool) -> Sheet:
+    """A picture, as far as a terminal can draw one."""
+
+    def read(width: int) -> Page:
+        drawn = picture(data, width) if coloured else "A theme without colours draws no pictures."
+        if isinstance(drawn, str):
+            lines = [line for text in (drawn, "", ways) for line in wrap(text, width) or [""]]
+            return Page([Entry(((line, "text"),)) for line in lines], ((facts, "quiet"),))
+        rows = [Entry(tuple(("▀", above + below) for above, below in row)) for row in drawn.rows]
+        return Page([*rows, Entry(((ways, "quiet"),))], ((facts, "quiet"),))
+
+    return Sheet(title, read, hints=(("back", "back"),), live=False, empty="It is empty.")
 
 
 def _sheet(title: str, text: str, facts: str) -> Sheet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,11 @@ class Putting:
 
     # -- quotes -------------------------------------------------------------------
 
-    async def quote(self, place: int | None) -> None:
-        """Quote the newest message, or the one in this place; begins a reply where nothing is written."""
+    async def quote(self, place: int | None, part: str = "") -> None:
+        """Quote the newest message, or the one in this place; begins a reply where nothing is written.
+
+        `part` is what of it: lines ("2-5"), or words: the paragraphs that hold them.
+        """
         view, writing = self._app.ticket.view, self._writing
         assert view is not None
         kind = writing.kind if writing.stage else REPLY
@@ -49,11 +53,10 @@ class Putting:
             raise Invalid(f"there is no message {place or ''} to quote; #{view.ticket.id} has {len(view.thread)}")
         if message.kind is Kind.NOTE and kind != NOTE:
             raise Invalid(f"message {place} is internal; a {kind} goes out and must not quote it")
-        if len(message.visible) > _LONGEST_QUOTE:
-            raise Invalid(
-                f"that message is {size(len(message.visible))} of text, too much to quote; copy what matters of it"
-            )
-        quoted = "\n".join(f"> {line}".rstrip() for line in message.visible.strip("\n").splitlines())
+        text = selected(message.visible.strip("\n"), part)
+        if len(text) > _LONGEST_QUOTE:
+            raise Invalid(f"that is {size(len(text))} of text, too much to quote; quote some words of it: quote 3 mtu")
+        quoted = "\n".join(f"> {line}".rstrip() for line in text.splitlines())
         if writing.stage != "writing":
             await writing.begin(kind)
         writing.insert(("\n" if writing.before else "") + quoted + "\n\n")
@@ -121,3 +124,20 @@ class Putting:
             whom = {way: who for way, who in theirs.options.items() if way in (*WAYS, "only", "all")}
             await writing.begin(theirs.kind, whom, theirs.text)
         self._app.say(f"the text of {theirs.agent} is copied; theirs is untouched", "quiet")
+
+
+def selected(text: str, part: str) -> str:
+    """What of `text` is meant: all of it, its lines "2-5" (or "7"), or the paragraphs with these words; Invalid for none."""
+    part = " ".join(part.split())
+    if not part:
+        return text
+    if lines := re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part):
+        first, last = int(lines[1]), int(lines[2] or lines[1])
+        chosen = text.splitlines()[max(0, first - 1) : last]
+        if not chosen:
+            raise Invalid(f"that message has {len(text.splitlines())} lines, none of them {part}")
+        return "\n".join(chosen)
+    found = [piece for piece in re.split(r"\n[ \t]*\n", text) if part.casefold() in " ".join(piece.split()).casefold()]
+    if not found:
+        raise Invalid(f'that message does not say "{part}"')
+    return "\n\n".join(piece.strip("\n") for piece in found)

@@ -11,11 +11,13 @@ from textual import events
 
 from desk.capabilities import Capabilities
 from desk.config import DeskConfig
+from desk.errors import Invalid
 from desk.model import HOUR, Account, State, Status
 from tests.desks import ADDRESS, NOW, answer, do, mail, make_desk, receive
 from tests.tui.shown import Shown, front, run, shown
 from tests.tui.test_macros import Shelf
 from tui import editor, writing
+from tui.putting import selected
 
 # -- quotes -----------------------------------------------------------------------
 
@@ -320,3 +322,23 @@ def test_a_message_too_long_for_an_editor_is_not_quoted(tmp_path: Path) -> None:
             assert "too much to quote" in screen.status
 
     run(body())
+
+
+@pytest.mark.parametrize(
+    ("part", "quoted"),
+    [
+        ("", "One.\nStill one.\n\nThe MTU is 1400.\nOf course.\n\nThanks"),
+        ("mtu is", "The MTU is 1400.\nOf course."),
+        ("2", "Still one."),
+        ("1-2", "One.\nStill one."),
+        ("4-99", "The MTU is 1400.\nOf course.\n\nThanks"),
+    ],
+)
+def test_a_part_is_quoted_by_its_lines_or_its_words(part: str, quoted: str) -> None:
+    assert selected("One.\nStill one.\n\nThe MTU is 1400.\nOf course.\n\nThanks", part) == quoted
+
+
+@pytest.mark.parametrize(("part", "why"), [("9", "has 7 lines"), ("no such words", 'does not say "no such words"')])
+def test_a_part_that_is_not_there_is_told(part: str, why: str) -> None:
+    with pytest.raises(Invalid, match=why):
+        selected("One.\nStill one.\n\nThe MTU is 1400.\nOf course.\n\nThanks", part)

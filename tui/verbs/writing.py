@@ -25,13 +25,12 @@ async def reply_all(app: DeskApp, count: int | None, rest: str) -> None:
 
 @verb()
 async def quote(app: DeskApp, count: int | None, rest: str) -> None:
-    """Quote the newest message in the reply, or with a number (quote 3) the third one of the conversation."""
-    place = number(rest)
-    if rest.strip() and place is None:
-        raise Invalid(f'"{rest.strip()}" is not the place of a message; quote 3 quotes the third one')
+    """Quote the newest message, with a number (quote 3) the third one; quote 3 mtu only what says so, quote 3 2-5 these lines."""
+    first, _, part = rest.strip().partition(" ")
+    place = number(first)
     if not app.reading:
         await app.commands.write("reply")
-    await app.writing.putting.quote(count if place is None else place)
+    await app.writing.putting.quote(count if place is None else place, part if place is not None else rest)
 
 
 @verb()
