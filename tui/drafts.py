@@ -185,6 +185,9 @@ class Drafts:
         self._known[key] = _both(draft.text, theirs)
         if key in self._kept:
             self._kept[key] = replace(self._kept[key], text=_both(self._kept[key].text, theirs))
+        if (waiting := self._unsaved.get(key)) is not None:
+            # What was typed while the store was asked does not know of them either.
+            self._unsaved[key] = replace(waiting, text=_both(waiting.text, theirs))
         self._app.writing.join(key, theirs)
         self._app.say(
             f"another screen of yours kept other words for the {draft.kind} on #{draft.ticket}: they stand below these",

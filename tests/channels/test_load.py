@@ -39,10 +39,10 @@ def test_plugin_cannot_replace_a_built_in_channel(tmp_path: Path, monkeypatch: p
 
 
 def test_broken_plugin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plugin(tmp_path, "owl", "import no_such_module")
+    plugin(tmp_path, "raven", "import no_such_module")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match=r'"owl" cannot be loaded: acme_owl: .*no_such_module'):
-        channels.load("owl")
+    with pytest.raises(ConfigError, match=r'"raven" cannot be loaded: acme_raven: .*no_such_module'):
+        channels.load("raven")
 
 
 def test_unknown_kind_names_the_nearest() -> None:

@@ -242,6 +242,7 @@ def test_what_two_screens_write_on_one_text_is_both_kept(tmp_path: Path) -> None
             await screen.type(" And more.")
             screen.app.writing.save()
             await screen.see("another screen of yours kept other words for the reply on #1")
+            await screen.settle()
             both = "Hello from here. And more.\n\nHello from the train."
             assert screen.app.writing.body == both
             await screen.settle()
