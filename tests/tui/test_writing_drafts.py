@@ -52,7 +52,7 @@ def test_what_is_typed_is_in_the_store_without_leaving(tmp_path: Path) -> None:
             await screen.press("r")
             await screen.type("Half a tho")
             await screen.see("draft saved 02:40")
-            assert texts(store) == ["Half a tho"]
+            await screen.until(lambda: texts(store) == ["Half a tho"])
             await screen.type("ught")
             await screen.until(lambda: texts(store) == ["Half a thought"])
 
