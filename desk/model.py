@@ -169,6 +169,7 @@ class Customer(Struct, frozen=True):
     notes: str = ""
     blocked: bool = False
     created_at: Millis = 0
+    tier: str = ""
 
 
 class Skill(Struct, frozen=True):

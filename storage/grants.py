@@ -48,7 +48,7 @@ RIGHTS: dict[str, dict[str, str]] = {
     "customer": {
         Role.READ_ONLY: _READ,
         # Whoever joins two of them joins what is known of them.
-        Role.AGENT: "INSERT, UPDATE (name, organisation, notes, words, organisation_words)",
+        Role.AGENT: "INSERT, UPDATE (name, organisation, notes, tier, words, organisation_words)",
         Role.LEAD: "UPDATE (blocked)",
     },
     "identity": {Role.READ_ONLY: _READ, Role.AGENT: "INSERT, UPDATE (customer)", RELAY: "UPDATE (undeliverable)"},

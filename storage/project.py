@@ -66,7 +66,7 @@ class Transaction(Taking, Dealing):
                 # What is taken from somebody is given to somebody else: the giving says all.
                 self.hand_over(int(event.about), [(kind, value) for kind, value in event.added or ()])
             case ev.Changed(entity="customer"):
-                assert event.field in ("blocked", "name", "notes", "organisation")
+                assert event.field in ("blocked", "name", "notes", "organisation", "tier")
                 self._flush_people()
                 self.conn.execute(f"UPDATE customer SET {event.field} = ? WHERE id = ?", (event.added, event.about))
                 self._index_customer(self.customer(int(event.about)))

@@ -83,14 +83,14 @@ def ticket_values(ticket: Ticket) -> list[Any]:
     return values
 
 
-CUSTOMER = ("id", "name", "address", "organisation", "notes", "blocked", "created_at")
+CUSTOMER = ("id", "name", "address", "organisation", "notes", "blocked", "created_at", "tier")
 CUSTOMER_COLUMNS = ", ".join(f"customer.{name}" for name in CUSTOMER)
 
 
 def customer(row: Sequence[Any]) -> Customer:
     """A row of CUSTOMER_COLUMNS as a customer."""
-    number, name, address, organisation, notes, blocked, created_at = row
-    return Customer(number, name, address, organisation, notes or "", bool(blocked), created_at or 0)
+    number, name, address, organisation, notes, blocked, created_at, tier = row
+    return Customer(number, name, address, organisation, notes or "", bool(blocked), created_at or 0, tier or "")
 
 
 MESSAGE = (

@@ -6,7 +6,8 @@ from desk.actions import Context, action
 from desk.errors import Conflict, Invalid
 from desk.events import Changed, Event, change
 from desk.model import Identity, Ticket
-from desk.params import Address, Person
+from desk.params import Address, Body, Person, Word
+from desk.text import storable
 
 
 @action()
@@ -31,6 +32,8 @@ def join(ticket: Ticket, other: Person, *, ctx: Context) -> list[Event]:
     ]
     if gone.organisation and not kept.organisation:
         events.append(Changed(kept.id, "organisation", kept.organisation, gone.organisation, "customer"))
+    if gone.tier and not kept.tier:
+        events.append(Changed(kept.id, "tier", kept.tier, gone.tier, "customer"))
     if gone.notes and gone.notes not in kept.notes:
         notes = "\n".join(filter(None, (kept.notes, gone.notes)))
         events.append(Changed(kept.id, "notes", kept.notes, notes, "customer"))
@@ -58,6 +61,22 @@ def part(ticket: Ticket, identity: Address, *, ctx: Context) -> list[Event]:
         if _opened_by(theirs, ctx) == (found.kind, found.value):
             events += change(theirs, requester=other.id)
     return events
+
+
+@action()
+def tier(ticket: Ticket, to: Word, *, ctx: Context) -> list[Event]:
+    """Say what the customer has been promised or pays for: gold, trial, partner; `none` says nothing."""
+    customer, word = ctx.customer(ticket.requester), (to or "").lower()
+    word = "" if word == "none" else word
+    return [] if word == customer.tier else [Changed(customer.id, "tier", customer.tier, word, "customer")]
+
+
+@action()
+def about(ticket: Ticket, notes: Body, *, ctx: Context) -> list[Event]:
+    """Write down what is to be known of the customer, for everybody who has to do with them; `none` forgets it."""
+    customer, text = ctx.customer(ticket.requester), storable(notes.strip())
+    text = "" if text == "none" else text
+    return [] if text == customer.notes else [Changed(customer.id, "notes", customer.notes, text, "customer")]
 
 
 def _named(identities: list[Identity]) -> list[list[str]]:

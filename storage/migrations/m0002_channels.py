@@ -18,6 +18,7 @@ def step(schema: Schema) -> None:
         ("message", "marks", "TEXT"),
         ("message", "link", "TEXT"),
         ("account", "held", "TEXT"),
+        ("customer", "tier", "TEXT"),
         ("ticket", "callback_at", "BIGINT"),
     ):
         schema.run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")

@@ -43,6 +43,8 @@ _HAPPY: dict[str, tuple[list[list[str]], dict[str, Any]]] = {
     "priority": ([["priority", "1", "urgent"]], {"priority": "urgent"}),
     "tag": ([["tag", "1", "vpn", "hot"]], {"tags": ["hot", "vpn"]}),
     "untag": ([["tag", "1", "vpn", "hot"], ["untag", "1", "vpn"]], {"tags": ["hot"]}),
+    "tier": ([["tier", "1", "gold"]], {"status": "new"}),
+    "about": ([["about", "1", "Call before ten."]], {"status": "new"}),
     "type": ([["type", "1", "bug"]], {"type": "bug"}),
     "rename": ([["rename", "1", "Another", "name"]], {"subject": "Another name"}),
     "merge": ([["merge", "1", "2"]], {"merged_into": 2}),

@@ -156,6 +156,11 @@ def test_a_refusal_is_a_sentence_and_changes_nothing(
     assert room.store.check() == []
 
 
+def test_saying_of_a_customer_what_is_said_already_is_no_change(room: Room) -> None:
+    assert room.do("tier gold; about Early", 1).changed
+    assert not room.do("tier gold; about Early", 1).changed
+
+
 def test_every_verb_is_looked_at_here() -> None:
     source = Path(__file__).read_text("utf-8")
     missing = [verb for verb in load() if not re.search(rf'["; ]{verb}\b', source)]

@@ -136,3 +136,15 @@ def test_the_log_tells_it_in_words(chat: Chat) -> None:
     told = [describe(r) for r in chat.store.log() if r.entity == "customer"]
     assert f"identities none → matrix:{ANN.value}" in told
     assert sorted(chat.store.ids(parse("from:arden", Env(0)))) == [1, 2]
+
+
+def test_tier_and_notes_are_the_customers_on_all_their_tickets(chat: Chat) -> None:
+    mail = chat.store.ticket(1).requester
+    chat.room.do('tier Gold; about "Call before ten."', 1)
+    assert (chat.store.customer(mail).tier, chat.store.customer(mail).notes) == ("gold", "Call before ten.")
+    assert chat.room.do("tier gold", 1).changed is False
+    chat.room.do("tier none; about none", 1)
+    assert (chat.store.customer(mail).tier, chat.store.customer(mail).notes) == ("", "")
+    chat.room.undo()
+    assert (chat.store.customer(mail).tier, chat.store.customer(mail).notes) == ("gold", "Call before ten.")
+    assert chat.store.check() == []

@@ -202,7 +202,7 @@ LINES: dict[str, tuple[str, tuple[int, ...]]] = {
     "unassign": ("unassign", (1,)), "take": ("take", (1,)), "team": ("team network", (1,)), "distribute": ("distribute network", (3,)),
     "requester": ("requester other@c.example", (1,)), "cc": ("cc third@c.example", (1,)), "watch": ("watch", (1,)),
     "unwatch": ("unwatch", (1,)), "priority": ("priority high", (1,)), "tag": ("tag vpn wlan", (1,)), "untag": ("untag vpn", (1,)),
-    "type": ("type problem", (1,)), "rename": ("rename Other words", (1,)), "link": ("link 3", (1,)), "merge": ("merge 3", (5,)),
+    "type": ("type problem", (1,)), "rename": ("rename Other words", (1,)), "tier": ("tier gold", (1,)), "about": ("about Call early", (1,)), "link": ("link 3", (1,)), "merge": ("merge 3", (5,)),
     "split": ("split {last}", (7,)), "move": ("move 3 {last}", (7,)), "call": ("call --back 2h they ask again", (1,)),
     "join": ("join phone:+4930123456", (1,)), "part": ("part phone:+4930123456", (1,)),
 }  # fmt: skip

@@ -126,6 +126,7 @@ def one_line(seen: Seen) -> tuple[str, ...]:
         "blocked" if customer.blocked else "",
         address if name and customer.name != customer.address else "",
         cut(flat(customer.organisation or ""), _NAME),
+        f"tier {cut(flat(customer.tier), _NAME)}" if customer.tier else "",
         *counts,
         flat(" ".join(seen.ticket.tags)),
         *(f"{link.kind} #{link.ticket}" for link in seen.ticket.links),
@@ -167,6 +168,8 @@ def _customer(seen: Seen, width: int) -> Iterator[Line]:
         yield (("blocked: what they write is not let in", "notice"),)
     if customer.organisation:
         yield from _wrapped(flat(customer.organisation), width)
+    if customer.tier:
+        yield ((cut(f"tier {flat(customer.tier)}", width), "text"),)
     identities = around.identities or [Identity("email", customer.address)]
     for identity in identities:
         kind = "" if identity.kind == "email" else f"  {channel(identity.kind)}"
