@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
 from contextlib import suppress
 
 from channels.irc.lines import Line, read, written
 from channels.irc.settings import Settings
+from channels.kit.failures import reason
 from desk.channel import Retry
 
 LINE_BYTES = 16 * 1024
@@ -99,15 +99,4 @@ async def connect(settings: Settings) -> Wire:
     return Wire(host, reader, writer, settings.timeout_s)
 
 
-def reason(exc: BaseException) -> str:
-    """Why a connection failed, in words."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({exc.verify_message}); see ca_file"
-    if isinstance(exc, ssl.SSLError):
-        return f"it does not speak TLS there ({exc.reason or 'no handshake'}); see port and tls"
-    if isinstance(exc, TimeoutError):
-        return "no answer in time"
-    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or type(exc).__name__
-
-
-__all__ = ["Wire", "connect", "reason"]
+__all__ = ["Wire", "connect"]

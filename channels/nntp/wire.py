@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from msgspec import Struct
 
+from channels.kit.failures import reason
 from channels.kit.secrets import Secret
 from channels.nntp.settings import MIB, Settings
 from desk.channel import AuthRequired, ChannelError, Permanent, Retry
@@ -65,7 +66,7 @@ class News:
                     server_hostname=host if settings.tls == "tls" else None,
                 )
         except OSError as exc:
-            raise Retry(f"cannot reach {host}, port {port}: {_reason(exc)}") from None
+            raise Retry(f"cannot reach {host}, port {port}: {reason(exc)}") from None
         try:
             self._greeted(await self.reply())
             if settings.tls == "starttls":
@@ -109,7 +110,7 @@ class News:
                 context, server_hostname=self.host, ssl_handshake_timeout=min(CONNECT_S, self._settings.timeout_s)
             )
         except OSError as exc:
-            raise Retry(f"{self.host}: {_reason(exc)}") from None
+            raise Retry(f"{self.host}: {reason(exc)}") from None
 
     async def _learn(self) -> None:
         reply = await self.ask("CAPABILITIES")
@@ -208,7 +209,7 @@ class News:
             except TimeoutError:
                 raise Retry(f"{self.host} did not answer within {self._settings.timeout_s:g} seconds") from None
             except OSError as exc:
-                raise Retry(f"the connection to {self.host} broke off: {_reason(exc)}") from None
+                raise Retry(f"the connection to {self.host} broke off: {reason(exc)}") from None
             if not data:
                 raise Retry(f"{self.host} closed the connection")
             self._buffer += data
@@ -230,16 +231,6 @@ class News:
 def dotted(lines: Sequence[bytes]) -> bytes:
     """Lines as they are sent: dots doubled where a line begins with one, a dot alone at the end (RFC 3977, 3.1.1)."""
     return b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines) + b".\r\n"
-
-
-def _reason(exc: BaseException) -> str:
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({exc.verify_message}); see ca_file"
-    if isinstance(exc, ssl.SSLError):
-        return f"it does not speak TLS there ({exc.reason or 'no handshake'}); see port and tls"
-    if isinstance(exc, TimeoutError):
-        return "no answer in time"
-    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or type(exc).__name__
 
 
 __all__ = ["NUMBER", "News", "Reply", "TooLarge", "dotted"]
