@@ -17,7 +17,7 @@ from desk.errors import ConfigError, DeskError, StoreError
 from desk.health import fares, volumes
 from desk.health import trouble as rule_trouble
 from desk.hosts import MUST_NOT_DIFFER_MS, astray, relay_runs
-from desk.model import State
+from desk.model import Account, State, Volume
 from desk.store import Store
 from desk.when import brief, iso
 
@@ -109,20 +109,7 @@ def health_command(as_json: bool) -> int | None:
             {
                 "well": well,
                 "relay": running,
-                "accounts": [
-                    {
-                        "name": a.name,
-                        "channel": a.channel,
-                        "address": a.address,
-                        "health": fares(a),
-                        "paused": a.paused or bool(a.held),
-                        "held": a.held,
-                        "at": iso(a.health_at),
-                        "today": {"in": volume[a.name].came_today, "out": volume[a.name].went_today},
-                        "week": {"in": volume[a.name].came, "out": volume[a.name].went},
-                    }
-                    for a in accounts
-                ],
+                "accounts": [_account_json(a, volume[a.name]) for a in accounts],
                 "rules": [{"part": part, "text": words} for part, words in of_rules],
                 "queued": numbers.queued,
                 "unknown": numbers.unknown,
@@ -160,6 +147,20 @@ def health_command(as_json: bool) -> int | None:
     )
     click.echo(f"store    {numbers.tickets:,} tickets, {numbers.live:,} open, {numbers.messages:,} messages")
     return None if well else 1
+
+
+def _account_json(account: Account, volume: Volume) -> dict[str, object]:
+    return {
+        "name": account.name,
+        "channel": account.channel,
+        "address": account.address,
+        "health": fares(account),
+        "paused": account.paused or bool(account.held),
+        "held": account.held,
+        "at": iso(account.health_at),
+        "today": {"in": volume.came_today, "out": volume.went_today},
+        "week": {"in": volume.came, "out": volume.went},
+    }
 
 
 @click.group("outbox", invoke_without_command=True)
